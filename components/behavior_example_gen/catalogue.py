@@ -1,0 +1,80 @@
+"""The items of a log: what negatives are drawn from."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_COMPACT_ROWS = 1 << 21
+
+
+@dataclasses.dataclass(frozen=True)
+class Catalogue:
+    """The items of a log, by rising id.
+
+    Attributes:
+      items: [n] ids.
+      categories: [n] the items' own categories: of several, the most frequent, then the least.
+      counts: [n] int64 numbers of rows.
+    """
+
+    items: pa.Array
+    categories: pa.Array
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, pairs: pa.Table) -> Catalogue:
+        """Builds the catalogue of a table as `count_pairs` returns it."""
+        best = pairs.sort_by(
+            [("item", "ascending"), ("count", "descending"), ("category", "ascending")]
+        ).combine_chunks()
+        totals = pairs.group_by("item").aggregate([("count", "sum")]).sort_by("item")
+        items = _array(totals["item"])
+        first = pc.index_in(items, _array(best["item"]))
+        return cls(items, _array(best["category"]).take(first), totals["count_sum"].to_numpy())
+
+    def index(self, items: pa.Array) -> np.ndarray:
+        """Returns [t] int64: the place of each of some ids, all of which are in the catalogue."""
+        return pc.index_in(items, self.items).to_numpy().astype(np.int64)
+
+
+def count_pairs(rows: pa.RecordBatch | pa.Table) -> pa.Table:
+    """Counts the rows of each (item, category): a table of `item`, `category` and `count`."""
+    if "count" in rows.schema.names:
+        pairs = rows
+    else:
+        ones = pa.array(np.ones(rows.num_rows, np.int64))
+        pairs = pa.table({"item": rows["item"], "category": rows["category"], "count": ones})
+    counted = pairs.group_by(["item", "category"]).aggregate([("count", "sum")])
+    return counted.select(["item", "category", "count_sum"]).rename_columns(pairs.column_names)
+
+
+class CombineItems(beam.CombineFn):
+    """Combines record batches into the `Catalogue` of all their items, None without any row."""
+
+    def create_accumulator(self) -> list[pa.Table]:  # noqa: D102
+        return []
+
+    def add_input(self, tables: list[pa.Table], rows: pa.RecordBatch) -> list[pa.Table]:  # noqa: D102
+        return self.merge_accumulators([tables, [count_pairs(rows)]])
+
+    def merge_accumulators(self, accumulators: list[list[pa.Table]]) -> list[pa.Table]:  # noqa: D102
+        tables = [table for accumulator in accumulators for table in accumulator]
+        if sum(table.num_rows for table in tables) > _COMPACT_ROWS:
+            return self.compact(tables)
+        return tables
+
+    def compact(self, tables: list[pa.Table]) -> list[pa.Table]:  # noqa: D102
+        return [count_pairs(pa.concat_tables(tables))] if len(tables) > 1 else tables
+
+    def extract_output(self, tables: list[pa.Table]) -> Catalogue | None:  # noqa: D102
+        return Catalogue.of(self.compact(tables)[0]) if tables else None
+
+
+def _array(column: pa.ChunkedArray) -> pa.Array:
+    chunks = column.combine_chunks()
+    return chunks.combine_chunks() if isinstance(chunks, pa.ChunkedArray) else chunks

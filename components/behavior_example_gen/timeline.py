@@ -1,0 +1,73 @@
+"""The times of a log's targets: where a split by time is cut."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from components.behavior_example_gen.clean import NO_TARGET
+from components.behavior_example_gen.split import time_cuts
+
+_BUCKETS = 1 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Timeline:
+    """Numbers of targets by time, in buckets of `2**shift` ticks.
+
+    Buckets are as fine as the range of the times allows for 2**20 of them, so the result depends
+    neither on the order nor on the number of the blocks that were merged.
+
+    Attributes:
+      shift: log2 of the ticks in a bucket.
+      times: [k] int64, first tick of each bucket, rising.
+      counts: [k] int64.
+    """
+
+    shift: int
+    times: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def merge(cls, shift: int, times: np.ndarray, counts: np.ndarray) -> Timeline:
+        """Counts equal times together, in buckets of at least `2**shift` ticks."""
+        if len(times):
+            while (int(times.max()) >> shift) - (int(times.min()) >> shift) >= _BUCKETS:
+                shift += 1
+        buckets, place = np.unique(times >> shift << shift, return_inverse=True)
+        totals = np.bincount(place, weights=counts, minlength=len(buckets)).astype(np.int64)
+        return cls(shift, buckets, totals)
+
+
+class CombineTimes(beam.CombineFn):
+    """Combines record batches into the two cuts of a split by time, None without any target."""
+
+    def __init__(self, validation: float, evaluation: float):
+        super().__init__()
+        self._shares = validation, evaluation
+
+    def create_accumulator(self) -> Timeline:  # noqa: D102
+        return Timeline(0, np.empty(0, np.int64), np.empty(0, np.int64))
+
+    def add_input(self, timeline: Timeline, rows: pa.RecordBatch) -> Timeline:  # noqa: D102
+        times = rows["time"].to_numpy()[rows["label"].to_numpy() != NO_TARGET]
+        counted = Timeline.merge(0, times, np.ones(len(times), np.int64))
+        return self.merge_accumulators([timeline, counted])
+
+    def merge_accumulators(self, timelines: list[Timeline]) -> Timeline:  # noqa: D102
+        timelines = list(timelines)
+        return Timeline.merge(
+            max(timeline.shift for timeline in timelines),
+            np.concatenate([timeline.times for timeline in timelines]),
+            np.concatenate([timeline.counts for timeline in timelines]),
+        )
+
+    def extract_output(self, timeline: Timeline) -> tuple[int, int] | None:  # noqa: D102
+        return (
+            time_cuts(timeline.times, timeline.counts, *self._shares)
+            if len(timeline.times)
+            else None
+        )

@@ -1,0 +1,7 @@
+"""A log of clicks whose every probability is known."""
+
+from components.simulator.config import ClickWeights, SimulatorConfig
+from components.simulator.report import describe
+from components.simulator.simulator import simulate
+
+__all__ = ["ClickWeights", "SimulatorConfig", "describe", "simulate"]

@@ -1,0 +1,6 @@
+"""Click-through-rate models that read a user's whole behaviour history."""
+
+import os
+
+# TFT and TFRS need tf_keras behind `tf.keras`; this must be set before anything imports TensorFlow.
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")

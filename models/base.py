@@ -1,0 +1,150 @@
+"""The frame that all models share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from models import features
+from models.config import FrameConfig
+from models.features import FeatureSizes
+from models.layers import BehaviorEmbedding, TargetAttention, TargetRelevance
+from models.view import View
+
+
+class Interest(tf.keras.layers.Layer):
+    """A long-term module: what a target finds in its user's history.
+
+    Attributes:
+      least: int, padded length of history that the module needs at least; its K.
+    """
+
+    least: int = 1
+
+    def call(self, view: View, training: bool = False) -> tf.Tensor:
+        """Returns one interest vector per target, [B, T, D]."""
+        raise NotImplementedError
+
+
+class RecentInterest(Interest):
+    """Multi-head target attention over the newest visible behaviours.
+
+    Args:
+      heads: int, H.
+      count: int or None, behaviours that are read; None reads them all.
+      embedding: of behaviours and targets.
+    """
+
+    def __init__(self, heads: int, count: int | None, embedding: BehaviorEmbedding, **kwargs):
+        super().__init__(**kwargs)
+        self.count = count
+        self.relevance = relevance_of(heads, embedding)
+        self.attention = attention_of(heads, embedding)
+
+    def call(self, view: View, training: bool = False) -> tf.Tensor:
+        if self.count is None:
+            rows, mask = view.rows, view.window.mask(view.length)
+        else:
+            rows, mask = view.recent(self.count)
+        return self.attention(self.relevance(view.target), rows, mask)
+
+
+def relevance_of(heads: int, embedding: BehaviorEmbedding, **kwargs) -> TargetRelevance:
+    """Returns the relevance of behaviours that `embedding` embeds."""
+    return TargetRelevance(heads, len(embedding.cross_sizes), embedding.cross_dim, **kwargs)
+
+
+def attention_of(heads: int, embedding: BehaviorEmbedding) -> TargetAttention:
+    """Returns target attention over behaviours that `embedding` embeds, as wide as a target."""
+    width = embedding.inherent_dim
+    return TargetAttention(width, head_dim=-(-width // heads))
+
+
+class Head(tf.keras.layers.Layer):
+    """TFRS Cross layers, then an MLP, then one logit."""
+
+    def __init__(self, config: FrameConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.cross = [tfrs.layers.dcn.Cross() for _ in range(config.cross_layers)]
+        self.mlp = [tf.keras.layers.Dense(units, activation="relu") for units in config.mlp]
+        self.dropout = tf.keras.layers.Dropout(config.dropout)
+        self.logit = tf.keras.layers.Dense(1, dtype=tf.float32)
+
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Returns logits [N] of rows [N, D]."""
+        x0 = x
+        for layer in self.cross:
+            x = layer(x0, x)
+        for layer in self.mlp:
+            x = self.dropout(layer(x), training=training)
+        return self.logit(x)[:, 0]
+
+
+class CtrModel(tfrs.Model):
+    """Click-through rate of T targets of each user, who is read once.
+
+    Targets and behaviours share embedding tables; a short-term module reads the newest behaviours, a
+    long-term module the whole history; TFRS `Cross` and an MLP turn
+    `[target, short, long, target * short, target * long]` into a logit.
+
+    Args:
+      config: hyper-parameters of the frame.
+      sizes: rows of the embedding tables.
+      long_term: builds the long-term module from the embedding; None leaves it out.
+    """
+
+    def __init__(self, config: FrameConfig, sizes: FeatureSizes, long_term=None):
+        super().__init__(name=config.name)
+        self.config = config
+        self.embedding = BehaviorEmbedding(
+            sizes.item,
+            sizes.category,
+            sizes.cross,
+            config.item_dim,
+            config.category_dim,
+            config.cross_dim,
+            name="embedding",
+        )
+        self.short_term = (
+            RecentInterest(config.heads, config.short_term, self.embedding, name="short_term")
+            if config.short_term
+            else None
+        )
+        self.long_term = long_term(self.embedding) if long_term else None
+        self.head = Head(config, name="head")
+        self.task = tfrs.tasks.Ranking(
+            loss=tf.keras.losses.BinaryCrossentropy(
+                from_logits=True, reduction=tf.keras.losses.Reduction.SUM
+            )
+        )
+
+    @property
+    def embedding_variables(self) -> list[tf.Variable]:
+        """The tables, whose gradients are sparse."""
+        tables = [module for module in self.submodules if isinstance(module, BehaviorEmbedding)]
+        return [variable for table in tables for variable in table.trainable_variables]
+
+    def call(self, batch: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Returns logits [B, T] float32 of a batch (see DESIGN, section 4)."""
+        modules = [module for module in (self.short_term, self.long_term) if module is not None]
+        least = max((module.least for module in modules), default=1)
+        view = View.of(batch, self.embedding, least)
+        interests = [module(view, training=training) for module in modules]
+        parts = [view.target, *interests, *(view.target * interest for interest in interests)]
+        x = tf.concat(parts, -1)
+        logits = self.head(tf.reshape(x, [-1, x.shape[-1]]), training=training)
+        return tf.reshape(logits, tf.shape(batch[features.TARGET_ITEM]))
+
+    def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Returns the binary cross-entropy averaged over valid targets."""
+        logits = self(inputs, training=training)
+        valid = tf.cast(inputs[features.TARGET_VALID], tf.float32)
+        total = self.task(
+            labels=tf.reshape(inputs[features.LABEL], [-1, 1]),
+            predictions=tf.reshape(logits, [-1, 1]),
+            sample_weight=tf.reshape(valid, [-1, 1]),
+            compute_metrics=False,
+        )
+        return total / tf.maximum(tf.reduce_sum(valid), 1)

@@ -1,0 +1,195 @@
+"""The typed sections of a configuration: their common base, and every model's hyper-parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+
+class Section(pydantic.BaseModel):
+    """One section of a configuration file: immutable, and refusing keys that it does not know.
+
+    Every field of a subclass carries `pydantic.Field(default, description=...)`; the description is
+    what `everlong config --explain` prints.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Search = Literal["per_head", "shared"]
+
+
+class FrameConfig(Section):
+    """What all models share: embeddings, the short-term module, and the head."""
+
+    item_dim: PositiveInt = Field(32, description="Width of an item's embedding.")
+    category_dim: PositiveInt = Field(32, description="Width of a category's embedding.")
+    cross_dim: PositiveInt = Field(
+        8, description="Width of each cross feature's embedding (behaviour type, dwell ...)."
+    )
+    heads: PositiveInt = Field(
+        4, description="Attention heads, of the short-term module and of the long-term one."
+    )
+    short_term: NonNegativeInt = Field(
+        50, description="Behaviours that the short-term attention reads; 0 leaves it out."
+    )
+    cross_layers: NonNegativeInt = Field(2, description="TFRS Cross layers before the MLP.")
+    mlp: tuple[PositiveInt, ...] = Field((256, 128), description="Widths of the MLP's layers.")
+    dropout: Rate = Field(0.0, description="Dropout rate within the MLP.")
+
+    @property
+    def target_dim(self) -> int:
+        """Width of a target's embedding: its item's and its category's."""
+        return self.item_dim + self.category_dim
+
+
+class RetrievalConfig(FrameConfig):
+    """A model that retrieves `retrieve` behaviours out of the whole history."""
+
+    retrieve: PositiveInt = Field(50, description="K: behaviours retrieved for each target.")
+
+
+class AvgPoolingConfig(FrameConfig):
+    """Average pooling of the whole visible history."""
+
+    name: Literal["avg_pooling"]
+
+
+class DinConfig(FrameConfig):
+    """DIN: target attention over the last `last` behaviours, or over all of them."""
+
+    name: Literal["din"]
+    last: PositiveInt | None = Field(
+        50, description="Behaviours that the attention reads; null reads the whole history."
+    )
+
+
+class TwinConfig(RetrievalConfig):
+    """TWIN (arXiv 2302.02352): the search ranks by the very attention that then reads."""
+
+    name: Literal["twin"]
+    search: Search = Field(
+        "shared",
+        description=(
+            "Whose ranking retrieves: per_head walks the heads' rankings in turn until K unique "
+            "behaviours are found (paper); shared ranks by the mean over heads (faster)."
+        ),
+    )
+    cross_features: bool = Field(
+        True, description="Whether cross features enter the relevance as a bias, and the values."
+    )
+    projection: bool = Field(
+        True, description="Whether relevance projects query and key; false takes plain slices."
+    )
+    position_encoding: bool = Field(
+        False, description="Whether distance and age of a retrieved behaviour bias its attention."
+    )
+
+
+class MirrnConfig(RetrievalConfig):
+    """MIRRN (arXiv 2411.15005): three queries, SimHash retrieval, Fourier transformers."""
+
+    name: Literal["mirrn"]
+    granularities: tuple[Literal["target", "local", "global"], ...] = Field(
+        ("target", "local", "global"), description="Which queries retrieve."
+    )
+    hash_bits: PositiveInt = Field(32, description="m: sign bits of a SimHash code.")
+    local_query: Literal["mean", "gru", "last_m"] = Field(
+        "mean",
+        description=(
+            "How the local subsequence becomes a query: its mean; a GRU over its newest behaviours; "
+            "the mean of its newest `local_last` behaviours."
+        ),
+    )
+    local_last: PositiveInt = Field(
+        16, description="Behaviours that `local_query: gru` and `last_m` read."
+    )
+    global_query: Literal["mean", "cluster"] = Field(
+        "mean",
+        description=(
+            "How the visible history becomes a query: its mean; or the mean of its behaviours in "
+            "the hash bucket most frequent in it."
+        ),
+    )
+    position_encoding: bool = Field(
+        True, description="Whether distance and age relative to the target are added."
+    )
+    refinement: Literal["fourier", "self_attention", "none"] = Field(
+        "fourier", description="What mixes a retrieved subsequence before it is averaged."
+    )
+    fourier_mix: Literal["block", "diagonal"] = Field(
+        "block", description="Complex weights per head: a block (paper) or its diagonal (released)."
+    )
+    refinement_dropout: Rate = Field(0.0, description="Dropout rate within the refinement.")
+
+    @pydantic.field_validator("granularities")
+    @classmethod
+    def _some_granularity(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or len(set(value)) != len(value):
+            raise ValueError(
+                f"`granularities` must name at least one of target, local, global, each once. "
+                f"Received: {list(value)}"
+            )
+        return value
+
+
+class SimHardConfig(RetrievalConfig):
+    """SIM-hard: retrieves the newest behaviours in the target's category."""
+
+    name: Literal["sim_hard"]
+
+
+class SimSoftConfig(RetrievalConfig):
+    """SIM-soft: retrieves by the inner product of embeddings."""
+
+    name: Literal["sim_soft"]
+
+
+class EtaConfig(RetrievalConfig):
+    """ETA: retrieves by the Hamming distance of SimHash codes."""
+
+    name: Literal["eta"]
+    hash_bits: PositiveInt = Field(32, description="m: sign bits of a SimHash code.")
+
+
+class SdimConfig(FrameConfig):
+    """SDIM: averages the behaviours whose hash signatures collide with the target's."""
+
+    name: Literal["sdim"]
+    hash_bits: PositiveInt = Field(48, description="m: sign bits in all.")
+    signature_bits: PositiveInt = Field(3, description="tau: sign bits of one signature.")
+
+    @pydantic.model_validator(mode="after")
+    def _whole_signatures(self) -> SdimConfig:
+        if self.hash_bits % self.signature_bits:
+            raise ValueError(
+                f"`hash_bits` must be a multiple of `signature_bits`. Received: "
+                f"{self.hash_bits} and {self.signature_bits}"
+            )
+        return self
+
+
+class DareConfig(RetrievalConfig):
+    """DARE (arXiv 2410.02604): separate tables for attention and for representation."""
+
+    name: Literal["dare"]
+    attention_dim: PositiveInt = Field(
+        16, description="Width per feature of the attention tables."
+    )
+
+
+ModelConfig = Annotated[
+    AvgPoolingConfig
+    | DinConfig
+    | TwinConfig
+    | MirrnConfig
+    | SimHardConfig
+    | SimSoftConfig
+    | EtaConfig
+    | SdimConfig
+    | DareConfig,
+    Field(discriminator="name"),
+]

@@ -1,0 +1,268 @@
+"""From transformed files to the dense batches that models read.
+
+Examples are parsed once, into columns in memory. An epoch is then a list of batches, each a list
+of example numbers and the shape to pad them to; gathering and padding run in `tf.data`, ahead of
+the training step. The list depends on (seed, epoch) alone, so that a run that was killed goes on
+at the very batch that comes next.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from models import features
+from models.buckets import BatchShape, assign
+
+PARSED_AT_ONCE = 256  # examples
+TIMES = (features.HISTORY_TIME, features.TARGET_TIME)
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """The rows [B] of `Examples` that make up a batch, and the shape to pad them to."""
+
+    rows: np.ndarray
+    shape: BatchShape
+
+
+class Examples:
+    """Parsed examples, as ragged columns in memory.
+
+    Attributes:
+      users: [N] int64 or bytes, the `user_id` of each example.
+      columns: [N + 1, L], [N + 1, T] or [N + 1, T * M] by feature name; ids and positions int32,
+        times int64, labels float32. The last row is empty: it stands for "no example".
+      match: M.
+    """
+
+    def __init__(
+        self, users: np.ndarray, columns: dict[str, tf.RaggedTensor], match: int
+    ) -> None:
+        self.users = users
+        self.columns = columns
+        self.match = match
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def dataset(self, batches: Sequence[Batch]) -> tf.data.Dataset:
+        """Returns the padded batches, in order; see `pad` for what each holds."""
+        rows = tf.RaggedTensor.from_row_lengths(
+            np.concatenate([batch.rows for batch in batches]), [len(b.rows) for b in batches]
+        )
+        shapes = np.array([(batch.shape.length, batch.shape.targets) for batch in batches])
+        dataset = tf.data.Dataset.from_tensor_slices((rows, shapes))
+        return dataset.map(self._gather, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+    def _gather(self, rows: tf.Tensor, shape: tf.Tensor) -> dict[str, tf.Tensor]:
+        ragged = {name: tf.gather(column, rows) for name, column in self.columns.items()}
+        return pad(ragged, shape[0], shape[1], self.match)
+
+
+class EmptySplitError(ValueError):
+    """A split without any example."""
+
+
+class Split:
+    """The examples of one split, in parts that fit in memory; a single part stays there.
+
+    Args:
+      files: gzipped TFRecord files of transformed examples.
+      feature_spec: of these examples.
+      match: M of `target_match`.
+      part_bytes: size of the columns at which a part ends.
+
+    Attributes:
+      lengths: [N] behaviours of each example.
+      targets: [N] targets of each example.
+
+    Raises:
+      EmptySplitError: if the files hold no example.
+    """
+
+    def __init__(
+        self, files: Sequence[str], feature_spec: Mapping[str, Any], match: int, part_bytes: int
+    ) -> None:
+        self._files, self._spec = sorted(files), feature_spec
+        self._match, self._part_bytes = match, part_bytes
+        self._kept: Examples | None = None
+        lengths, targets = [], []
+        for part in self._read(skip=0):
+            self._kept = None if lengths else part
+            lengths.append(part.columns[features.HISTORY_ITEM].row_lengths()[:-1].numpy())
+            targets.append(part.columns[features.TARGET_ITEM].row_lengths()[:-1].numpy())
+        if not lengths:
+            raise EmptySplitError(f"`files` must hold an example. Received: {list(files)}")
+        self._part_sizes = [len(part) for part in lengths]
+        self.lengths, self.targets = np.concatenate(lengths), np.concatenate(targets)
+
+    def steps(self, shapes: Sequence[BatchShape]) -> int:
+        """Returns the number of batches in an epoch, the same for every epoch."""
+        return sum(len(plan) for plan in self._plans(shapes, None))
+
+    def batches(
+        self, shapes: Sequence[BatchShape], seed: tuple[int, int] | None, first: int = 0
+    ) -> Iterator[tuple[tf.data.Dataset, list[np.ndarray]]]:
+        """Yields part by part the padded batches of an epoch, from batch `first` on.
+
+        Args:
+          shapes: to pad to; the largest holds every example.
+          seed: (seed, epoch) of the order; None: the order of the files.
+          first: batches to leave out.
+
+        Yields:
+          A dataset of batches, and for each batch its users, [B]; the last batches of a shape
+          may have fewer users than rows, the missing ones at the end.
+        """
+        read: Iterator[Examples] | None = None
+        begin = 0
+        for size, plan in zip(self._part_sizes, self._plans(shapes, seed), strict=True):
+            if first >= len(plan):
+                first -= len(plan)
+                begin += size
+                continue
+            if self._kept is None and read is None:
+                read = self._read(skip=begin)
+            part = self._kept or next(read)
+            plan = plan[first:]
+            first = 0
+            users = [part.users[batch.rows[batch.rows < size]] for batch in plan]
+            yield part.dataset(plan), users
+
+    def _plans(
+        self, shapes: Sequence[BatchShape], seed: tuple[int, int] | None
+    ) -> Iterator[list[Batch]]:
+        """Yields for each part its batches of one epoch."""
+        ends = list(itertools.accumulate(self._part_sizes))
+        for number, (begin, end) in enumerate(itertools.pairwise([0, *ends])):
+            rng = None if seed is None else np.random.default_rng([*seed, number])
+            yield plan_batches(shapes, self.lengths[begin:end], self.targets[begin:end], rng)
+
+    def _read(self, skip: int) -> Iterator[Examples]:
+        """Yields the parts that follow the first `skip` examples; reading is the same each time."""
+
+        def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+            parsed = tf.io.parse_example(serialized, self._spec)
+            return {name: narrow(name, values) for name, values in parsed.items()}
+
+        records = tf.data.TFRecordDataset(self._files, "GZIP", buffer_size=2**22)
+        parsed = (
+            records.skip(skip)
+            .batch(PARSED_AT_ONCE)
+            .map(parse, num_parallel_calls=2, deterministic=True)
+            .prefetch(2)
+        )
+        pieces: dict[str, list[Any]] = collections.defaultdict(list)
+        size = 0
+        for batch in parsed:
+            for name, values in batch.items():
+                pieces[name].append(values)
+                size += 0 if name == features.USER_ID else _bytes(values)
+            if size >= self._part_bytes:
+                yield _join(pieces, self._match)
+                pieces.clear()
+                size = 0
+        if pieces:
+            yield _join(pieces, self._match)
+
+
+def plan_batches(
+    shapes: Sequence[BatchShape],
+    lengths: np.ndarray,
+    targets: np.ndarray,
+    rng: np.random.Generator | None,
+) -> list[Batch]:
+    """Groups examples by the shape that they need, and cuts the groups into batches.
+
+    Args:
+      shapes: to choose from.
+      lengths: [N] behaviours of each example.
+      targets: [N] targets of each example.
+      rng: shuffles examples and batches; None: both stay in order.
+
+    Returns:
+      Batches of full shape; row number N fills up the last of each shape.
+    """
+    group = assign(shapes, lengths, targets)
+    batches = []
+    for number, shape in enumerate(shapes):
+        rows = np.flatnonzero(group == number)
+        if rng is not None:
+            rng.shuffle(rows)
+        missing = -len(rows) % shape.users
+        rows = np.concatenate([rows, np.full(missing, len(lengths))]).reshape(-1, shape.users)
+        batches += [Batch(batch, shape) for batch in rows]
+    if rng is not None:
+        rng.shuffle(batches)
+    return batches
+
+
+def pad(
+    ragged: Mapping[str, tf.RaggedTensor],
+    length: tf.Tensor | int,
+    targets: tf.Tensor | int,
+    match: int,
+) -> dict[str, tf.Tensor]:
+    """Returns the dense batch that models read.
+
+    Args:
+      ragged: transformed features [B, L], [B, T], and `target_match` [B, T * M] where present.
+      length: L to pad histories to.
+      targets: T to pad targets to.
+      match: M.
+
+    Returns:
+      The features padded on the right with 0 (`target_match`, [B, T, M]: with -1),
+      `history_length` [B] int32 and `target_valid` [B, T] bool.
+    """
+    batch = {}
+    for name, values in ragged.items():
+        if name == features.TARGET_MATCH:
+            flat = dense(values, targets * match, -1)
+            batch[name] = tf.reshape(flat, [-1, targets, match])
+        else:
+            size = length if name.startswith(features.HISTORY_PREFIX) else targets
+            batch[name] = dense(values, size)
+    batch[features.HISTORY_LENGTH] = tf.cast(
+        ragged[features.HISTORY_ITEM].row_lengths(), tf.int32
+    )
+    batch[features.TARGET_VALID] = tf.sequence_mask(
+        ragged[features.TARGET_ITEM].row_lengths(), targets
+    )
+    return batch
+
+
+def dense(ragged: tf.RaggedTensor, size: tf.Tensor | int, padding: int = 0) -> tf.Tensor:
+    """Returns [n, `size`], padded on the right; strings are padded with ""."""
+    default = None if ragged.dtype == tf.string else padding
+    return ragged.to_tensor(default, shape=tf.stack([-1, tf.cast(size, tf.int64)]))
+
+
+def narrow(name: str, values: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Casts ids and positions to int32: half the memory, and what gathers on a GPU prefer."""
+    if values.dtype == tf.int64 and name not in (*TIMES, features.USER_ID):
+        return tf.cast(values, tf.int32)
+    return values
+
+
+def _bytes(values: tf.RaggedTensor) -> int:
+    return int(tf.size(values.flat_values)) * values.dtype.size
+
+
+def _join(pieces: Mapping[str, list[Any]], match: int) -> Examples:
+    columns = {}
+    for name, parts in pieces.items():
+        if name == features.USER_ID:
+            continue
+        values = np.concatenate([part.flat_values.numpy() for part in parts])
+        lengths = np.concatenate([part.row_lengths().numpy() for part in parts] + [[0]])
+        columns[name] = tf.RaggedTensor.from_row_lengths(values, lengths, validate=False)
+    users = np.concatenate([part.numpy()[:, 0] for part in pieces[features.USER_ID]])
+    return Examples(users, columns, match)

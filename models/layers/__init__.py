@@ -1,0 +1,40 @@
+"""The layers of all models; one idea a file."""
+
+from models.layers.behavior_embedding import BehaviorEmbedding
+from models.layers.cross_feature_bias import CrossFeatureBias
+from models.layers.fourier_transformer import FourierTransformer
+from models.layers.hash_pooling import HashCollisionPooling
+from models.layers.interest_fusion import InterestFusion
+from models.layers.position_encoding import TargetPositionEncoding
+from models.layers.relevance import TargetRelevance
+from models.layers.search import (
+    CategorySearch,
+    ConsistentSearch,
+    HammingSearch,
+    InnerProductSearch,
+    RecencySearch,
+    SearchUnit,
+)
+from models.layers.simhash import SimHash
+from models.layers.target_attention import TargetAttention
+from models.layers.visibility import Selection, Window
+
+__all__ = [
+    "BehaviorEmbedding",
+    "CategorySearch",
+    "ConsistentSearch",
+    "CrossFeatureBias",
+    "FourierTransformer",
+    "HammingSearch",
+    "HashCollisionPooling",
+    "InnerProductSearch",
+    "InterestFusion",
+    "RecencySearch",
+    "SearchUnit",
+    "Selection",
+    "SimHash",
+    "TargetAttention",
+    "TargetPositionEncoding",
+    "TargetRelevance",
+    "Window",
+]

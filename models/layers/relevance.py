@@ -1,0 +1,119 @@
+"""TWIN's relevance of a behaviour to a target, with everything absorbed into the query."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from models.layers.cross_feature_bias import CrossFeatureBias
+
+
+def relevance(queries: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Returns the inner products of queries with behaviours.
+
+    Args:
+      queries: [B, T, H, D].
+      rows: [B, L, D], a user's behaviours, or [B, T, K, D], those chosen for each target.
+
+    Returns:
+      [B, T, H, L] or [B, T, H, K].
+    """
+    if rows.shape.rank == 4:
+        return tf.matmul(queries, rows, transpose_b=True)
+    shape = tf.shape(queries)
+    flat = tf.reshape(queries, [shape[0], shape[1] * shape[2], queries.shape[-1]])
+    return tf.reshape(
+        tf.matmul(flat, rows, transpose_b=True), [shape[0], shape[1], shape[2], tf.shape(rows)[1]]
+    )
+
+
+@tf.keras.utils.register_keras_serializable("everlong")
+class TargetRelevance(tf.keras.layers.Layer):
+    """Makes of each target the query vectors whose inner product with a behaviour is its relevance.
+
+    `alpha = (K_h W_h)(q W_q)^T / sqrt(d) + (K_c W_c) beta` per head (TWIN, arXiv 2302.02352,
+    equation 5). Relevance is linear in the behaviour `[K_h, K_c]`, so instead of projecting L
+    behaviours, the projection is absorbed into the query, exactly:
+    `alpha = [K_h, K_c] . [W_h (W_q^T q) / sqrt(d), W_c beta]`.
+
+    Args:
+      heads: int, H > 0.
+      features: int, J, number of cross features in a behaviour's row.
+      cross_dim: int, width of each.
+      cross_features: bool; False leaves their bias out.
+      projection: bool; False takes head h's slice of the target itself as its query.
+    Call arguments:
+      target: [B, T, Dq] float; the first Dq columns of a behaviour's row align with it.
+    Returns:
+      [B, T, H, Dq + J * cross_dim] float.
+    Raises:
+      ValueError: if `projection` is False and `heads` does not divide Dq.
+    """
+
+    def __init__(
+        self,
+        heads: int,
+        features: int,
+        cross_dim: int,
+        cross_features: bool = True,
+        projection: bool = True,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.heads, self.features, self.cross_dim = heads, features, cross_dim
+        self.cross_features, self.projection = cross_features, projection
+        self.bias = CrossFeatureBias(heads, features) if cross_features and features else None
+
+    def build(self, input_shape):
+        width = input_shape[-1]
+        self.head_dim = -(-width // self.heads)
+        if not self.projection and width % self.heads:
+            raise ValueError(
+                f"`heads` must divide the width of a target, {width}, where `projection` is False. "
+                f"Received: {self.heads}"
+            )
+        if self.projection:
+            # A slice of the identity per head, so that training starts from plain similarity.
+            self.query_kernel = self.add_weight(
+                name="query_kernel",
+                shape=[width, self.heads * self.head_dim],
+                initializer="glorot_uniform",
+            )
+            self.key_kernel = self.add_weight(
+                name="key_kernel",
+                shape=[self.heads, self.head_dim, width],
+                initializer="glorot_uniform",
+            )
+        if self.bias is not None:
+            self.bias.build([self.features * self.cross_dim])
+
+    def call(self, target: tf.Tensor) -> tf.Tensor:
+        shape = tf.shape(target)
+        width = target.shape[-1]
+        rows = tf.reshape(target, [-1, width])
+        if self.projection:
+            query = tf.reshape(tf.matmul(rows, self.query_kernel), [-1, self.heads, self.head_dim])
+            query = tf.matmul(tf.transpose(query, [1, 0, 2]), self.key_kernel)  # [H, B*T, Dq]
+            query = tf.transpose(query, [1, 0, 2])
+        else:
+            head = tf.range(width) // self.head_dim
+            own = tf.cast(head == tf.range(self.heads)[:, None], rows.dtype)  # [H, Dq]
+            query = rows[:, None, :] * own
+        query = query * self.head_dim**-0.5
+        width_c = self.features * self.cross_dim
+        if self.bias is not None:
+            cross = tf.cast(self.bias.absorbed(), query.dtype)
+        else:
+            cross = tf.zeros([self.heads, width_c], query.dtype)
+        if width_c:
+            cross = tf.broadcast_to(cross, [tf.shape(query)[0], self.heads, width_c])
+            query = tf.concat([query, cross], -1)
+        return tf.reshape(query, [shape[0], shape[1], self.heads, width + width_c])
+
+    def get_config(self):
+        return super().get_config() | {
+            "heads": self.heads,
+            "features": self.features,
+            "cross_dim": self.cross_dim,
+            "cross_features": self.cross_features,
+            "projection": self.projection,
+        }

@@ -1,0 +1,157 @@
+"""Search units: which K behaviours of a whole history a target gets to read.
+
+All of them score [T, L] pairs of one user by a matrix product (or a comparison), hide what a target
+may not see, and return the K best as a `Selection`. No gradient passes through a search.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from models.layers.relevance import relevance
+from models.layers.simhash import agreements
+from models.layers.top_k import top_k
+from models.layers.visibility import Selection, Window
+
+NEVER = tf.float32.min  # the score of what is not visible
+
+
+class SearchUnit(tf.keras.layers.Layer):
+    """The interface of all search units. Ties go to the more recent behaviour.
+
+    Args:
+      count: int, K; at most the history's length.
+    Call arguments:
+      queries: what `scores` compares, first axes [B, T].
+      keys: what it is compared with, first axes [B, L], newest first.
+      window: what each target may see.
+    Returns:
+      The K best visible behaviours, best first.
+    """
+
+    def __init__(self, count: int, **kwargs):
+        super().__init__(**kwargs)
+        self.count = count
+
+    def scores(self, queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+        """Returns how well keys answer queries, [B, T, L] float32; `NEVER` where not at all."""
+        raise NotImplementedError
+
+    def call(self, queries, keys, window: Window) -> Selection:
+        scores = self.scores(tf.stop_gradient(queries), tf.stop_gradient(keys))
+        scores = tf.cast(scores, tf.float32)
+        return best(tf.where(window.mask(tf.shape(scores)[-1]), scores, NEVER), self.count)
+
+    def get_config(self):
+        return super().get_config() | {"count": self.count}
+
+
+def best(scores: tf.Tensor, count: int) -> Selection:
+    """Returns the `count` best of `scores` [B, T, L]; what scores `NEVER` is not valid."""
+    values, positions = top_k(scores, count)
+    valid = values > NEVER
+    return Selection(tf.where(valid, positions, 0), valid)
+
+
+@tf.keras.utils.register_keras_serializable("everlong")
+class RecencySearch(SearchUnit):
+    """The K most recent behaviours; compares nothing."""
+
+    def call(self, queries, keys, window: Window) -> Selection:
+        return window.select(self.count)
+
+
+@tf.keras.utils.register_keras_serializable("everlong")
+class CategorySearch(SearchUnit):
+    """The K most recent behaviours in the target's category (SIM-hard, arXiv 2006.05639).
+
+    Call arguments: queries [B, T] and keys [B, L], category ids.
+    """
+
+    def scores(self, queries, keys):
+        return tf.where(queries[:, :, None] == keys[:, None, :], 1.0, NEVER)
+
+
+@tf.keras.utils.register_keras_serializable("everlong")
+class InnerProductSearch(SearchUnit):
+    """The K behaviours of largest inner product (SIM-soft, arXiv 2006.05639).
+
+    Call arguments: queries [B, T, D] and keys [B, L, D].
+    """
+
+    def scores(self, queries, keys):
+        return tf.matmul(queries, keys, transpose_b=True)
+
+
+@tf.keras.utils.register_keras_serializable("everlong")
+class HammingSearch(SearchUnit):
+    """The K behaviours whose codes agree in most bits (ETA, arXiv 2108.04468; MIRRN, 2411.15005).
+
+    Call arguments: queries [B, T, m] and keys [B, L, m], signs from `SimHash`.
+    """
+
+    def scores(self, queries, keys):
+        return agreements(queries, keys)
+
+
+@tf.keras.utils.register_keras_serializable("everlong")
+class ConsistentSearch(SearchUnit):
+    """The K behaviours of highest relevance, as the attention that reads them computes it.
+
+    TWIN's CP-GSU (arXiv 2302.02352, section 4.3): "we traverse the ranked lists of the heads" in turn
+    until K unique behaviours are collected (`per_head`). `shared` ranks once, by the mean relevance
+    over heads: for one head the same, for several a quarter of the cost.
+
+    Args:
+      count: int, K.
+      per_head: bool.
+    Call arguments:
+      queries: [B, T, H, D], from `TargetRelevance`.
+      keys: [B, L, D].
+    """
+
+    def __init__(self, count: int, per_head: bool = False, **kwargs):
+        super().__init__(count, **kwargs)
+        self.per_head = per_head
+
+    def scores(self, queries, keys):
+        return tf.matmul(tf.reduce_mean(queries, 2), keys, transpose_b=True)
+
+    def call(self, queries, keys, window: Window) -> Selection:
+        if not self.per_head or queries.shape[2] == 1:
+            return super().call(queries, keys, window)
+        scores = relevance(tf.stop_gradient(queries), tf.stop_gradient(keys))
+        visible = window.mask(tf.shape(keys)[1])[:, :, None, :]
+        ranked = best(tf.where(visible, tf.cast(scores, tf.float32), NEVER), self.count)
+        return walk(ranked, self.count)
+
+    def get_config(self):
+        return super().get_config() | {"per_head": self.per_head}
+
+
+def walk(ranked: Selection, count: int) -> Selection:
+    """Walks ranked lists in turn until `count` unique behaviours are collected.
+
+    Args:
+      ranked: of [B, T, H, K], best first.
+      count: int, at most K.
+
+    Returns:
+      [B, T, count]: the first of each list, then the second of each ..., without repetitions.
+    """
+    # In the order of the walk: all heads' first, all heads' second ...
+    positions, valid = (
+        tf.reshape(tf.transpose(x, [0, 1, 3, 2]), tf.concat([tf.shape(x)[:2], [-1]], 0))
+        for x in ranked
+    )
+    steps = ranked.positions.shape[2] * ranked.positions.shape[3]
+    # Sorted by behaviour, then by step, the first of each run is where the walk met it first.
+    step = tf.range(steps)
+    keyed = tf.where(valid, positions * steps + (steps - 1 - step), -1)
+    keyed, _ = tf.math.top_k(keyed, steps)
+    found = keyed // steps
+    repeated = tf.concat([tf.zeros_like(found[..., :1], tf.bool), found[..., 1:] == found[..., :-1]], -1)
+    earliest = tf.where((keyed >= 0) & ~repeated, keyed % steps, -1)
+    turn, place = tf.math.top_k(tf.cast(earliest, tf.float32), count)
+    positions = tf.gather(found, place, batch_dims=2)
+    return Selection(tf.where(turn >= 0, positions, 0), turn >= 0)

@@ -1,0 +1,103 @@
+"""SimHash: sign bits of a fixed random projection."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+WORD = 32
+
+
+def agreements(queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
+    """Returns in how many bits codes agree: m less their Hamming distance.
+
+    Args:
+      queries: [B, T, m] float, +1 or -1.
+      keys: [B, L, m] float, +1 or -1.
+
+    Returns:
+      [B, T, L] float, whole numbers.
+    """
+    bits = queries.shape[-1]
+    return (tf.matmul(queries, keys, transpose_b=True) + bits) / 2
+
+
+def pack(signs: tf.Tensor) -> tf.Tensor:
+    """Packs signs [..., m], +1 or -1, into int32 words [ceil(m / 32), ...], lowest bit first.
+
+    Words are the first axis, so that comparing many codes reads memory in a line.
+    """
+    words = -(-signs.shape[-1] // WORD)
+    ones = tf.cast(signs > 0, tf.int32)
+    packed = []
+    for word in range(words):
+        bits = ones[..., word * WORD : (word + 1) * WORD]
+        packed.append(tf.reduce_sum(tf.bitwise.left_shift(bits, tf.range(bits.shape[-1])), -1))
+    return tf.stack(packed)
+
+
+def packed_agreements(queries: tf.Tensor, keys: tf.Tensor, bits: int) -> tf.Tensor:
+    """Returns what `agreements` does, from packed codes; the faster form where XLA fuses it.
+
+    Args:
+      queries: int32 [words, B, T].
+      keys: int32 [words, B, L].
+      bits: int, m.
+
+    Returns:
+      [B, T, L] float32.
+    """
+    distance = 0
+    for word in range(queries.shape[0]):
+        differing = tf.bitwise.bitwise_xor(queries[word][:, :, None], keys[word][:, None, :])
+        distance += tf.cast(tf.raw_ops.PopulationCount(x=differing), tf.float32)
+    return bits - distance
+
+
+@tf.keras.utils.register_keras_serializable("everlong")
+class SimHash(tf.keras.layers.Layer):
+    """Hashes vectors to m signs, alike where their angle is small.
+
+    `h_i(x) = sign(r_i . x)`, `r_i` drawn once from a normal distribution and never trained, so
+    `P(h_i(x) = h_i(y)) = 1 - angle(x, y) / pi` (Charikar 2002; ETA, arXiv 2108.04468; MIRRN, arXiv
+    2411.15005). A projection of exactly 0 counts as +1.
+
+    Args:
+      width: int, D.
+      bits: int, m.
+      seed: int, of the projection.
+    Call arguments:
+      x: [..., D] float.
+    Returns:
+      [..., m] float, +1 or -1.
+    """
+
+    def __init__(self, width: int, bits: int, seed: int = 0, **kwargs):
+        super().__init__(**kwargs)
+        self.width, self.bits, self.seed = width, bits, seed
+        directions = np.random.default_rng(seed).standard_normal([width, bits])
+        self.projection = self.add_weight(
+            name="projection",
+            shape=directions.shape,
+            initializer=tf.keras.initializers.Constant(directions.astype(np.float32)),
+            trainable=False,
+        )
+
+    def project(self, x: tf.Tensor) -> tf.Tensor:
+        """Returns `r_i . x`, [..., m]; linear, so a pooled vector is hashed by pooling these."""
+        return tf.matmul(x, self.projection)
+
+    def call(self, x: tf.Tensor) -> tf.Tensor:
+        return signs(self.project(x))
+
+    def get_config(self):
+        return super().get_config() | {
+            "width": self.width,
+            "bits": self.bits,
+            "seed": self.seed,
+        }
+
+
+def signs(projected: tf.Tensor) -> tf.Tensor:
+    """Returns +1 where `projected` >= 0, else -1, of its type."""
+    return tf.where(projected >= 0, tf.ones_like(projected), -tf.ones_like(projected))

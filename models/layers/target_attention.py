@@ -1,0 +1,79 @@
+"""Exact target attention over the behaviours that were chosen."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from models.layers.relevance import relevance
+
+
+def masked_softmax(scores: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Returns softmax over the last axis where `mask`, 0 elsewhere; all 0 where nothing is left."""
+    scores = tf.where(mask, scores, scores.dtype.min)
+    return tf.where(mask, tf.nn.softmax(scores), 0)
+
+
+def pool(weights: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Returns weighted sums of behaviours.
+
+    Args:
+      weights: [B, T, H, L] or [B, T, H, K].
+      rows: [B, L, D] or [B, T, K, D].
+
+    Returns:
+      [B, T, H, D].
+    """
+    if rows.shape.rank == 4:
+        return tf.matmul(weights, rows)
+    shape = tf.shape(weights)
+    flat = tf.reshape(weights, [shape[0], shape[1] * shape[2], shape[3]])
+    return tf.reshape(tf.matmul(flat, rows), [shape[0], shape[1], shape[2], rows.shape[-1]])
+
+
+@tf.keras.utils.register_keras_serializable("everlong")
+class TargetAttention(tf.keras.layers.Layer):
+    """Multi-head attention of a target over chosen behaviours (TWIN's exact search unit).
+
+    `head_h = Softmax(alpha_h)^T K W_v`, concatenated, times `W_o` (TWIN, arXiv 2302.02352,
+    equations 6 and 7), `alpha` as `TargetRelevance` gives it. Behaviours are pooled before they are
+    projected, `(Softmax(alpha)^T K) W_v`, which is the same and touches each behaviour once.
+
+    Args:
+      units: int, width of the result.
+      head_dim: int, width of one head's value.
+    Call arguments:
+      queries: [B, T, H, D] float, from `TargetRelevance`.
+      rows: [B, L, D] or [B, T, K, D] float.
+      mask: [B, T, L] or [B, T, K] bool.
+      bias: None, or float [B, T, H, L] or [B, T, H, K], added to the relevance.
+    Returns:
+      [B, T, units] float; W_o's bias alone where nothing was chosen.
+    """
+
+    def __init__(self, units: int, head_dim: int, **kwargs):
+        super().__init__(**kwargs)
+        self.units, self.head_dim = units, head_dim
+        self.output_layer = tf.keras.layers.Dense(units, name="output")
+
+    def build(self, input_shape):
+        heads, width = input_shape[-2], input_shape[-1]
+        self.value_kernel = self.add_weight(
+            name="value_kernel",
+            shape=[heads, width, self.head_dim],
+            initializer=tf.keras.initializers.VarianceScaling(1.0, "fan_avg", "uniform"),
+        )
+
+    def call(self, queries, rows, mask, bias=None):
+        scores = relevance(queries, rows)
+        if bias is not None:
+            scores += bias
+        pooled = pool(masked_softmax(scores, mask[:, :, None, :]), rows)
+        shape = tf.shape(pooled)
+        heads, width = queries.shape[-2], queries.shape[-1]
+        pooled = tf.transpose(tf.reshape(pooled, [-1, heads, width]), [1, 0, 2])
+        values = tf.transpose(tf.matmul(pooled, self.value_kernel), [1, 0, 2])
+        values = tf.reshape(values, [shape[0], shape[1], heads * self.head_dim])
+        return self.output_layer(values)
+
+    def get_config(self):
+        return super().get_config() | {"units": self.units, "head_dim": self.head_dim}

@@ -1,0 +1,87 @@
+"""What a target may see of its user's history.
+
+Inside the models a history runs **newest first**: index 0 is the last slot of the padded history, so
+that equal scores, which `top_k` resolves toward the lower index, go to the more recent behaviour.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Selection(NamedTuple):
+    """Behaviours chosen for each target.
+
+    Attributes:
+      positions: [B, T, K] int32, indices into the newest-first history; 0 where not `valid`.
+      valid: [B, T, K] bool; False where fewer than K were found.
+    """
+
+    positions: tf.Tensor
+    valid: tf.Tensor
+
+    def mask(self, length: tf.Tensor | int) -> tf.Tensor:
+        """Returns the chosen as a mask, [B, T, `length`] bool."""
+        shape = tf.shape(self.positions)
+        rows = shape[0] * shape[1]
+        offsets = tf.reshape(tf.range(rows) * length, [shape[0], shape[1], 1])
+        hits = tf.scatter_nd(
+            tf.reshape(self.positions + offsets, [-1, 1]),
+            tf.reshape(tf.cast(self.valid, tf.float32), [-1]),
+            [rows * length],
+        )
+        return tf.reshape(hits > 0, [shape[0], shape[1], length])
+
+    def oldest_first(self) -> Selection:
+        """Returns the same choice in time order, oldest first; what is not valid goes last."""
+        ages = tf.where(self.valid, self.positions, -1)
+        ages, _ = tf.math.top_k(tf.cast(ages, tf.float32), self.positions.shape[-1])
+        positions = tf.cast(ages, tf.int32)
+        return Selection(tf.maximum(positions, 0), positions >= 0)
+
+
+class Window(NamedTuple):
+    """A contiguous stretch of the newest-first history for each target.
+
+    Attributes:
+      first: [B, T] int32, index of its newest behaviour.
+      stop: [B, T] int32, one past its oldest behaviour; equal to `first` where it is empty.
+    """
+
+    first: tf.Tensor
+    stop: tf.Tensor
+
+    @classmethod
+    def of(cls, begin: tf.Tensor, end: tf.Tensor, length: tf.Tensor | int) -> Window:
+        """Returns the window of `history[begin:end]`, positions that count from the oldest.
+
+        Args:
+          begin: [B, T] int32.
+          end: [B, T] int32.
+          length: L, the padded length of the history.
+        """
+        end = tf.clip_by_value(end, 0, length)
+        begin = tf.clip_by_value(begin, 0, end)
+        return cls(length - end, length - begin)
+
+    @property
+    def size(self) -> tf.Tensor:
+        """[B, T] int32."""
+        return self.stop - self.first
+
+    def newest(self, count: int) -> Window:
+        """Returns the window of the newest `count` behaviours of this one."""
+        return Window(self.first, tf.minimum(self.stop, self.first + count))
+
+    def mask(self, length: tf.Tensor | int) -> tf.Tensor:
+        """Returns the window as a mask, [B, T, `length`] bool."""
+        index = tf.range(length)
+        return (index >= self.first[..., None]) & (index < self.stop[..., None])
+
+    def select(self, count: int) -> Selection:
+        """Returns the newest `count` behaviours of the window, newest first."""
+        positions = self.first[..., None] + tf.range(count)
+        valid = positions < self.stop[..., None]
+        return Selection(tf.where(valid, positions, 0), valid)

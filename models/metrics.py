@@ -1,0 +1,317 @@
+"""CTR metrics as pure numpy functions, and the one mergeable state that they are computed from.
+
+Everything that judges a model (TFMA, the trainer's validation, the report, the bootstrap) wraps
+these functions. `N` is the number of predictions. Labels lie in [0, 1]; weights, where given, are
+not negative and count a prediction as that many equal ones. A metric that its data do not define
+(one class only, nothing at all, a score that is NaN) is NaN, never an error and never a guess.
+
+References:
+  GAUC: Zhu et al., Optimized Cost per Click in Taobao Display Advertising, KDD 2017;
+    Zhou et al., Deep Interest Network for Click-Through Rate Prediction, KDD 2018.
+  Normalized entropy: He et al., Practical Lessons from Predicting Clicks on Ads at Facebook,
+    ADKDD 2014.
+  RelaImpr: Yan et al., Coupled Group Lasso for Web-Scale CTR Prediction, ICML 2014.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+# float32, in which models give probabilities, resolves no finer distance from 1.
+PROBABILITY_CLIP = 1e-7
+
+
+class RankStatistics(NamedTuple):
+    """What the AUC of each group is made of; every field is [G], groups in ascending order."""
+
+    concordant: np.ndarray  # weight of the pairs in the right order, ties counting half
+    positives: np.ndarray  # weight of the positives
+    negatives: np.ndarray  # weight of the negatives
+
+    @property
+    def auc(self) -> np.ndarray:
+        """AUC of each group, [G]; NaN for a group with one class only."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.concordant / (self.positives * self.negatives)
+
+
+class GroupedAuc(NamedTuple):
+    """AUC within users, and how much of the data it speaks for."""
+
+    gauc: float  # mean over eligible users, weighted by their impressions
+    uauc: float  # plain mean over eligible users
+    users: int  # users with both labels: the eligible ones
+    all_users: int
+    impressions: float  # weight of the eligible users' predictions
+    all_impressions: float
+
+
+class CalibrationCurve(NamedTuple):
+    """Predictions in bins of about equal weight, ascending; every field is [bins]."""
+
+    score: np.ndarray  # mean predicted probability
+    label: np.ndarray  # share of positives
+    weight: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """Scored targets: the state of every metric. Merging is concatenation; its order is no matter.
+
+    Args:
+      labels: [N] in [0, 1].
+      scores: [N] predicted probabilities.
+      users: [N] of any sortable type: whose target it is.
+      weights: [N], or None for ones.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray
+    users: np.ndarray
+    weights: np.ndarray | None = None
+
+    @classmethod
+    def merge(cls, parts: Iterable[Predictions]) -> Predictions:
+        """All predictions of `parts`, which all have weights or all have none."""
+        parts = list(parts)
+        if not parts:
+            return cls(np.zeros(0), np.zeros(0), np.zeros(0, np.int64))
+        weighted = {part.weights is not None for part in parts}
+        if len(weighted) > 1:
+            raise ValueError("`parts` must all have `weights` or all have none. Received both.")
+        return cls(
+            np.concatenate([part.labels for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.users for part in parts]),
+            np.concatenate([part.weights for part in parts]) if weighted == {True} else None,
+        )
+
+    def metrics(self) -> dict[str, float]:
+        """Every metric of this module by its name, with the counts that GAUC stands on."""
+        data = self.labels, self.scores
+        grouped = grouped_auc(*data, self.users, self.weights)
+        return {
+            "auc": auc(*data, self.weights),
+            "gauc": grouped.gauc,
+            "uauc": grouped.uauc,
+            "logloss": logloss(*data, self.weights),
+            "normalized_entropy": normalized_entropy(*data, self.weights),
+            "calibration": calibration(*data, self.weights),
+            "ece": ece(*data, self.weights),
+            "predictions": float(len(self.labels)),
+            "users": float(grouped.all_users),
+            "gauc_users": float(grouped.users),
+            "gauc_impressions": float(grouped.impressions),
+        }
+
+
+def auc(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """Exact area under the ROC curve: the chance that a positive outscores a negative.
+
+    A tie counts half (midranks).
+
+    Args:
+      labels: [N] in [0, 1].
+      scores: [N], of any scale: only their order counts.
+      weights: [N], or None for ones.
+
+    Returns:
+      float in [0, 1]; NaN without both classes or with a NaN score.
+
+    Example:
+      >>> auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+      0.75
+    """
+    statistics = rank_statistics(labels, scores, weights=weights)
+    return float(statistics.auc[0]) if len(statistics.concordant) else float("nan")
+
+
+def gauc(
+    labels: ArrayLike, scores: ArrayLike, users: ArrayLike, weights: ArrayLike | None = None
+) -> float:
+    """`Σ_u n_u AUC_u / Σ_u n_u` over users with both labels, n_u their predictions' weight."""
+    return grouped_auc(labels, scores, users, weights).gauc
+
+
+def uauc(
+    labels: ArrayLike, scores: ArrayLike, users: ArrayLike, weights: ArrayLike | None = None
+) -> float:
+    """Plain mean of AUC_u over users with both labels."""
+    return grouped_auc(labels, scores, users, weights).uauc
+
+
+def grouped_auc(
+    labels: ArrayLike, scores: ArrayLike, users: ArrayLike, weights: ArrayLike | None = None
+) -> GroupedAuc:
+    """GAUC and UAUC with the users and impressions that they cover.
+
+    Args:
+      labels, scores, weights: as for `auc`.
+      users: [N], whose prediction it is; any sortable type.
+
+    Example:
+      >>> grouped_auc([1, 0, 1, 0, 0, 1], [.9, .1, .2, .3, .4, .5], [7, 7, 8, 8, 8, 9])[:2]
+      (0.4, 0.5)
+    """
+    statistics = rank_statistics(labels, scores, users, weights)
+    sizes = statistics.positives + statistics.negatives
+    # A bootstrap draws some users zero times: they are not there.
+    eligible = (statistics.positives > 0) & (statistics.negatives > 0)
+    values, covered = statistics.auc[eligible], sizes[eligible]
+    return GroupedAuc(
+        gauc=float(values @ covered / covered.sum()) if len(values) else float("nan"),
+        uauc=float(values.mean()) if len(values) else float("nan"),
+        users=int(eligible.sum()),
+        all_users=int((sizes > 0).sum()),
+        impressions=float(covered.sum()),
+        all_impressions=float(sizes.sum()),
+    )
+
+
+def rank_statistics(
+    labels: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+) -> RankStatistics:
+    """Counts the ordered pairs of each group by sorting once: O(N log N).
+
+    Args:
+      labels, scores, weights: as for `auc`.
+      groups: [N] of any sortable type, or None for a single group.
+
+    Returns:
+      RankStatistics of the G distinct groups; `concordant` is NaN everywhere if a score is NaN.
+    """
+    labels, scores, weights = _checked(labels, scores, weights)
+    if groups is None:
+        order = np.argsort(scores)
+        new_group = np.zeros(len(scores), bool)
+    else:
+        groups = np.asarray(groups)
+        if groups.shape != scores.shape:
+            raise ValueError(
+                f"`groups` must be shaped like `scores`, {scores.shape}. Received: {groups.shape}"
+            )
+        if groups.dtype.kind == "O":
+            groups = np.unique(groups, return_inverse=True)[1]
+        order = np.lexsort((scores, groups))
+        groups = groups[order]
+        new_group = np.concatenate([[False], groups[1:] != groups[:-1]])[: len(order)]
+    if not len(order):
+        return RankStatistics(np.zeros(0), np.zeros(0), np.zeros(0))
+
+    scores = scores[order]
+    # A run is a set of equal scores within a group: its members are ties.
+    new_run = new_group | np.concatenate([[True], scores[1:] != scores[:-1]])
+    new_group[0] = True
+    run_begin = np.flatnonzero(new_run)
+    group_begin = np.flatnonzero(new_group[run_begin])
+    weights = weights[order]
+    positive_weights = weights * labels[order]
+    positives = np.add.reduceat(positive_weights, run_begin)
+    negatives = np.add.reduceat(weights - positive_weights, run_begin)
+    below = np.cumsum(negatives) - negatives
+    group_of_run = np.cumsum(new_group[run_begin]) - 1
+    below -= below[group_begin][group_of_run]
+    concordant = np.add.reduceat(positives * (below + negatives / 2), group_begin)
+    if np.isnan(scores).any():
+        concordant = np.full_like(concordant, np.nan)
+    return RankStatistics(
+        concordant,
+        np.add.reduceat(positives, group_begin),
+        np.add.reduceat(negatives, group_begin),
+    )
+
+
+def logloss(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """Mean binary cross-entropy in nats of scores clipped to [1e-7, 1 - 1e-7], PROBABILITY_CLIP."""
+    labels, scores, weights = _checked(labels, scores, weights)
+    scores = np.clip(scores, PROBABILITY_CLIP, 1 - PROBABILITY_CLIP)
+    losses = -(labels * np.log(scores) + (1 - labels) * np.log1p(-scores))
+    return _ratio(losses @ weights, weights.sum())
+
+
+def normalized_entropy(
+    labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None
+) -> float:
+    """LogLoss over that of always predicting the share of positives: 1 knows nothing, 0 all."""
+    labels, scores, weights = _checked(labels, scores, weights)
+    rate = _ratio(labels @ weights, weights.sum())
+    if not 0 < rate < 1:
+        return float("nan")
+    entropy = -(rate * np.log(rate) + (1 - rate) * np.log1p(-rate))
+    return logloss(labels, scores, weights) / float(entropy)
+
+
+def calibration(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
+    """`Σ score / Σ label`: above 1 the model promises more clicks than come; NaN without any."""
+    labels, scores, weights = _checked(labels, scores, weights)
+    return _ratio(scores @ weights, labels @ weights)
+
+
+def calibration_curve(
+    labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None, bins: int = 20
+) -> CalibrationCurve:
+    """Mean score and share of positives in bins of about equal weight; equal scores share one.
+
+    Returns:
+      CalibrationCurve with at most `bins` entries: fewer where many scores are equal.
+    """
+    labels, scores, weights = _checked(labels, scores, weights)
+    if bins < 1:
+        raise ValueError(f"`bins` must be positive. Received: {bins}")
+    if not len(scores) or np.isnan(scores).any() or not weights.sum() > 0:
+        return CalibrationCurve(np.zeros(0), np.zeros(0), np.zeros(0))
+    order = np.argsort(scores, kind="stable")
+    labels, scores, weights = labels[order], scores[order], weights[order]
+    position = (np.cumsum(weights) - weights) / weights.sum()
+    first_equal = np.searchsorted(scores, scores, side="left")
+    bin_of = np.minimum((position[first_equal] * bins).astype(np.int64), bins - 1)
+    total = np.bincount(bin_of, weights, bins)
+    score = np.bincount(bin_of, weights * scores, bins)
+    label = np.bincount(bin_of, weights * labels, bins)
+    filled = total > 0
+    total = total[filled]
+    return CalibrationCurve(score[filled] / total, label[filled] / total, total)
+
+
+def ece(
+    labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None, bins: int = 20
+) -> float:
+    """Expected calibration error: weighted mean `|score - label|` over `calibration_curve`."""
+    curve = calibration_curve(labels, scores, weights, bins)
+    return _ratio(np.abs(curve.score - curve.label) @ curve.weight, curve.weight.sum())
+
+
+def rela_impr(auc_model: float, auc_base: float) -> float:
+    """`(AUC_m - 0.5) / (AUC_b - 0.5) - 1`: how much more than the base the model beats chance."""
+    return _ratio(auc_model - 0.5, auc_base - 0.5) - 1
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return float(numerator / denominator) if denominator != 0 else float("nan")
+
+
+def _checked(
+    labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    labels, scores = np.asarray(labels, np.float64), np.asarray(scores, np.float64)
+    weights = np.ones_like(scores) if weights is None else np.asarray(weights, np.float64)
+    for name, values in (("labels", labels), ("weights", weights)):
+        if values.ndim != 1 or values.shape != scores.shape:
+            raise ValueError(
+                f"`{name}` and `scores` must be one-dimensional and of one length. "
+                f"Received: {values.shape} and {scores.shape}"
+            )
+    if not ((labels >= 0) & (labels <= 1)).all():
+        bad = labels[~((labels >= 0) & (labels <= 1))][0]
+        raise ValueError(f"`labels` must lie in [0, 1]. Received: {bad}")
+    if not (weights >= 0).all():
+        raise ValueError(f"`weights` must not be negative. Received: {weights[~(weights >= 0)][0]}")
+    return labels, scores, weights

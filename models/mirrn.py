@@ -1,0 +1,208 @@
+"""MIRRN: multi-granularity interest retrieval and refinement network."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from models.base import CtrModel, Interest
+from models.config import MirrnConfig
+from models.features import FeatureSizes
+from models.layers import (
+    BehaviorEmbedding,
+    FourierTransformer,
+    HammingSearch,
+    InterestFusion,
+    Selection,
+    SimHash,
+    TargetPositionEncoding,
+    Window,
+)
+from models.layers.simhash import signs
+from models.view import View
+
+CLUSTER_BITS = 3  # the coarse buckets of `global_query: cluster`
+
+
+class GranularQueries(tf.keras.layers.Layer):
+    """The hash codes of a target's queries, one per granularity.
+
+    target: the target's own embedding; local: the pooled local subsequence; global: the pooled
+    visible history (MIRRN, arXiv 2411.15005). Hashing is linear up to its signs, so pooling acts on
+    projected behaviours [B, L, m], and one matrix product with [T, L] weights pools for all targets.
+
+    Deviates from the released code in that means are over visible behaviours only.
+    """
+
+    def __init__(self, config: MirrnConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        self.hash = SimHash(config.target_dim, config.hash_bits, name="hash")
+        self.gru = (
+            tf.keras.layers.GRU(config.target_dim, name="gru")
+            if "local" in config.granularities and config.local_query == "gru"
+            else None
+        )
+
+    def call(self, view: View):
+        """Returns codes [B, T, G, m], codes [B, L, m], and the GRU's states [B, T, Dq] or None."""
+        width = view.target.shape[-1]
+        projected = self.hash.project(tf.stop_gradient(view.rows[..., :width]))
+        weights = {
+            "global": lambda: self._global_weights(view, projected),
+            "local": lambda: self._local_window(view).mask(view.length),
+        }
+        queries, states = {}, None
+        pooled = [
+            name
+            for name in self.config.granularities
+            if name in weights and not (name == "local" and self.gru)
+        ]
+        if pooled:
+            masks = tf.concat([weights[name]() for name in pooled], 1)
+            sums = tf.matmul(tf.cast(masks, projected.dtype), projected)
+            queries |= zip(pooled, tf.split(sums, len(pooled), 1), strict=True)
+        if "target" in self.config.granularities:
+            queries["target"] = self.hash.project(tf.stop_gradient(view.target))
+        if self.gru is not None:
+            states = self._local_states(view)
+            queries["local"] = self.hash.project(tf.stop_gradient(states))
+        stacked = tf.stack([queries[name] for name in self.config.granularities], 2)
+        return signs(stacked), signs(projected), states
+
+    def _local_window(self, view: View) -> Window:
+        if self.config.local_query == "mean":
+            return view.local
+        return view.local.newest(self.config.local_last)
+
+    def _local_states(self, view: View) -> tf.Tensor:
+        chosen = view.local.select(self.config.local_last).oldest_first()
+        rows = view.gather(chosen)
+        states = self.gru(
+            tf.reshape(rows, [-1, *rows.shape[2:]]),
+            mask=tf.reshape(chosen.valid, [-1, self.config.local_last]),
+        )
+        return tf.reshape(states, tf.shape(view.target))
+
+    def _global_weights(self, view: View, projected: tf.Tensor) -> tf.Tensor:
+        visible = view.window.mask(view.length)
+        if self.config.global_query == "mean":
+            return visible
+        bits = tf.cast(projected[..., :CLUSTER_BITS] >= 0, tf.int32)
+        bucket = tf.reduce_sum(bits * 2 ** tf.range(CLUSTER_BITS), -1)
+        members = tf.one_hot(bucket, 2**CLUSTER_BITS, dtype=projected.dtype)
+        counts = tf.matmul(tf.cast(visible, projected.dtype), members)
+        largest = tf.argmax(counts, -1, output_type=tf.int32)
+        return visible & (bucket[:, None, :] == largest[:, :, None])
+
+
+class MirrnInterest(Interest):
+    """Retrieves by three queries, refines each subsequence, and fuses the three interests.
+
+    MIRRN, arXiv 2411.15005: SimHash retrieval per granularity, target-aware position encoding,
+    multi-head Fourier transformer, mean over K, multi-head target attention over the interests.
+
+    Deviates from the paper in that behaviours carry their cross features (behaviour type ...), and,
+    with `local_query: gru`, in that the GRU's state joins the interests: hashing passes no gradient,
+    so nothing else would train it.
+    """
+
+    def __init__(self, config: MirrnConfig, embedding: BehaviorEmbedding, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        self.least = max(config.retrieve, config.local_last)
+        self.queries = GranularQueries(config, name="queries")
+        self.search = HammingSearch(config.retrieve)
+        self.position = (
+            TargetPositionEncoding(embedding.behavior_dim) if config.position_encoding else None
+        )
+        self.refine = REFINEMENTS[config.refinement](config)
+        self.state = tf.keras.layers.Dense(embedding.behavior_dim, name="state")
+        self.fusion = InterestFusion(config.heads, embedding.inherent_dim)
+
+    def call(self, view: View, training: bool = False) -> tf.Tensor:
+        codes, keys, states = self.queries(view)
+        chosen = self._search(codes, keys, view.window)
+        rows = view.gather(chosen)
+        if self.position is not None:
+            rows += self.position(*view.distance(chosen))
+        grains, count = len(self.config.granularities), self.config.retrieve
+        shape = tf.shape(view.target)
+        rows = tf.reshape(rows, [shape[0], shape[1] * grains, count, rows.shape[-1]])
+        valid = tf.reshape(chosen.valid, [shape[0], shape[1] * grains, count])
+        interests = self.refine(rows, valid, training=training)
+        interests = tf.reshape(interests, [shape[0], shape[1], grains, rows.shape[-1]])
+        if states is not None:
+            interests = tf.concat([interests, self.state(states)[:, :, None]], 2)
+        return self.fusion(view.target, interests)
+
+    def _search(self, codes: tf.Tensor, keys: tf.Tensor, window: Window) -> Selection:
+        """Returns K oldest-first behaviours for each of G queries, of [B, T, G * K]."""
+        shape = tf.shape(codes)
+        grains, count = codes.shape[2], self.config.retrieve
+        chosen = self.search(
+            tf.reshape(codes, [shape[0], shape[1] * grains, codes.shape[-1]]),
+            keys,
+            Window(*(tf.repeat(edge, grains, 1) for edge in window)),
+        ).oldest_first()
+        return Selection(*(tf.reshape(x, [shape[0], shape[1], grains * count]) for x in chosen))
+
+
+def masked_mean(rows: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
+    """Returns the mean over K of `rows` [B, T, K, D] where `valid` [B, T, K]; 0 where nothing is."""
+    weights = tf.cast(valid, rows.dtype)
+    total = tf.matmul(weights[:, :, None, :], rows)[:, :, 0]
+    return total / tf.maximum(tf.reduce_sum(weights, -1, keepdims=True), 1)
+
+
+class FourierRefinement(tf.keras.layers.Layer):
+    """The mean of what the Fourier transformer makes of a subsequence."""
+
+    def __init__(self, config: MirrnConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.mixer = FourierTransformer(
+            config.heads, config.fourier_mix, dropout=config.refinement_dropout
+        )
+
+    def call(self, rows, valid, training=False):
+        return masked_mean(self.mixer(rows, valid, training=training), valid)
+
+
+class AttentionRefinement(tf.keras.layers.Layer):
+    """The mean of `LayerNorm(x + dropout(SelfAttention(x)))`."""
+
+    def __init__(self, config: MirrnConfig, **kwargs):
+        super().__init__(**kwargs)
+        self.heads, self.dropout = config.heads, config.refinement_dropout
+        self.norm = tf.keras.layers.LayerNormalization(epsilon=1e-6)
+
+    def build(self, input_shape):
+        self.attention = tf.keras.layers.MultiHeadAttention(
+            self.heads, -(-input_shape[-1] // self.heads), dropout=self.dropout
+        )
+
+    def call(self, rows, valid, training=False):
+        mask = valid[:, :, None, :] & valid[:, :, :, None]
+        mixed = self.attention(rows, rows, attention_mask=mask, training=training)
+        return masked_mean(self.norm(rows + mixed), valid)
+
+
+class PlainRefinement(tf.keras.layers.Layer):
+    """The mean of a subsequence as it is."""
+
+    def __init__(self, config: MirrnConfig, **kwargs):
+        super().__init__(**kwargs)
+
+    def call(self, rows, valid, training=False):
+        return masked_mean(rows, valid)
+
+
+REFINEMENTS = {
+    "fourier": FourierRefinement,
+    "self_attention": AttentionRefinement,
+    "none": PlainRefinement,
+}
+
+
+def build(config: MirrnConfig, sizes: FeatureSizes) -> CtrModel:
+    """Returns MIRRN."""
+    return CtrModel(config, sizes, lambda embedding: MirrnInterest(config, embedding))

@@ -1,0 +1,187 @@
+"""The exported model: from raw features to probabilities, in one graph.
+
+Two signatures give the same numbers. `serving_default` reads serialized `tf.Example`s, `score` raw
+tensors; both run Transform's graph, compute the positions that training examples carry, and score.
+The SavedModel holds vocabularies and weights and needs nothing but TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models import features, inputs, positions
+from models.training import HistorySettings
+
+if TYPE_CHECKING:
+    from models.base import CtrModel
+
+SERVING_DEFAULT = "serving_default"
+SCORE = "score"
+PROBABILITY = "probability"
+# What a request need not hold: answers, what the graph computes, and what only reports read.
+NOT_SERVED = frozenset(
+    {
+        features.USER_ID,
+        features.LABEL,
+        features.TARGET_LOCAL_BEGIN,
+        features.TARGET_MATCH,
+        features.TARGET_ORACLE,
+        features.SLICE_HISTORY_LENGTH,
+        features.SLICE_USER_ACTIVITY,
+    }
+)
+# Targets times behaviours that are scored at once: bounds the memory of large batches.
+CHUNK = 2**22
+
+
+class ServingModule(tf.Module):
+    """A trained model behind raw features.
+
+    Args:
+      model: trained.
+      transform_output: of the Transform run on whose examples the model was trained.
+      settings: how its examples were cut.
+    """
+
+    def __init__(
+        self,
+        model: CtrModel,
+        transform_output: tft.TFTransformOutput,
+        settings: HistorySettings,
+    ) -> None:
+        super().__init__()
+        self._settings = settings
+        # A SavedModel keeps what it can reach from here. A Keras model would drag its own saved
+        # form along: a function keeps it out of sight, its variables suffice.
+        self._logits = lambda batch: model(batch, training=False)
+        self.weights = list(model.variables)
+        self.transform = transform_output.transform_features_layer()
+        self._spec = {
+            name: spec
+            for name, spec in transform_output.raw_feature_spec().items()
+            if name not in NOT_SERVED
+        }
+
+    def export(self, path: str) -> None:
+        """Writes the SavedModel with both signatures to the folder `path`."""
+        serving_default = tf.function(
+            self.serving_default,
+            input_signature=[tf.TensorSpec([None], tf.string, name="examples")],
+        )
+        score = tf.function(self.score, input_signature=[self.score_spec()])
+        signatures = {
+            SERVING_DEFAULT: serving_default.get_concrete_function(),
+            SCORE: score.get_concrete_function(),
+        }
+        tf.saved_model.save(self, path, signatures)
+
+    def serving_default(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Scores serialized raw `tf.Example`s.
+
+        Args:
+          examples: [n] string. Without `target_hist_end`, a target sees the whole history.
+
+        Returns:
+          `probability` [n, T] float32, T the most targets of an example, 0 where it has fewer.
+        """
+        return self._score(tf.io.parse_example(examples, self._spec))
+
+    def score(self, tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Scores raw tensors; a target sees the whole history.
+
+        Args:
+          tensors: `history_*` [n, L], oldest first, ids as in the log; `history_length` [n] int64,
+            the behaviours of each history, what follows them is padding; `target_item`,
+            `target_category`, `target_time` [n, T].
+
+        Returns:
+          `probability` [n, T] float32.
+        """
+        tensors = dict(tensors)
+        length = tensors.pop(features.HISTORY_LENGTH)
+        return self._score(
+            {
+                name: tf.RaggedTensor.from_tensor(
+                    x, length if name.startswith(features.HISTORY_PREFIX) else None
+                )
+                for name, x in tensors.items()
+            }
+        )
+
+    def score_spec(self) -> dict[str, tf.TensorSpec]:
+        """Returns the names, shapes and types that `score` takes."""
+        spec = {
+            name: tf.TensorSpec([None, None], spec.dtype, name=name)
+            for name, spec in self._spec.items()
+            if name != features.TARGET_HIST_END
+        }
+        return spec | {
+            features.HISTORY_LENGTH: tf.TensorSpec([None], tf.int64, features.HISTORY_LENGTH)
+        }
+
+    def _score(self, raw: dict[str, tf.RaggedTensor]) -> dict[str, tf.Tensor]:
+        """Scores ragged raw features [n, L] and [n, T] in chunks of users."""
+        users = raw[features.TARGET_ITEM].nrows(tf.int32)
+        length = raw[features.HISTORY_ITEM].bounding_shape(1, out_type=tf.int32)
+        targets = raw[features.TARGET_ITEM].bounding_shape(1, out_type=tf.int32)
+        step = tf.maximum(CHUNK // tf.maximum(length * targets, 1), 1)
+        chunks = (users + step - 1) // step
+
+        def score_chunk(chunk: tf.Tensor) -> tf.Tensor:
+            begin = chunk * step
+            rows = {name: values[begin : begin + step] for name, values in raw.items()}
+            scores = self._score_users(rows, targets)
+            return tf.pad(scores, [[0, step - tf.shape(scores)[0]], [0, 0]])
+
+        scores = tf.map_fn(
+            score_chunk,
+            tf.range(chunks),
+            fn_output_signature=tf.TensorSpec([None, None], tf.float32),
+            parallel_iterations=1,
+        )
+        return {PROBABILITY: tf.reshape(scores, [chunks * step, targets])[:users]}
+
+    def _score_users(self, raw: dict[str, tf.RaggedTensor], targets: tf.Tensor) -> tf.Tensor:
+        """Returns the probabilities [n, `targets`] of ragged raw features."""
+        settings = self._settings
+        given_end = raw.pop(features.TARGET_HIST_END, None)
+        full_length = _row_lengths(raw[features.HISTORY_ITEM])
+        raw = {
+            name: x[:, -settings.max_length :] if name.startswith(features.HISTORY_PREFIX) else x
+            for name, x in raw.items()
+        }
+        cut = full_length - _row_lengths(raw[features.HISTORY_ITEM])
+        hist_end = tf.repeat(full_length, targets, axis=1)
+        if given_end is not None:
+            end = tf.cast(inputs.dense(given_end, targets, -1), tf.int32)
+            hist_end = tf.where(end < 0, hist_end, end)
+        hist_end = tf.maximum(hist_end - cut, 0)
+
+        length = raw[features.HISTORY_ITEM].bounding_shape(1)
+        ids = {name: inputs.narrow(name, x) for name, x in self.transform(raw).items()}
+        batch = inputs.pad(ids, length, targets, settings.match)
+        batch[features.TARGET_HIST_END] = hist_end
+        batch[features.TARGET_LOCAL_BEGIN] = positions.local_begin(
+            batch[features.HISTORY_TIME],
+            batch[features.TARGET_TIME],
+            hist_end,
+            session_gap=settings.session_gap,
+            min_local=settings.min_local,
+        )
+        batch[features.TARGET_MATCH] = positions.target_match(
+            inputs.dense(raw[features.HISTORY_CATEGORY], length),
+            inputs.dense(raw[features.TARGET_CATEGORY], targets),
+            hist_end,
+            match=settings.match,
+        )
+        logits = tf.cast(self._logits(batch), tf.float32)
+        return tf.where(batch[features.TARGET_VALID], tf.sigmoid(logits), 0.0)
+
+
+def _row_lengths(ragged: tf.RaggedTensor) -> tf.Tensor:
+    """Returns [n, 1] int32."""
+    return tf.cast(ragged.row_lengths()[:, None], tf.int32)

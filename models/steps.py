@@ -1,0 +1,73 @@
+"""The compiled steps of training and validation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import tensorflow as tf
+
+from models import features
+from models.optimizers import clip_by_global_norm
+
+if TYPE_CHECKING:
+    from models.base import CtrModel
+
+Batch = dict[str, tf.Tensor]
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+class Steps:
+    """One training step and one validation step, compiled for the device and each batch's shape.
+
+    Args:
+      model: built.
+      optimizer: built.
+      jit_compile: "on", "off", or "auto": XLA on a GPU. On a CPU the plain graph is faster.
+      clip_norm: global gradient norm above which gradients are scaled down; None: never.
+
+    Attributes:
+      jit_compile: whether XLA compiles the steps.
+    """
+
+    def __init__(
+        self,
+        model: CtrModel,
+        optimizer: tf.keras.optimizers.legacy.Optimizer,
+        jit_compile: Literal["auto", "on", "off"],
+        clip_norm: float | None,
+    ) -> None:
+        self._model, self._optimizer, self._clip_norm = model, optimizer, clip_norm
+        self.jit_compile = {"auto": has_gpu(), "on": True, "off": False}[jit_compile]
+        self._train = tf.function(self._train_step, jit_compile=self.jit_compile)
+        self._predict = tf.function(self._predict_step, jit_compile=self.jit_compile)
+
+    @property
+    def programs(self) -> int:
+        """Programs traced or compiled so far."""
+        return sum(f.experimental_get_tracing_count() for f in (self._train, self._predict))
+
+    def train(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
+        """Updates the weights; returns the summed loss and the number of targets, both []."""
+        return self._train(batch)
+
+    def predict(self, batch: Batch) -> tf.Tensor:
+        """Returns probabilities, [B, T]."""
+        return self._predict(batch)
+
+    def _train_step(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
+        variables = self._model.trainable_variables
+        with tf.GradientTape() as tape:
+            loss = self._model.compute_loss(batch, training=True)
+        gradients = tape.gradient(loss, variables)
+        if self._clip_norm is not None:
+            gradients = clip_by_global_norm(gradients, self._clip_norm)
+        self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        count = tf.reduce_sum(tf.cast(batch[features.TARGET_VALID], tf.int32))
+        return loss * tf.cast(count, loss.dtype), count
+
+    def _predict_step(self, batch: Batch) -> tf.Tensor:
+        return tf.sigmoid(tf.cast(self._model(batch, training=False), tf.float32))

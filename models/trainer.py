@@ -1,0 +1,149 @@
+"""`run_fn` of the TFX Trainer: from transformed examples to a SavedModel."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import math
+import os
+import resource
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from models.buckets import choose_shapes
+from models.inputs import EmptySplitError, Split
+from models.loop import TrainingLoop, total_steps
+from models.optimizers import build_optimizer
+from models.preprocessing import feature_sizes
+from models.progress import Checkpoints, Progress
+from models.registry import build_model
+from models.signatures import ServingModule
+from models.steps import Steps, has_gpu
+from models.training import RunSettings
+
+TRAINING_JSON = "training.json"
+GIB = 2**30
+
+log = logging.getLogger("everlong")
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Trains the configured model and exports it.
+
+    Reads `RunSettings` from `custom_config["config"]`. Keeps checkpoints in a folder of this very
+    training below `custom_config["checkpoint_dir"]`, so that it goes on from there if it was
+    killed; removes them when the model is exported. `custom_config["code"]`, a hash of the source,
+    keeps other code from going on with them.
+
+    Writes the SavedModel to `serving_model_dir`, and to `model_run_dir` `training.json` and the
+    logs for TensorBoard.
+
+    Args:
+      fn_args: from TFX.
+    """
+    started = time.monotonic()
+    settings = RunSettings.from_custom_config(fn_args.custom_config)
+    config = settings.training
+    transform_output = tft.TFTransformOutput(fn_args.transform_output)
+    train = _open_split("train", fn_args.train_files, transform_output, settings)
+    validation = _open_split("validation", fn_args.eval_files, transform_output, settings)
+    shapes = choose_shapes(
+        np.concatenate([train.lengths, validation.lengths]),
+        np.concatenate([train.targets, validation.targets]),
+        config.batch_users,
+    )
+    # The state of dropout is then part of the model, and of its checkpoints.
+    tf.keras.backend.experimental.enable_tf_random_generator()
+    tf.keras.mixed_precision.set_global_policy(
+        "mixed_bfloat16" if config.mixed_precision and has_gpu() else "float32"
+    )
+    sizes = feature_sizes(transform_output, settings.features)
+    model = build_model(settings.model, sizes, settings.seed)
+    optimizer = build_optimizer(config, model, total_steps(config, train.steps(shapes)))
+    steps = Steps(model, optimizer, config.jit_compile, config.clip_norm)
+    log.info(
+        "training %s on %s: %d examples, %d targets; XLA %s; batches of users x L x T: %s",
+        settings.model.name,
+        _device(),
+        len(train.lengths),
+        train.targets.sum(),
+        "on" if steps.jit_compile else "off",
+        ", ".join(f"{s.users} x {s.length} x {s.targets}" for s in shapes),
+    )
+    folder = os.path.join(fn_args.custom_config["checkpoint_dir"], _run_key(fn_args))
+    checkpoints = Checkpoints(folder, model, optimizer, config.checkpoint_seconds)
+    with contextlib.closing(tf.summary.create_file_writer(fn_args.model_run_dir)) as summaries:
+        loop = TrainingLoop(
+            config, settings.seed, steps, train, validation, shapes, checkpoints, summaries
+        )
+        progress = loop.run()
+    ServingModule(model, transform_output, settings.history).export(fn_args.serving_model_dir)
+    _write_report(fn_args.model_run_dir, progress, steps, time.monotonic() - started)
+    checkpoints.remove()
+
+
+def _open_split(
+    name: str, patterns: list[str], transform_output: tft.TFTransformOutput, settings: RunSettings
+) -> Split:
+    files = [file for pattern in patterns for file in tf.io.gfile.glob(pattern)]
+    try:
+        return Split(
+            files,
+            transform_output.transformed_feature_spec(),
+            settings.history.match,
+            int(settings.training.cache_gib * GIB),
+        )
+    except EmptySplitError as error:
+        raise ValueError(
+            f"the split `{name}` has no example, so nothing can be trained: enlarge its share under "
+            f"`split`, or the log. Its files: {patterns}"
+        ) from error
+
+
+def _run_key(fn_args: FnArgs) -> str:
+    """Returns what tells this training from any other: its settings, data and code."""
+    parts = [
+        fn_args.custom_config["config"],
+        fn_args.custom_config.get("code"),
+        fn_args.transform_output,
+        sorted(fn_args.train_files),
+        sorted(fn_args.eval_files),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _device() -> str:
+    if not has_gpu():
+        return "CPU"
+    gpu = tf.config.list_physical_devices("GPU")[0]
+    return tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
+
+
+def _write_report(folder: str, progress: Progress, steps: Steps, seconds: float) -> None:
+    report = {
+        "targets_per_second": progress.targets / max(progress.train_seconds, 1e-9),
+        "steps": progress.step,
+        "seconds": seconds,
+        "epochs": progress.epoch,
+        "best_epoch": progress.best,
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "jit_compile": {"device": _device(), "steps": steps.jit_compile},
+        "programs": steps.programs,
+        "curve": [{name: _json(value) for name, value in e.items()} for e in progress.curve],
+        "resumed_from_step": progress.resumed_from_step,
+    }
+    tf.io.gfile.makedirs(folder)
+    with tf.io.gfile.GFile(os.path.join(folder, TRAINING_JSON), "w") as file:
+        file.write(json.dumps(report, indent=2))
+
+
+def _json(value: Any) -> Any:
+    """JSON knows no NaN, which a metric is that its data do not define."""
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,134 @@
+"""The settings of a training run: the `training` section, and all that the Trainer is handed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+import pydantic
+from pydantic import Field
+
+from models.config import ModelConfig, Section
+
+
+class EarlyStoppingConfig(Section):
+    """When to stop before the last epoch; the best weights are restored either way."""
+
+    metric: Literal["auc", "gauc", "loss"] = Field(
+        "auc", description="Validation metric that decides which epoch was the best."
+    )
+    patience: int = Field(
+        1, ge=1, description="Epochs without a better metric after which training stops."
+    )
+
+
+class ScheduleConfig(Section):
+    """How the learning rate moves over the steps."""
+
+    warmup_steps: int = Field(
+        0, ge=0, description="Steps over which the learning rate rises from 0 to its value."
+    )
+    decay: Literal["none", "linear", "cosine"] = Field(
+        "none", description="How the rate falls from its value to 0 over the steps of the run."
+    )
+
+
+class TrainingConfig(Section):
+    """How a model is trained."""
+
+    batch_users: int = Field(
+        16,
+        ge=1,
+        description="Users per step; of users with few targets a step takes more, so that "
+        "every step sees about batch_users x targets_per_example targets.",
+    )
+    epochs: int = Field(3, ge=1, description="Passes over the training split, at most.")
+    max_steps: int | None = Field(
+        None, ge=1, description="Steps after which training ends; null: after the last epoch."
+    )
+    optimizer: Literal["lazy_adam", "adagrad"] = Field(
+        "lazy_adam",
+        description="What updates the embedding tables, touched rows only; the rest is Adam's.",
+    )
+    learning_rate: float = Field(
+        1e-3, gt=0, description="Of Adam, and of the tables under lazy_adam."
+    )
+    adagrad_learning_rate: float = Field(
+        0.05, gt=0, description="Of the tables under adagrad (0.05 in the TWIN paper)."
+    )
+    schedule: ScheduleConfig = Field(
+        ScheduleConfig(), description="How the learning rates move over the steps."
+    )
+    clip_norm: float | None = Field(
+        None, gt=0, description="Global gradient norm above which gradients are scaled down."
+    )
+    weight_decay: float = Field(
+        0.0,
+        ge=0,
+        description="Share of a weight, times the learning rate, that a step takes off; "
+        "in embedding tables of the touched rows only.",
+    )
+    early_stopping: EarlyStoppingConfig | None = Field(
+        EarlyStoppingConfig(), description="When to stop early; null: train all epochs."
+    )
+    jit_compile: Literal["auto", "on", "off"] = Field(
+        "auto", description="XLA compilation of the training step; auto: on for a GPU only."
+    )
+    mixed_precision: bool = Field(
+        False, description="Compute in bfloat16 on a GPU; a CPU ignores it."
+    )
+    checkpoint_seconds: float = Field(
+        60.0, gt=0, description="Seconds between checkpoints from which a killed run resumes."
+    )
+    cache_gib: float = Field(
+        4.0,
+        gt=0,
+        description="Memory for parsed examples; a larger split is read in parts of this size, "
+        "in every epoch again.",
+    )
+
+
+class HistorySettings(Section):
+    """What the serving graph must know of how the examples were cut; see `positions`."""
+
+    max_length: int = Field(..., ge=1, description="Behaviours that a target sees, at most.")
+    match: int = Field(..., ge=1, description="M, the length of the target subsequence.")
+    session_gap: int | None = Field(..., description="Seconds that end a session; null: none do.")
+    min_local: int = Field(..., ge=0, description="Behaviours of the local subsequence, at least.")
+    targets_per_example: int = Field(..., ge=1, description="T of the packed examples.")
+
+
+class PreprocessingSettings(Section):
+    """What Transform must know: of the settings that it is handed, it reads no other."""
+
+    model_config = pydantic.ConfigDict(extra="ignore", frozen=True)
+
+    features: dict[str, list[float]] = Field(
+        {}, description="Boundaries of the extra cross features, by name."
+    )
+
+    @classmethod
+    def from_custom_config(cls, custom_config: Mapping[str, Any]) -> Self:
+        """Reads the settings from TFX's `custom_config`, where they are JSON under `"config"`."""
+        return cls.model_validate_json(custom_config["config"])
+
+    @pydantic.field_validator("features")
+    @classmethod
+    def _rising(cls, value: dict[str, list[float]]) -> dict[str, list[float]]:
+        for name, boundaries in value.items():
+            if boundaries != sorted(set(boundaries)):
+                raise ValueError(
+                    f"`boundaries` of the cross feature `{name}` must rise. Received: {boundaries}"
+                )
+        return value
+
+
+class RunSettings(PreprocessingSettings):
+    """What the Trainer must know."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    model: ModelConfig = Field(..., description="The model and its hyper-parameters.")
+    training: TrainingConfig = Field(TrainingConfig(), description="How it is trained.")
+    seed: int = Field(0, description="Of initial weights, shuffling and dropout.")
+    history: HistorySettings = Field(..., description="How the examples were cut.")

@@ -1,0 +1,132 @@
+"""A batch as the modules of a model see it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from models import features
+from models.layers import BehaviorEmbedding, Selection, Window
+
+# Up to this length, attention over a user's own rows under a mask costs less than gathering rows for
+# every target (their gradient has to be scattered back): see benchmarks.
+SHORT_HISTORY = 1024
+
+
+@dataclasses.dataclass(frozen=True, repr=False, eq=False)
+class View:
+    """Users' histories, newest first, with what each target may see of them.
+
+    Attributes:
+      embedding: of behaviours and targets.
+      ids: [B, L] int32 by feature name, newest first.
+      time: [B, L] int64, newest first.
+      window: the visible history of each target.
+      local: the local subsequence of each target.
+      target: [B, T, Dq] float, embedded targets.
+      target_category: [B, T] int32.
+      target_time: [B, T] int64.
+    """
+
+    embedding: BehaviorEmbedding
+    ids: Mapping[str, tf.Tensor]
+    time: tf.Tensor
+    window: Window
+    local: Window
+    target: tf.Tensor
+    target_category: tf.Tensor
+    target_time: tf.Tensor
+    rows: tf.Tensor
+
+    @classmethod
+    def of(cls, batch: Mapping[str, tf.Tensor], embedding: BehaviorEmbedding, least: int) -> View:
+        """Returns the view of a batch (DESIGN, section 4).
+
+        Args:
+          batch: dense tensors by feature name; `target_valid` and `history_length` as padding says.
+          embedding: of behaviours and targets.
+          least: int, padded length that the modules need at least (their K).
+        """
+        ids = {
+            name: newest_first(batch[features.history_feature(name)], least)
+            for name in embedding.features
+        }
+        time = newest_first(batch[features.HISTORY_TIME], least)
+        length = time.shape[1] or tf.shape(time)[1]
+        end = tf.minimum(batch[features.TARGET_HIST_END], batch[features.HISTORY_LENGTH][:, None])
+        end = tf.where(batch[features.TARGET_VALID], end, 0)
+        target = {"item": batch[features.TARGET_ITEM], "category": batch[features.TARGET_CATEGORY]}
+        return cls(
+            embedding=embedding,
+            ids=ids,
+            time=time,
+            window=Window.of(tf.zeros_like(end), end, length),
+            local=Window.of(batch[features.TARGET_LOCAL_BEGIN], end, length),
+            target=embedding(target),
+            target_category=target["category"],
+            target_time=batch[features.TARGET_TIME],
+            rows=embedding(ids),
+        )
+
+    @property
+    def length(self) -> int | tf.Tensor:
+        """L, padded; an int where it is static."""
+        return self.time.shape[1] or tf.shape(self.time)[1]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether histories are read under a mask instead of gathered."""
+        return self.time.shape[1] is not None and self.time.shape[1] <= SHORT_HISTORY
+
+    def recall(self, chosen: Selection) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the chosen behaviours' rows, with gradients, and which of them are real.
+
+        Returns:
+          rows [B, L, D] and mask [B, T, L] of short histories, else [B, T, K, D] and [B, T, K].
+        """
+        if self.is_short:
+            return self.rows, chosen.mask(self.length)
+        return self.gather(chosen), chosen.valid
+
+    def recent(self, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns what `recall` does, of the newest `count` visible behaviours."""
+        window = self.window.newest(count)
+        if self.is_short:
+            return self.rows, window.mask(self.length)
+        return self.recall(window.select(count))
+
+    def gather(self, chosen: Selection) -> tf.Tensor:
+        """Returns the chosen behaviours' rows, [B, T, K, D], with gradients to their embeddings."""
+        if self.is_short:
+            return take(self.rows, chosen.positions)
+        return self.embedding(
+            {name: take(ids, chosen.positions) for name, ids in self.ids.items()}
+        )
+
+    def distance(self, chosen: Selection) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns how far before the target the chosen behaviours lie, each [B, T, K].
+
+        Returns:
+          behaviours in between, int32, and time in between, int64; 0 where not valid.
+        """
+        behaviors = chosen.positions - self.window.first[..., None]
+        time = self.target_time[..., None] - take(self.time, chosen.positions)
+        return tf.where(chosen.valid, behaviors, 0), tf.where(chosen.valid, time, 0)
+
+
+def newest_first(values: tf.Tensor, least: int) -> tf.Tensor:
+    """Reverses [B, L] in L, after padding it to at least `least`."""
+    short = least - (values.shape[1] or tf.shape(values)[1])
+    if not isinstance(short, int) or short > 0:
+        values = tf.pad(values, [[0, 0], [0, tf.maximum(short, 0)]])
+    return tf.reverse(values, [1])
+
+
+def take(values: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
+    """Returns `values[b, positions[b, t, k]]`, [B, T, K, ...], of [B, L, ...]."""
+    shape = tf.shape(values)
+    offsets = tf.range(shape[0]) * shape[1]
+    flat = tf.reshape(values, [-1, *values.shape[2:]])  # one flat gather: batched ones are slower
+    return tf.gather(flat, positions + offsets[:, None, None])

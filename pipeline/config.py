@@ -1,0 +1,202 @@
+"""The configuration of a run: one typed, validated YAML file.
+
+Each room owns its sections (`components.behavior_example_gen.config`, `models.config`,
+`models.training`, `components.evaluator.config`); this module composes them. Nothing here imports
+TensorFlow, so that a wrong key is refused in a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+from pydantic import Field
+
+from components.behavior_example_gen.config import (
+    HistoryConfig,
+    IngestConfig,
+    LabelConfig,
+    LogConfig,
+    SplitConfig,
+)
+from components.evaluator.config import GateConfig
+from models.config import ModelConfig, Section, TwinConfig
+from models.training import TrainingConfig
+from pipeline.errors import ConfigError, describe
+
+SHIPPED = Path(__file__).parent / "configs"
+
+
+class PushConfig(Section):
+    """Where blessed models go."""
+
+    destination: str | None = Field(
+        None,
+        description="Folder that TF Serving watches; a blessed model becomes DESTINATION/<version>. "
+        "null: OUTPUT_DIR/serving.",
+    )
+
+
+class BeamConfig(Section):
+    """How every Beam step runs."""
+
+    args: list[str] = Field(
+        [],
+        description="Arguments of Beam pipelines, such as --runner=FlinkRunner; empty: in memory, "
+        "in this process.",
+    )
+
+    @pydantic.field_validator("args")
+    @classmethod
+    def _keeps_all_data(cls, args: list[str]) -> list[str]:
+        for position, argument in enumerate(args):
+            runner = argument.removeprefix("--runner=")
+            if argument == "--runner":
+                runner = args[position + 1] if position + 1 < len(args) else ""
+            if runner.rsplit(".", 1)[-1].lower() in ("dask", "daskrunner"):
+                raise ValueError(
+                    "Beam's DaskRunner loses elements without an error; use the in-memory "
+                    "default, Flink, Spark or Dataflow"
+                )
+        return args
+
+
+class KubeflowConfig(Section):
+    """What `everlong compile --engine kubeflow` writes into the pipeline."""
+
+    image: str = Field(
+        "everlong:0.1.0", description="Image of every step, built from docker/Dockerfile."
+    )
+    pipeline_root: str | None = Field(
+        None,
+        description="Where the cluster keeps artifacts, such as gs://bucket/everlong; needed to "
+        "compile for Kubeflow only.",
+    )
+
+
+class Config(Section):
+    """One run, from the behaviour log to the pushed model."""
+
+    name: str = Field(
+        description="Name of the pipeline: letters, digits, '-' and '_'.",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$",
+        max_length=63,
+    )
+    seed: int = Field(7, ge=0, lt=2**31, description="Seed of everything that is random in a run.")
+    log: LogConfig = Field(description="The behaviour log and what its columns mean.")
+    label: LabelConfig = Field(description="What the model learns to predict.")
+    history: HistoryConfig = Field(
+        default_factory=HistoryConfig, description="Which behaviours a target sees."
+    )
+    split: SplitConfig = Field(
+        default_factory=SplitConfig, description="Which targets train, validate and evaluate."
+    )
+    data_schema: str | None = Field(
+        None,
+        description="A TFMD schema (*.pbtxt) of your own for the examples; null: the curated one "
+        "of this version, fitted to the log's columns.",
+    )
+    model: ModelConfig = Field(
+        default_factory=TwinConfig, description="The model and its hyper-parameters."
+    )
+    training: TrainingConfig = Field(
+        default_factory=TrainingConfig, description="How the model is trained."
+    )
+    gate: GateConfig = Field(
+        default_factory=GateConfig, description="What a model must show before it is pushed."
+    )
+    push: PushConfig = Field(default_factory=PushConfig, description=PushConfig.__doc__)
+    beam: BeamConfig = Field(default_factory=BeamConfig, description=BeamConfig.__doc__)
+    kubeflow: KubeflowConfig = Field(default_factory=KubeflowConfig, description=KubeflowConfig.__doc__)
+
+    @property
+    def ingest(self) -> IngestConfig:
+        """The sections that decide what the examples are."""
+        return IngestConfig(
+            log=self.log, label=self.label, history=self.history, split=self.split, seed=self.seed
+        )
+
+    @property
+    def hash(self) -> str:
+        """Short digest of every value: two runs with one hash were told the same."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML that refuses a key given twice: the second would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                line = key_node.start_mark.line + 1
+                raise ConfigError(f"line {line}: key {key!r} is given twice; keep one of them")
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def find(name: str) -> Path:
+    """The file that `--config NAME` means: a path, or the name of a shipped configuration.
+
+    Raises:
+      ConfigError: if there is neither.
+    """
+    shipped = SHIPPED / f"{Path(name).stem}.yaml"
+    for path in (Path(name), shipped if "/" not in name else Path(name)):
+        if path.is_file():
+            return path
+    known = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
+    raise ConfigError(f"--config: no file {name!r}; give a YAML file, or a shipped name: {known}")
+
+
+def load(name: str, overrides: list[str] | None = None) -> Config:
+    """Reads, overrides and validates a configuration.
+
+    Args:
+      name: path of a YAML file, or a shipped name such as "demo".
+      overrides: `section.key=value` strings; values are YAML.
+
+    Raises:
+      ConfigError: naming every wrong key, its value and the nearest valid key.
+    """
+    path = find(name)
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)
+    except ConfigError as error:
+        raise ConfigError(f"{path}, {error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} must hold a mapping of sections such as `log:`; found {values!r}")
+    for override in overrides or []:
+        _apply(values, override)
+    try:
+        return Config.model_validate(values)
+    except pydantic.ValidationError as error:
+        raise ConfigError(describe(error, Config, str(path))) from None
+
+
+def _apply(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {override!r}: write section.key=value")
+    try:
+        value = yaml.load(text, _UniqueKeyLoader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {override!r}: the value is not valid YAML: {error}") from None
+    *parents, last = key.split(".")
+    section = values
+    for parent in parents:
+        section = section.setdefault(parent, {}) if section.get(parent) is not None else _new(section, parent)
+        if not isinstance(section, dict):
+            raise ConfigError(f"--set {override!r}: {parent!r} is a value, not a section")
+    section[last] = value
+
+
+def _new(section: dict[str, Any], key: str) -> dict[str, Any]:
+    section[key] = {}
+    return section[key]

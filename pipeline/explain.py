@@ -1,0 +1,60 @@
+"""`everlong config --explain`: every key, its type, default and meaning."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+import types
+import typing
+from collections.abc import Iterator
+
+import pydantic
+from pydantic_core import PydanticUndefined
+
+from pipeline.config import Config
+from pipeline.errors import sections
+
+
+def explain(model: type[pydantic.BaseModel] = Config, indent: int = 0) -> Iterator[str]:
+    """Lines of commented YAML for a section and all below it."""
+    pad = "  " * indent
+    for name, field in model.model_fields.items():
+        below = list(sections(field.annotation))
+        yield from _comment(field.description or "", pad)
+        if not below:
+            yield f"{pad}{name}: {_default(field)}   # {_type(field.annotation)}"
+            continue
+        for section in below:
+            member = section.model_fields.get("name")
+            mark = ""
+            if len(below) > 1:
+                label = member.default if member is not None else section.__name__
+                mark = f"   # when it is {label!r}:"
+            yield f"{pad}{name}:{mark}"
+            yield from explain(section, indent + 1)
+
+
+def _comment(text: str, pad: str) -> list[str]:
+    return textwrap.wrap(" ".join(text.split()), 96, initial_indent=f"{pad}# ", subsequent_indent=f"{pad}# ")
+
+
+def _default(field: pydantic.fields.FieldInfo) -> str:
+    if field.is_required():
+        return "(must be given)"
+    value = field.get_default(call_default_factory=True)
+    return "(must be given)" if value is PydanticUndefined else json.dumps(value, default=str)
+
+
+def _type(annotation: object) -> str:
+    origin = typing.get_origin(annotation)
+    if origin is typing.Literal:
+        return " | ".join(map(str, typing.get_args(annotation)))
+    if origin is typing.Annotated:
+        return _type(typing.get_args(annotation)[0])
+    if origin is typing.Union or isinstance(annotation, types.UnionType):
+        return " | ".join(_type(a) for a in typing.get_args(annotation))
+    if origin is not None:
+        return f"{origin.__name__} of {', '.join(_type(a) for a in typing.get_args(annotation))}"
+    if annotation is type(None):
+        return "null"
+    return getattr(annotation, "__name__", str(annotation))

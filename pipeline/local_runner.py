@@ -1,0 +1,92 @@
+"""Runs the pipeline on this machine: TFX's LocalDagRunner, SQLite ML Metadata, one output folder."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from tfx import v1 as tfx
+from tfx.orchestration.pipeline import RunOptions
+
+from components.behavior_example_gen.check import fingerprint
+from components.schema.assemble import write_schema
+from pipeline.config import Config
+from pipeline.console import Terminal
+from pipeline.errors import ConfigError
+from pipeline.pipeline import Places, create_pipeline
+from pipeline.progress import Progress
+from pipeline.summary import Timing, summarize
+
+
+class ComponentFailed(RuntimeError):
+    """A component of the pipeline raised; `__cause__` is its exception."""
+
+    def __init__(self, node: str) -> None:
+        super().__init__(node)
+        self.node = node
+
+
+def places(config: Config, output: Path) -> Places:
+    """The folders of a local run below its output folder."""
+    return Places(
+        root=str(output / "artifacts"),
+        schema=write_schema(config.ingest, str(output / "schema"), config.data_schema),
+        checkpoints=str(output / "checkpoints"),
+        serving=config.push.destination or str(output / "serving"),
+        metadata=str(output / "metadata.sqlite"),
+    )
+
+
+def run(
+    config: Config, output: Path, terminal: Terminal, from_node: str | None = None
+) -> dict[str, Any]:
+    """Runs the pipeline and returns its summary, also written to `output/summary.json`.
+
+    Args:
+      config: what to run.
+      output: absolute folder of the run; a second run in it reuses what did not change.
+      terminal: where progress goes.
+      from_node: run this node and all after it again, on the latest results of those before.
+
+    Raises:
+      ConfigError: if there is no node of that name, or nothing to start from.
+      ComponentFailed: if a component raised.
+    """
+    start = time.monotonic()
+    output.mkdir(parents=True, exist_ok=True)
+    pipeline = create_pipeline(
+        config, places(config, output), fingerprint(config.ingest), cache=from_node is None
+    )
+    nodes = [component.id for component in pipeline.components]
+    options = None
+    if from_node is not None:
+        _check_node(from_node, nodes)
+        if not (output / "metadata.sqlite").exists():
+            raise ConfigError(
+                f"--from-node {from_node}: {output} holds no earlier run to start from; "
+                "run once without --from-node"
+            )
+        options = RunOptions(from_nodes=[from_node])
+    progress = Progress(terminal, nodes)
+    logger = logging.getLogger("absl")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(progress)
+    try:
+        tfx.orchestration.LocalDagRunner().run(pipeline, run_options=options)
+    except Exception as error:
+        raise ComponentFailed(progress.current or "the pipeline") from error
+    finally:
+        progress.end(failed=progress.current is not None)
+        logger.removeHandler(progress)
+    timing = Timing(progress.seconds, progress.cached, round(time.monotonic() - start, 1))
+    return summarize(config, output, timing)
+
+
+def _check_node(node: str, nodes: list[str]) -> None:
+    if node not in nodes:
+        near = difflib.get_close_matches(node, nodes, 1)
+        hint = f"; the nearest is {near[0]}" if near else ""
+        raise ConfigError(f"--from-node {node!r}: no such node{hint}; nodes: {', '.join(nodes)}")

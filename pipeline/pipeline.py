@@ -1,0 +1,162 @@
+"""The whole pipeline on one page: the same graph runs locally and on Kubeflow."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from tfx import v1 as tfx
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration import metadata
+
+from components.behavior_example_gen.component import BehaviorExampleGen
+from components.evaluation_report.component import EvaluationReport
+from components.evaluator.eval_config import eval_config
+from components.example_validator.component import ExampleValidator
+from components.latest_blessed.strategy import LatestOtherBlessedModelStrategy
+from components.schema.statistics import stats_options
+from pipeline.config import Config
+from pipeline.fingerprints import code
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Where a run reads and writes; remote or local paths.
+
+    Attributes:
+      root: folder of the artifacts.
+      schema: the TFMD schema that `ImportSchemaGen` takes.
+      checkpoints: folder of training checkpoints, the same from run to run.
+      serving: folder of pushed models.
+      metadata: SQLite file of ML Metadata; None where the orchestrator keeps it.
+    """
+
+    root: str
+    schema: str
+    checkpoints: str
+    serving: str
+    metadata: str | None = None
+
+
+def create_pipeline(
+    config: Config, places: Places, log_fingerprint: str, cache: bool = True
+) -> tfx.dsl.Pipeline:
+    """Builds the graph of DESIGN section 2, in topological order.
+
+    Args:
+      config: the run's configuration.
+      places: where it reads and writes.
+      log_fingerprint: digest of the log's files; a changed log is ingested again.
+      cache: whether a component whose inputs, configuration and code did not change is skipped.
+    """
+    example_gen = BehaviorExampleGen(
+        ingest_json=config.ingest.model_dump_json(),
+        fingerprint=log_fingerprint,
+        code=code("components/behavior_example_gen/*.py", "components/simulator/*.py"),
+    )
+    examples = example_gen.outputs["examples"]
+    statistics_gen = tfx.components.StatisticsGen(examples=examples, stats_options=stats_options())
+    schema_gen = tfx.components.ImportSchemaGen(schema_file=places.schema)
+    schema = schema_gen.outputs["schema"]
+    validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
+    transform = tfx.components.Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="models.preprocessing.preprocessing_fn",
+        splits_config=tfx.proto.SplitsConfig(analyze=["train"], transform=["train", "validation"]),
+        custom_config=_transform_config(config),
+    )
+    transform.add_upstream_node(validator)  # an anomaly must stop everything that comes after
+    trainer = tfx.components.Trainer(
+        run_fn="models.trainer.run_fn",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema,
+        train_args=tfx.proto.TrainArgs(splits=["train"]),
+        eval_args=tfx.proto.EvalArgs(splits=["validation"]),
+        custom_config=_trainer_config(config, places.checkpoints),
+    )
+    model = trainer.outputs["model"]
+    latest_blessed = _latest_blessed(model, local=places.metadata is not None)
+    evaluator = tfx.components.Evaluator(
+        examples=examples,
+        example_splits=["eval"],
+        model=model,
+        baseline_model=latest_blessed.outputs["model"],
+        schema=schema,
+        eval_config=eval_config(
+            config.gate,
+            simulated=config.log.simulator is not None,
+            code=code("components/evaluator/*.py", "models/metrics.py"),
+        ),
+    )
+    report = EvaluationReport(
+        evaluation=evaluator.outputs["evaluation"],
+        blessing=evaluator.outputs["blessing"],
+        examples=examples,
+        statistics=statistics_gen.outputs["statistics"],
+        model_run=trainer.outputs["model_run"],
+        config=config.model_dump_json(),
+        code=code("components/evaluation_report/*"),
+    )
+    pusher = tfx.components.Pusher(
+        model=model,
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=tfx.proto.PushDestination(
+            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=places.serving)
+        ),
+    )
+    nodes: list[BaseNode] = [
+        example_gen, statistics_gen, schema_gen, validator, transform, trainer,
+        latest_blessed, evaluator, report, pusher,
+    ]  # fmt: skip
+    return tfx.dsl.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=places.root,
+        components=nodes,
+        enable_cache=cache,
+        metadata_connection_config=(
+            metadata.sqlite_metadata_connection_config(places.metadata) if places.metadata else None
+        ),
+        beam_pipeline_args=config.beam.args,
+    )
+
+
+def _transform_config(config: Config) -> dict[str, str]:
+    """What `preprocessing_fn` reads, and no more: the rest must not spoil its cache."""
+    settings = {"features": {name: f.boundaries for name, f in config.log.features.items()}}
+    return {
+        "config": json.dumps(settings, sort_keys=True),
+        "code": code("models/preprocessing.py", "models/features.py"),
+    }
+
+
+def _trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
+    """What `run_fn` reads."""
+    settings = {
+        "features": {name: f.boundaries for name, f in config.log.features.items()},
+        "history": config.history.model_dump(
+            include={"max_length", "match", "session_gap", "min_local", "targets_per_example"}
+        ),
+        "seed": config.seed,
+        "model": config.model.model_dump(),
+        "training": config.training.model_dump(),
+    }
+    return {
+        "config": json.dumps(settings, sort_keys=True),
+        "code": code("models/**/*.py"),
+        "checkpoint_dir": checkpoints,
+    }
+
+
+def _latest_blessed(candidate: tfx.dsl.Channel, local: bool) -> tfx.dsl.Resolver:
+    """The model to beat; Kubeflow knows TFX's own strategy only."""
+    channels = {
+        "model": tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        "model_blessing": tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+    }
+    if local:
+        strategy, channels["candidate"] = LatestOtherBlessedModelStrategy, candidate
+    else:
+        strategy = tfx.dsl.experimental.LatestBlessedModelStrategy
+    return tfx.dsl.Resolver(strategy_class=strategy, **channels).with_id("LatestBlessedModel")

@@ -1,0 +1,51 @@
+"""Writes the lock files from setup.py: `make lock` (or `make lock ARGS=--upgrade`).
+
+lock.txt has everything with hashes; gpu.txt only what `everlong[gpu]` adds to it; uv.txt pins uv.
+Versions already locked stay, unless --upgrade or --upgrade-package NAME asks for newer ones.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from uv_tool import PIN, ROOT, SetupError, prepare_uv
+
+REQUIREMENTS = ROOT / "requirements"
+LOCK = REQUIREMENTS / "lock.txt"
+GPU = REQUIREMENTS / "gpu.txt"
+OPTIONS = ["--quiet", "--generate-hashes", "--python-version", "3.11"]
+OPTIONS += ["--python-platform", "x86_64-manylinux_2_39", "--custom-compile-command", "make lock"]
+
+
+def entries(lock: str) -> dict[str, str]:
+    """The entry (with its hashes and comments) of each package in a lock file."""
+    return {re.split("==| @", text)[0]: text for text in re.split(r"^(?=\w)", lock, flags=re.M)[1:]}
+
+
+def main(arguments: list[str]) -> int:
+    uv, environment = prepare_uv()
+
+    def compile_lock(source: str, target: Path, *options: str) -> None:
+        command = [uv, "pip", "compile", source, "--output-file", str(target), *OPTIONS, *options]
+        print(f"lock: {target.relative_to(ROOT)}", flush=True)
+        if subprocess.run(command, env=environment, cwd=ROOT, input="uv\n", text=True).returncode:
+            raise SetupError(f"{target.name}: see uv's message above; mend the list in setup.py")
+
+    compile_lock("setup.py", LOCK, "--extra", "test", *arguments)
+    compile_lock("setup.py", GPU, "--extra", "gpu", "--constraint", str(LOCK), *arguments)
+    compile_lock("-", PIN, *arguments)
+    both = entries(LOCK.read_text())
+    text = GPU.read_text()
+    extra = [entry for name, entry in entries(text).items() if name not in both]
+    GPU.write_text("# In addition to lock.txt, for GPUs; made by: make lock\n" + "".join(extra))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except SetupError as error:
+        sys.exit(f"lock: {error}")

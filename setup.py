@@ -1,0 +1,47 @@
+"""The package definition: direct dependencies here, exact versions in requirements/lock.txt.
+
+Beam workers build and install this file (`--setup_file`), so it imports setuptools only.
+"""
+
+from setuptools import find_namespace_packages, setup
+
+PACKAGES = ("pipeline", "components", "models", "schemas")
+
+DEPENDENCIES = [
+    "apache-beam",
+    "numpy",
+    "plotly",
+    "pyarrow",
+    "pydantic>=2",
+    "pyyaml",
+    "tensorboard",
+    "tensorflow-datasets",
+    "tensorflow-recommenders",
+    "tfx[kfp]>=1.21,<1.22",
+]
+TEST_TOOLS = [
+    "hypothesis",
+    "pytest",
+    "pytest-timeout",
+    "pytest-xdist",
+    "ruff",
+    "scikit-learn",
+    "setuptools",
+]
+
+setup(
+    name="everlong",
+    version="0.1.0",
+    description="A TFX pipeline for click-through-rate models over whole user histories",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.12",
+    # namespace packages too: schemas/ holds data only
+    packages=find_namespace_packages(
+        include=[f"{name}{end}" for name in PACKAGES for end in ("", ".*")],
+        exclude=["*.__pycache__"],
+    ),
+    package_data={"": [f"**/*.{end}" for end in ("yaml", "pbtxt", "html", "css", "js", "j2")]},
+    install_requires=DEPENDENCIES,
+    extras_require={"test": TEST_TOOLS, "gpu": ["tensorflow[and-cuda]"]},
+    entry_points={"console_scripts": ["everlong = pipeline.cli:main"]},
+)

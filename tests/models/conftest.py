@@ -1,0 +1,20 @@
+"""Transformed examples that several modules train on: Transform runs once per session."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.models.transformed import Transformed, random_splits, transform
+
+
+@pytest.fixture(scope="session")
+def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
+    """Users with int64 ids, with behaviour types and a cross feature."""
+    return transform(tmp_path_factory.mktemp("transformed"), random_splits())
+
+
+@pytest.fixture(scope="session")
+def transformed_bytes(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
+    """Users with bytes ids, without optional features."""
+    splits = random_splits(as_bytes=True, optional=False)
+    return transform(tmp_path_factory.mktemp("transformed_bytes"), splits)
