@@ -10,56 +10,9 @@ import tensorflow_recommenders as tfrs
 from models import features
 from models.config import FrameConfig
 from models.features import FeatureSizes
-from models.layers import BehaviorEmbedding, TargetAttention, TargetRelevance
+from models.interests import RecentInterest
+from models.layers import BehaviorEmbedding
 from models.view import View
-
-
-class Interest(tf.keras.layers.Layer):
-    """A long-term module: what a target finds in its user's history.
-
-    Attributes:
-      least: int, padded length of history that the module needs at least; its K.
-    """
-
-    least: int = 1
-
-    def call(self, view: View, training: bool = False) -> tf.Tensor:
-        """Returns one interest vector per target, [B, T, D]."""
-        raise NotImplementedError
-
-
-class RecentInterest(Interest):
-    """Multi-head target attention over the newest visible behaviours.
-
-    Args:
-      heads: int, H.
-      count: int or None, behaviours that are read; None reads them all.
-      embedding: of behaviours and targets.
-    """
-
-    def __init__(self, heads: int, count: int | None, embedding: BehaviorEmbedding, **kwargs):
-        super().__init__(**kwargs)
-        self.count = count
-        self.relevance = relevance_of(heads, embedding)
-        self.attention = attention_of(heads, embedding)
-
-    def call(self, view: View, training: bool = False) -> tf.Tensor:
-        if self.count is None:
-            rows, mask = view.rows, view.window.mask(view.length)
-        else:
-            rows, mask = view.recent(self.count)
-        return self.attention(self.relevance(view.target), rows, mask)
-
-
-def relevance_of(heads: int, embedding: BehaviorEmbedding, **kwargs) -> TargetRelevance:
-    """Returns the relevance of behaviours that `embedding` embeds."""
-    return TargetRelevance(heads, len(embedding.cross_sizes), embedding.cross_dim, **kwargs)
-
-
-def attention_of(heads: int, embedding: BehaviorEmbedding) -> TargetAttention:
-    """Returns target attention over behaviours that `embedding` embeds, as wide as a target."""
-    width = embedding.inherent_dim
-    return TargetAttention(width, head_dim=-(-width // heads))
 
 
 class Head(tf.keras.layers.Layer):

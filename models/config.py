@@ -123,6 +123,9 @@ class MirrnConfig(RetrievalConfig):
     fourier_mix: Literal["block", "diagonal"] = Field(
         "block", description="Complex weights per head: a block (paper) or its diagonal (released)."
     )
+    fourier_transform: Literal["matmul", "fft"] = Field(
+        "matmul", description="How the Fourier transformer is computed; both give the same numbers."
+    )
     refinement_dropout: Rate = Field(0.0, description="Dropout rate within the refinement.")
 
     @pydantic.field_validator("granularities")
@@ -176,9 +179,7 @@ class DareConfig(RetrievalConfig):
     """DARE (arXiv 2410.02604): separate tables for attention and for representation."""
 
     name: Literal["dare"]
-    attention_dim: PositiveInt = Field(
-        16, description="Width per feature of the attention tables."
-    )
+    attention_dim: PositiveInt = Field(16, description="Width per feature of the attention tables.")
 
 
 ModelConfig = Annotated[

@@ -42,9 +42,7 @@ class Examples:
       match: M.
     """
 
-    def __init__(
-        self, users: np.ndarray, columns: dict[str, tf.RaggedTensor], match: int
-    ) -> None:
+    def __init__(self, users: np.ndarray, columns: dict[str, tf.RaggedTensor], match: int) -> None:
         self.users = users
         self.columns = columns
         self.match = match
@@ -230,9 +228,7 @@ def pad(
         else:
             size = length if name.startswith(features.HISTORY_PREFIX) else targets
             batch[name] = dense(values, size)
-    batch[features.HISTORY_LENGTH] = tf.cast(
-        ragged[features.HISTORY_ITEM].row_lengths(), tf.int32
-    )
+    batch[features.HISTORY_LENGTH] = tf.cast(ragged[features.HISTORY_ITEM].row_lengths(), tf.int32)
     batch[features.TARGET_VALID] = tf.sequence_mask(
         ragged[features.TARGET_ITEM].row_lengths(), targets
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from models.base import CtrModel, Interest
+from models.base import CtrModel
 from models.config import MirrnConfig
 from models.features import FeatureSizes
+from models.interests import Interest
 from models.layers import (
     BehaviorEmbedding,
     FourierTransformer,
@@ -112,25 +113,34 @@ class MirrnInterest(Interest):
         self.least = max(config.retrieve, config.local_last)
         self.queries = GranularQueries(config, name="queries")
         self.search = HammingSearch(config.retrieve)
-        self.position = (
-            TargetPositionEncoding(embedding.behavior_dim) if config.position_encoding else None
+        # Switched off, it stays at its initial zeros.
+        self.position = TargetPositionEncoding(
+            embedding.behavior_dim, trainable=config.position_encoding
         )
-        self.refine = REFINEMENTS[config.refinement](config)
+        self.refine = REFINEMENTS[config.refinement](config, embedding.behavior_dim)
         self.state = tf.keras.layers.Dense(embedding.behavior_dim, name="state")
         self.fusion = InterestFusion(config.heads, embedding.inherent_dim)
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         codes, keys, states = self.queries(view)
         chosen = self._search(codes, keys, view.window)
-        rows = view.gather(chosen)
-        if self.position is not None:
-            rows += self.position(*view.distance(chosen))
-        grains, count = len(self.config.granularities), self.config.retrieve
         shape = tf.shape(view.target)
-        rows = tf.reshape(rows, [shape[0], shape[1] * grains, count, rows.shape[-1]])
-        valid = tf.reshape(chosen.valid, [shape[0], shape[1] * grains, count])
-        interests = self.refine(rows, valid, training=training)
-        interests = tf.reshape(interests, [shape[0], shape[1], grains, rows.shape[-1]])
+        grains, count = len(self.config.granularities), self.config.retrieve
+        per_query = [shape[0], shape[1] * grains, count]
+        products = view.products(chosen)
+
+        def behaviors_times(kernel: tf.Tensor) -> tf.Tensor:
+            rows = products(kernel)
+            return tf.reshape(rows, [*per_query, rows.shape[-1]])
+
+        phi, weights = self.position.factors(*view.distance(chosen))
+        interests = self.refine(
+            behaviors_times,
+            (tf.reshape(phi, [*per_query, phi.shape[-1]]), weights),
+            tf.reshape(chosen.valid, per_query),
+            training=training,
+        )
+        interests = tf.reshape(interests, [shape[0], shape[1], grains, interests.shape[-1]])
         if states is not None:
             interests = tf.concat([interests, self.state(states)[:, :, None]], 2)
         return self.fusion(view.target, interests)
@@ -154,52 +164,75 @@ def masked_mean(rows: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
     return total / tf.maximum(tf.reduce_sum(weights, -1, keepdims=True), 1)
 
 
-class FourierRefinement(tf.keras.layers.Layer):
+class Refinement(tf.keras.layers.Layer):
+    """The mean of a subsequence as it is; subclasses mix it before.
+
+    Args:
+      config: hyper-parameters.
+      width: int, D.
+    Call arguments:
+      behaviors_times: returns `behaviors @ kernel`, [B, T, K, D], of a kernel [D, D].
+      encoding: `phi` [B, T, K, F] and `W` [F, D], the position encoding to add. It and behaviours are
+        zero where not valid.
+      valid: [B, T, K] bool.
+    Returns:
+      [B, T, D].
+    """
+
+    def __init__(self, config: MirrnConfig, width: int, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+
+    def call(self, behaviors_times, encoding, valid, training=False):
+        rows = behaviors_times(tf.eye(self.width, dtype=self.compute_dtype)) + tf.matmul(*encoding)
+        return masked_mean(self.mixed(rows, valid, training), valid)
+
+    def mixed(self, rows: tf.Tensor, valid: tf.Tensor, training: bool) -> tf.Tensor:
+        """Returns what is averaged, [B, T, K, D]."""
+        return rows
+
+
+class FourierRefinement(Refinement):
     """The mean of what the Fourier transformer makes of a subsequence."""
 
-    def __init__(self, config: MirrnConfig, **kwargs):
-        super().__init__(**kwargs)
-        self.mixer = FourierTransformer(
-            config.heads, config.fourier_mix, dropout=config.refinement_dropout
+    def __init__(self, config: MirrnConfig, width: int, **kwargs):
+        super().__init__(config, width, **kwargs)
+        self.transformer = FourierTransformer(
+            config.heads,
+            config.fourier_mix,
+            config.fourier_transform,
+            config.refinement_dropout,
         )
+        self.transformer.build([None, None, config.retrieve, width])
 
-    def call(self, rows, valid, training=False):
-        return masked_mean(self.mixer(rows, valid, training=training), valid)
+    def call(self, behaviors_times, encoding, valid, training=False):
+        if self.transformer.transform == "matmul":
+            return self.transformer.mean(behaviors_times, encoding, valid, training=training)
+        return super().call(behaviors_times, encoding, valid, training=training)
+
+    def mixed(self, rows, valid, training):
+        return self.transformer(rows, valid, training=training)
 
 
-class AttentionRefinement(tf.keras.layers.Layer):
-    """The mean of `LayerNorm(x + dropout(SelfAttention(x)))`."""
+class AttentionRefinement(Refinement):
+    """The mean of `LayerNorm(x + SelfAttention(x))`, with dropout in the attention."""
 
-    def __init__(self, config: MirrnConfig, **kwargs):
-        super().__init__(**kwargs)
-        self.heads, self.dropout = config.heads, config.refinement_dropout
+    def __init__(self, config: MirrnConfig, width: int, **kwargs):
+        super().__init__(config, width, **kwargs)
+        self.attention = tf.keras.layers.MultiHeadAttention(
+            config.heads, -(-width // config.heads), dropout=config.refinement_dropout
+        )
         self.norm = tf.keras.layers.LayerNormalization(epsilon=1e-6)
 
-    def build(self, input_shape):
-        self.attention = tf.keras.layers.MultiHeadAttention(
-            self.heads, -(-input_shape[-1] // self.heads), dropout=self.dropout
-        )
-
-    def call(self, rows, valid, training=False):
+    def mixed(self, rows, valid, training):
         mask = valid[:, :, None, :] & valid[:, :, :, None]
-        mixed = self.attention(rows, rows, attention_mask=mask, training=training)
-        return masked_mean(self.norm(rows + mixed), valid)
-
-
-class PlainRefinement(tf.keras.layers.Layer):
-    """The mean of a subsequence as it is."""
-
-    def __init__(self, config: MirrnConfig, **kwargs):
-        super().__init__(**kwargs)
-
-    def call(self, rows, valid, training=False):
-        return masked_mean(rows, valid)
+        return self.norm(rows + self.attention(rows, rows, attention_mask=mask, training=training))
 
 
 REFINEMENTS = {
     "fourier": FourierRefinement,
     "self_attention": AttentionRefinement,
-    "none": PlainRefinement,
+    "none": Refinement,
 }
 
 

@@ -6,14 +6,18 @@ import tensorflow as tf
 
 from models import features, mirrn, twin
 from models.base import CtrModel
-from models.baselines import avg_pooling, din
+from models.baselines import avg_pooling, din, eta, sdim, sim_hard, sim_soft
 from models.config import ModelConfig
 from models.features import FeatureSizes
 
 BUILDERS = {
     "avg_pooling": avg_pooling.build,
     "din": din.build,
+    "eta": eta.build,
     "mirrn": mirrn.build,
+    "sdim": sdim.build,
+    "sim_hard": sim_hard.build,
+    "sim_soft": sim_soft.build,
     "twin": twin.build,
 }
 

@@ -10,12 +10,11 @@ import math
 import os
 import resource
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
-from tfx.components.trainer.fn_args_utils import FnArgs
 
 from models.buckets import choose_shapes
 from models.inputs import EmptySplitError, Split
@@ -27,6 +26,9 @@ from models.registry import build_model
 from models.signatures import ServingModule
 from models.steps import Steps, has_gpu
 from models.training import RunSettings
+
+if TYPE_CHECKING:
+    from tfx.components.trainer.fn_args_utils import FnArgs
 
 TRAINING_JSON = "training.json"
 GIB = 2**30
@@ -102,8 +104,8 @@ def _open_split(
         )
     except EmptySplitError as error:
         raise ValueError(
-            f"the split `{name}` has no example, so nothing can be trained: enlarge its share under "
-            f"`split`, or the log. Its files: {patterns}"
+            f"the split `{name}` has no example: enlarge its share under `split`, or the log. "
+            f"Its files: {patterns}"
         ) from error
 
 

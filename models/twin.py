@@ -4,39 +4,41 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from models.base import CtrModel, Interest, attention_of, relevance_of
+from models.base import CtrModel
 from models.config import TwinConfig
 from models.features import FeatureSizes
-from models.layers import BehaviorEmbedding, ConsistentSearch, TargetPositionEncoding
+from models.interests import RetrievedInterest
+from models.layers import BehaviorEmbedding, ConsistentSearch, Selection, TargetPositionEncoding
 from models.view import View
 
 
-class TwinInterest(Interest):
+class TwinInterest(RetrievedInterest):
     """Retrieves by the attention's own relevance (CP-GSU), then attends to what was found (ESU).
 
     TWIN, arXiv 2302.02352. Both stages take their relevance from one layer, so with fresh parameters
-    the search finds exactly what the attention ranks highest.
+    the search finds exactly what the attention ranks highest. A position encoding, where configured,
+    biases the attention alone.
     """
 
-    def __init__(self, config: TwinConfig, embedding: BehaviorEmbedding, **kwargs):
-        super().__init__(**kwargs)
-        self.least = config.retrieve
-        self.relevance = relevance_of(
-            config.heads,
+    def __init__(self, config: TwinConfig, embedding: BehaviorEmbedding):
+        super().__init__(
+            config,
             embedding,
             cross_features=config.cross_features,
             projection=config.projection,
         )
         self.search = ConsistentSearch(config.retrieve, per_head=config.search == "per_head")
         self.position = TargetPositionEncoding(config.heads) if config.position_encoding else None
-        self.attention = attention_of(config.heads, embedding)
+
+    def choose(self, view: View, queries: tf.Tensor) -> Selection:
+        return self.search(queries, view.rows, view.window)
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
-        queries = self.relevance(view.target)
-        chosen = self.search(queries, view.rows, view.window)
         if self.position is None:
-            return self.attention(queries, *view.recall(chosen))
-        bias = tf.transpose(self.position(*view.distance(chosen)), [0, 1, 3, 2])
+            return super().call(view, training=training)
+        queries = self.relevance(view.target)
+        chosen = self.choose(view, queries)
+        bias = tf.linalg.matrix_transpose(self.position(*view.distance(chosen)))
         return self.attention(queries, view.gather(chosen), chosen.valid, bias)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
 from models import features
 from models.layers import BehaviorEmbedding, Selection, Window
+from models.layers.gather import gather_rows
 
 # Up to this length, attention over a user's own rows under a mask costs less than gathering rows for
 # every target (their gradient has to be scattered back): see benchmarks.
@@ -100,10 +101,25 @@ class View:
     def gather(self, chosen: Selection) -> tf.Tensor:
         """Returns the chosen behaviours' rows, [B, T, K, D], with gradients to their embeddings."""
         if self.is_short:
-            return take(self.rows, chosen.positions)
-        return self.embedding(
-            {name: take(ids, chosen.positions) for name, ids in self.ids.items()}
-        )
+            flat = tf.reshape(self.rows, [-1, self.rows.shape[-1]])
+            return gather_rows(flat, flat_positions(chosen.positions, self.length))
+        return self.embedding({name: take(ids, chosen.positions) for name, ids in self.ids.items()})
+
+    def products(self, chosen: Selection) -> Callable[[tf.Tensor], tf.Tensor]:
+        """Returns a function from a kernel [D, E] to `rows @ kernel`, [B, T, K, E], of the chosen.
+
+        What is not valid gives zeros. In short histories a user's behaviours are projected before
+        they are gathered, once instead of once per target.
+        """
+        if not self.is_short:
+            rows = self.gather(chosen) * tf.cast(chosen.valid, self.rows.dtype)[..., None]
+            return lambda kernel: tf.matmul(rows, kernel)
+        flat = tf.reshape(self.rows, [-1, self.rows.shape[-1]])
+        index = flat_positions(chosen.positions, self.length)
+        nothing = tf.shape(flat)[0]
+        index = tf.where(chosen.valid, index, nothing)
+        flat = tf.pad(flat, [[0, 1], [0, 0]])
+        return lambda kernel: gather_rows(tf.matmul(flat, kernel), index)
 
     def distance(self, chosen: Selection) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns how far before the target the chosen behaviours lie, each [B, T, K].
@@ -125,8 +141,10 @@ def newest_first(values: tf.Tensor, least: int) -> tf.Tensor:
 
 
 def take(values: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
-    """Returns `values[b, positions[b, t, k]]`, [B, T, K, ...], of [B, L, ...]."""
-    shape = tf.shape(values)
-    offsets = tf.range(shape[0]) * shape[1]
-    flat = tf.reshape(values, [-1, *values.shape[2:]])  # one flat gather: batched ones are slower
-    return tf.gather(flat, positions + offsets[:, None, None])
+    """Returns `values[b, positions[b, t, k]]`, [B, T, K], of [B, L]."""
+    return tf.gather(tf.reshape(values, [-1]), flat_positions(positions, tf.shape(values)[1]))
+
+
+def flat_positions(positions: tf.Tensor, length: tf.Tensor | int) -> tf.Tensor:
+    """Returns positions [B, T, K] within [B, L] as indices into [B * L]."""
+    return positions + (tf.range(tf.shape(positions)[0]) * length)[:, None, None]

@@ -81,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(subparsers, name, function, summary):  # noqa: ANN001, ANN202 (argparse has no public types)
-    parser = commands.add_parser(name, help=summary, description=summary.capitalize() + ".")
+def _command(subparsers, name, function, summary):
+    parser = subparsers.add_parser(name, help=summary, description=summary.capitalize() + ".")
     parser.set_defaults(command=function)
     return parser
 

@@ -100,7 +100,7 @@ class Config(Section):
         "of this version, fitted to the log's columns.",
     )
     model: ModelConfig = Field(
-        default_factory=TwinConfig, description="The model and its hyper-parameters."
+        default_factory=lambda: TwinConfig(name="twin"), description="The model and its hyper-parameters."
     )
     training: TrainingConfig = Field(
         default_factory=TrainingConfig, description="How the model is trained."

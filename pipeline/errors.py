@@ -25,6 +25,14 @@ def sections(annotation: object) -> Iterator[type[pydantic.BaseModel]]:
             yield from sections(argument)
 
 
+def tags(section: type[pydantic.BaseModel]) -> set[str]:
+    """The values of `name` that choose this section among those of a union, if it is in one."""
+    field = section.model_fields.get("name")
+    if field is None or typing.get_origin(field.annotation) is not typing.Literal:
+        return set()
+    return set(typing.get_args(field.annotation))
+
+
 def keys(model: type[pydantic.BaseModel], prefix: str = "") -> Iterator[str]:
     """Every dotted key below a section; of a union, the keys of all its members."""
     for name, field in model.model_fields.items():
@@ -73,9 +81,7 @@ def _key(location: tuple[int | str, ...], model: type[pydantic.BaseModel]) -> st
 def _marks(candidates: list[type[pydantic.BaseModel]]) -> set[str]:
     marks = {"str", "int", "float", "bool", "none"} | {c.__name__ for c in candidates}
     for candidate in candidates:
-        field = candidate.model_fields.get("name")
-        if field is not None and isinstance(field.default, str):
-            marks.add(field.default)
+        marks |= tags(candidate)
     return marks
 
 

@@ -12,7 +12,7 @@ import pydantic
 from pydantic_core import PydanticUndefined
 
 from pipeline.config import Config
-from pipeline.errors import sections
+from pipeline.errors import sections, tags
 
 
 def explain(model: type[pydantic.BaseModel] = Config, indent: int = 0) -> Iterator[str]:
@@ -25,13 +25,12 @@ def explain(model: type[pydantic.BaseModel] = Config, indent: int = 0) -> Iterat
             yield f"{pad}{name}: {_default(field)}   # {_type(field.annotation)}"
             continue
         for section in below:
-            member = section.model_fields.get("name")
-            mark = ""
-            if len(below) > 1:
-                label = member.default if member is not None else section.__name__
-                mark = f"   # when it is {label!r}:"
+            label = ", ".join(tags(section)) or section.__name__
+            mark = f"   # {label}" if len(below) > 1 else ""
             yield f"{pad}{name}:{mark}"
-            yield from explain(section, indent + 1)
+            if typing.get_origin(field.annotation) is dict:
+                yield f"{pad}  NAME:"
+            yield from explain(section, indent + 1 + (typing.get_origin(field.annotation) is dict))
 
 
 def _comment(text: str, pad: str) -> list[str]:

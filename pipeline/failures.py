@@ -13,6 +13,7 @@ from pipeline.console import Terminal
 from pipeline.exits import BAD_INPUT, FAILED
 from pipeline.local_runner import ComponentFailed
 
+_ERROR_LINE = re.compile(r"\s*\w+(Error|Exception): \S")
 # Beam appends the step that raised; it means nothing to the reader of a log.
 _BEAM_SUFFIX = re.compile(r"\s*\[while running [^\]]*\]")
 
@@ -32,8 +33,11 @@ def explain(error: ComponentFailed, log: Path, terminal: Terminal) -> int:
         )
         return FAILED
     last = chain[0]
-    text = _BEAM_SUFFIX.sub("", str(last)).strip().splitlines() or [""]
-    terminal.line(f"everlong: {error.node} failed: {type(last).__name__}: {text[0][:500]}")
+    lines = _BEAM_SUFFIX.sub("", str(last)).strip().splitlines() or [""]
+    # TensorFlow puts tracebacks into its messages; the innermost error is what happened.
+    inner = [line.strip() for line in lines if _ERROR_LINE.match(line)]
+    text = inner[-1] if inner else f"{type(last).__name__}: {lines[0]}"
+    terminal.line(f"everlong: {error.node} failed: {text[:500]}")
     terminal.line(f"  the whole story is in {log}; the same command goes on where this one was")
     return FAILED
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import absl.logging
 from tfx import v1 as tfx
 from tfx.orchestration.pipeline import RunOptions
 
@@ -71,8 +72,9 @@ def run(
             )
         options = RunOptions(from_nodes=[from_node])
     progress = Progress(terminal, nodes)
+    # Not the logger's own level: steps of TFX set absl's verbosity and put it back.
+    absl.logging.set_verbosity(absl.logging.INFO)
     logger = logging.getLogger("absl")
-    logger.setLevel(logging.INFO)
     logger.addHandler(progress)
     try:
         tfx.orchestration.LocalDagRunner().run(pipeline, run_options=options)

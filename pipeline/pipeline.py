@@ -86,9 +86,10 @@ def create_pipeline(
         schema=schema,
         eval_config=eval_config(
             config.gate,
-            simulated=config.log.simulator is not None,
+            oracle=config.log.mapping.oracle is not None,
             code=code("components/evaluator/*.py", "models/metrics.py"),
         ),
+        module_path="components.evaluator.extractors",
     )
     report = EvaluationReport(
         evaluation=evaluator.outputs["evaluation"],

@@ -1,10 +1,10 @@
 """BehaviorExampleGen: from a behaviour log to user-major examples, by Beam.
 
-The TFX component is `components.behavior_example_gen.component.BehaviorExampleGen`; what is here
-needs no TFX.
+The configuration is what the rest of the project sees; it imports neither Beam nor TFX. The TFX
+component is `components.behavior_example_gen.component.BehaviorExampleGen`, the check of a log
+before a run `components.behavior_example_gen.check`.
 """
 
-from components.behavior_example_gen.check import check_log, fingerprint
 from components.behavior_example_gen.columns import ColumnConfig
 from components.behavior_example_gen.config import (
     SPLITS,
@@ -25,6 +25,4 @@ __all__ = [
     "LogConfig",
     "LogError",
     "SplitConfig",
-    "check_log",
-    "fingerprint",
 ]

@@ -56,22 +56,22 @@ def count_pairs(rows: pa.RecordBatch | pa.Table) -> pa.Table:
 class CombineItems(beam.CombineFn):
     """Combines record batches into the `Catalogue` of all their items, None without any row."""
 
-    def create_accumulator(self) -> list[pa.Table]:  # noqa: D102
+    def create_accumulator(self) -> list[pa.Table]:
         return []
 
-    def add_input(self, tables: list[pa.Table], rows: pa.RecordBatch) -> list[pa.Table]:  # noqa: D102
+    def add_input(self, tables: list[pa.Table], rows: pa.RecordBatch) -> list[pa.Table]:
         return self.merge_accumulators([tables, [count_pairs(rows)]])
 
-    def merge_accumulators(self, accumulators: list[list[pa.Table]]) -> list[pa.Table]:  # noqa: D102
+    def merge_accumulators(self, accumulators: list[list[pa.Table]]) -> list[pa.Table]:
         tables = [table for accumulator in accumulators for table in accumulator]
         if sum(table.num_rows for table in tables) > _COMPACT_ROWS:
             return self.compact(tables)
         return tables
 
-    def compact(self, tables: list[pa.Table]) -> list[pa.Table]:  # noqa: D102
+    def compact(self, tables: list[pa.Table]) -> list[pa.Table]:
         return [count_pairs(pa.concat_tables(tables))] if len(tables) > 1 else tables
 
-    def extract_output(self, tables: list[pa.Table]) -> Catalogue | None:  # noqa: D102
+    def extract_output(self, tables: list[pa.Table]) -> Catalogue | None:
         return Catalogue.of(self.compact(tables)[0]) if tables else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Literal
 
 import pydantic
@@ -63,7 +64,7 @@ class FeatureColumn(Section):
     @pydantic.field_validator("boundaries")
     @classmethod
     def _rising(cls, boundaries: list[float]) -> list[float]:
-        if any(a >= b for a, b in zip(boundaries, boundaries[1:], strict=False)):
+        if any(a >= b for a, b in itertools.pairwise(boundaries)):
             raise ValueError(f"`boundaries` must rise strictly. Received: {boundaries}")
         return boundaries
 

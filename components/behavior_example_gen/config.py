@@ -56,7 +56,7 @@ class LogConfig(Section):
     where: list[str] = Field([], description="Rows to keep: each one COLUMN OPERATOR VALUE.")
     duplicates: Literal["drop", "keep"] = Field(
         "drop",
-        description="Rows equal in every used column; keep them where days are all there is.",
+        description="Rows equal in every used column: keep them where a time is a day.",
     )
     max_bad_rows: float = Field(
         0.01, ge=0, le=1, description="Share of faulty rows above which the run stops."

@@ -80,16 +80,16 @@ class Counts:
 class CombineCounts(beam.CombineFn):
     """Adds `Counts` up, into JSON."""
 
-    def create_accumulator(self) -> Counts:  # noqa: D102
+    def create_accumulator(self) -> Counts:
         return Counts()
 
-    def add_input(self, counts: Counts, more: Counts) -> Counts:  # noqa: D102
+    def add_input(self, counts: Counts, more: Counts) -> Counts:
         return counts + more
 
-    def merge_accumulators(self, accumulators: Iterable[Counts]) -> Counts:  # noqa: D102
+    def merge_accumulators(self, accumulators: Iterable[Counts]) -> Counts:
         return sum(accumulators, Counts())
 
-    def extract_output(self, counts: Counts) -> str:  # noqa: D102
+    def extract_output(self, counts: Counts) -> str:
         return json.dumps(counts.to_dict())
 
 

@@ -30,7 +30,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     incomplete.
     """
 
-    def Do(  # noqa: N802
+    def Do(
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],

@@ -1,4 +1,4 @@
-"""Reads columns of cells as ids, numbers and times; what cannot be read becomes null, with a reason.
+"""Reads columns of cells as ids, numbers and times; what is no such becomes null, with a reason.
 
 The common case, a column without faults, is one cast in C++; only a column with faults is looked
 at cell by cell (still vectorised).

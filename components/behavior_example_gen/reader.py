@@ -17,7 +17,7 @@ from components.behavior_example_gen.config import IngestConfig, ItemsConfig
 from components.behavior_example_gen.counts import Counts
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.parse import to_id
-from components.behavior_example_gen.sources import find_files, nearest, read_blocks
+from components.behavior_example_gen.sources import find_files, read_blocks
 from components.simulator.simulator import simulate
 
 _USERS = 64  # simulated at a time

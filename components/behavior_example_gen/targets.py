@@ -191,14 +191,14 @@ def _choose(rows: UserRows, whole: WholeLog) -> tuple[_Chosen, collections.Count
     least, most = config.history.min_length, config.split.eval_per_user
     target = rows.label != NO_TARGET
     enough = rows.hist_end - rows.hist_begin >= least
-    dropped[f"target: fewer than {least} visible behaviours"] = np.count_nonzero(target & ~enough)
+    dropped[f"target: fewer than {least} visible behaviours"] = int((target & ~enough).sum())
 
     row = np.flatnonzero(target & enough)
     place = _split(rows, row, whole)
     if most is not None:
         draw = combine(config.seed, rows.user_hash[row], rows.number[row])
         kept = split.sample_per_user(rows.user[row], place == split.EVAL, draw, most)
-        dropped["target: more than split.eval_per_user"] = np.count_nonzero(~kept)
+        dropped["target: more than split.eval_per_user"] = int((~kept).sum())
         row, place = row[kept], place[kept]
     if config.label.negatives is not None:
         chosen = _with_negatives(rows, row, place, whole.catalogue)

@@ -49,15 +49,15 @@ class CombineTimes(beam.CombineFn):
         super().__init__()
         self._shares = validation, evaluation
 
-    def create_accumulator(self) -> Timeline:  # noqa: D102
+    def create_accumulator(self) -> Timeline:
         return Timeline(0, np.empty(0, np.int64), np.empty(0, np.int64))
 
-    def add_input(self, timeline: Timeline, rows: pa.RecordBatch) -> Timeline:  # noqa: D102
+    def add_input(self, timeline: Timeline, rows: pa.RecordBatch) -> Timeline:
         times = rows["time"].to_numpy()[rows["label"].to_numpy() != NO_TARGET]
         counted = Timeline.merge(0, times, np.ones(len(times), np.int64))
         return self.merge_accumulators([timeline, counted])
 
-    def merge_accumulators(self, timelines: list[Timeline]) -> Timeline:  # noqa: D102
+    def merge_accumulators(self, timelines: list[Timeline]) -> Timeline:
         timelines = list(timelines)
         return Timeline.merge(
             max(timeline.shift for timeline in timelines),
@@ -65,7 +65,7 @@ class CombineTimes(beam.CombineFn):
             np.concatenate([timeline.counts for timeline in timelines]),
         )
 
-    def extract_output(self, timeline: Timeline) -> tuple[int, int] | None:  # noqa: D102
+    def extract_output(self, timeline: Timeline) -> tuple[int, int] | None:
         return (
             time_cuts(timeline.times, timeline.counts, *self._shares)
             if len(timeline.times)

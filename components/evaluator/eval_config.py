@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import tensorflow_model_analysis as tfma
+
 # `tensorflow_model_analysis` 0.52 does not export EvalConfig unless TFX is imported first.
 from tensorflow_model_analysis.proto import config_pb2
 
@@ -14,7 +16,8 @@ from models import features
 CANDIDATE, BASELINE = "candidate", "baseline"
 SIGNATURE = "serving_default"
 PREDICTION_KEY = "probability"
-_METRICS = "components.evaluator.tfma_metrics"
+METRICS = "components.evaluator.tfma_metrics"
+CTR_METRIC, ORACLE_METRIC = "CtrMetrics", "OracleAuc"
 
 
 def eval_config(gate: GateConfig, oracle: bool, code: str) -> config_pb2.EvalConfig:
@@ -31,6 +34,7 @@ def eval_config(gate: GateConfig, oracle: bool, code: str) -> config_pb2.EvalCon
         config.model_specs.add(
             name=name,
             is_baseline=name == BASELINE,
+            model_type=tfma.TF_GENERIC,
             signature_name=SIGNATURE,
             prediction_key=PREDICTION_KEY,
             label_key=features.LABEL,
@@ -39,8 +43,8 @@ def eval_config(gate: GateConfig, oracle: bool, code: str) -> config_pb2.EvalCon
     for feature in gate.slices:
         config.slicing_specs.add(feature_keys=[feature])
     spec = config.metrics_specs.add(model_names=[CANDIDATE, BASELINE])
-    for name in ["CtrMetrics", "OracleAuc"] if oracle else ["CtrMetrics"]:
-        spec.metrics.add(class_name=name, module=_METRICS, config=json.dumps({"code": code}))
+    for name in (CTR_METRIC, ORACLE_METRIC) if oracle else (CTR_METRIC,):
+        spec.metrics.add(class_name=name, module=METRICS, config=json.dumps({"code": code}))
     for rule in rules(gate):
         threshold = spec.per_slice_thresholds[rule.metric].thresholds.add()
         threshold.slicing_specs.add()

@@ -3,7 +3,7 @@
 TFMA's own extractors turn every feature of every example, histories included, into numpy arrays,
 then handle examples one by one. Here only the few features that metrics read leave Arrow, the model
 gets the serialized examples in batches of similar size, and batches stay batches: each is split by
-slice, not by example. Metrics must accept arrays, as those of `components.evaluator.tfma_metrics` do.
+slice, not by example. Metrics must accept arrays, as those of `tfma_metrics` beside it do.
 
 The module is given to TFX's Evaluator as `module_path`.
 """
@@ -20,6 +20,8 @@ from tensorflow_model_analysis.extractors import predictions_extractor, slice_ke
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 
+from components.errors import InputError
+from components.evaluator.eval_config import ORACLE_METRIC
 from models import features
 
 # Bytes of serialized examples, after padding to the longest, that the model scores at once: bounds
@@ -44,7 +46,9 @@ def custom_extractors(
     specs = [slicer_lib.SingleSliceSpec(spec=spec) for spec in eval_config.slicing_specs]
     specs = specs or [slicer_lib.SingleSliceSpec()]
     sliced = {name for spec in eval_config.slicing_specs for name in spec.feature_keys}
-    wanted = sliced | {features.USER_ID, features.TARGET_ORACLE}
+    wanted = sliced | {features.USER_ID}
+    if any(metric.class_name == ORACLE_METRIC for metric in eval_config.metrics_specs[0].metrics):
+        wanted.add(features.TARGET_ORACLE)
     return [
         tfma.extractors.Extractor(
             stage_name="ExtractFeatures",
@@ -63,9 +67,7 @@ def _narrow(extracts: tfma.Extracts, label: str, wanted: set[str]) -> Iterator[t
     record_batch = extracts[tfma.ARROW_RECORD_BATCH_KEY]
     serialized = record_batch.column(tfma.ARROW_INPUT_COLUMN).flatten()
     labels = _column(record_batch, label)
-    values = {
-        name: _column(record_batch, name) for name in wanted if name in record_batch.schema.names
-    }
+    values = {name: _column(record_batch, name) for name in wanted}
     inputs = np.asarray(serialized, object)
     for rows in similar_sizes(np.asarray(pa.compute.binary_length(serialized)), BATCH_BYTES):
         yield {
@@ -98,10 +100,15 @@ def similar_sizes(sizes: np.ndarray, budget: int) -> Iterator[np.ndarray]:
 
 def _column(record_batch: pa.RecordBatch, name: str) -> np.ndarray:
     """The single value of a feature in each row, [n]."""
+    if name not in record_batch.schema.names:
+        raise InputError(
+            f"The evaluated examples have no feature {name!r}. They have: "
+            f"{sorted(set(record_batch.schema.names) - {tfma.ARROW_INPUT_COLUMN})}"
+        )
     column = record_batch.column(name)
     values = column.flatten()
     if len(values) != record_batch.num_rows or column.null_count:
-        raise ValueError(
+        raise InputError(
             f"`{name}` must have exactly one value in every evaluated example. Received: "
             f"{len(values)} values in {record_batch.num_rows} examples"
         )

@@ -59,9 +59,7 @@ def _computation(
     names: tuple[str, ...], model: str, preprocessor: metric_types.Preprocessor
 ) -> metric_types.MetricComputation:
     # TFMA looks for thresholds of a metrics spec under keys without a mark of example weights.
-    keys = [
-        metric_types.MetricKey(name, model_name=model, example_weighted=None) for name in names
-    ]
+    keys = [metric_types.MetricKey(name, model_name=model, example_weighted=None) for name in names]
     return metric_types.MetricComputation(
         keys=keys, preprocessors=[preprocessor], combiner=_GatherCombineFn(keys)
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from models.base import CtrModel, Interest
+from models.base import CtrModel
 from models.config import AvgPoolingConfig
 from models.features import FeatureSizes
+from models.interests import Interest
 from models.layers import BehaviorEmbedding
 from models.view import View
 

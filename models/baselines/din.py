@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from models.base import CtrModel, RecentInterest
+from models.base import CtrModel
 from models.config import DinConfig
 from models.features import FeatureSizes
+from models.interests import RecentInterest
 
 
 def build(config: DinConfig, sizes: FeatureSizes) -> CtrModel:

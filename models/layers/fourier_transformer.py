@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
+
+from models.layers.normalized_mean import normalized_mean
 
 MIXES = ("block", "diagonal")
 TRANSFORMS = ("fft", "matmul")
@@ -20,8 +24,9 @@ class FourierTransformer(tf.keras.layers.Layer):
     Deviates from the released code, which reads only the diagonals of `W_h` (`mix="diagonal"`) and
     lets padding into the mean; here invalid positions enter as zeros and leave as zeros.
 
-    With `W = A + iB`, `irfft(rfft(x) W) = x A + (C x) B`, where `C` is the real [K, K] matrix of
-    `irfft(i rfft(.))`, the discrete Hilbert transform: `transform="matmul"` computes that.
+    With `W = A + iB`, `irfft(rfft(x) W) = x A + C x B`, where `C` is the real [K, K] matrix of
+    `irfft(i rfft(.))`, the discrete Hilbert transform. `transform="matmul"` computes that, and so
+    does `mean`, which gives the mean of `y` over K without forming `y`.
 
     Args:
       heads: int, H > 0; must divide D.
@@ -64,61 +69,102 @@ class FourierTransformer(tf.keras.layers.Layer):
             )
         head_dim = width // self.heads
         shape = [self.heads, head_dim] + ([head_dim] if self.mix == "block" else [])
-        initializer = tf.keras.initializers.RandomNormal(stddev=0.5 * head_dim**-0.5)
-        self.real = self.add_weight(name="real", shape=shape, initializer=initializer)
-        self.imaginary = self.add_weight(name="imaginary", shape=shape, initializer=initializer)
+        self.real, self.imaginary = (
+            self.add_weight(
+                name=name,
+                shape=shape,
+                initializer=tf.keras.initializers.RandomNormal(stddev=0.5 * head_dim**-0.5),
+            )
+            for name in ("real", "imaginary")
+        )
         self.scale = self.add_weight(name="scale", shape=[width], initializer="ones")
         self.offset = self.add_weight(name="offset", shape=[width], initializer="zeros")
+        self.built = True
 
     def call(self, behaviors, valid, training=False):
         present = tf.cast(valid, behaviors.dtype)[..., None]
-        behaviors = behaviors * present
-        mixed = self.mixed(behaviors)
-        x = behaviors + self.dropout_layer(mixed, training=training)
+        behaviors *= present
+        x = behaviors + self.dropout_layer(self._mixed(behaviors), training=training)
         mean, variance = tf.nn.moments(x, -1, keepdims=True)
         x = (x - mean) * tf.math.rsqrt(variance + self.epsilon)
         return (x * self.scale + self.offset) * present
 
-    def mixed(self, behaviors: tf.Tensor) -> tf.Tensor:
-        """Returns `irfft(rfft(x) . W)` over the K axis, [B, T, K, D]."""
-        shape = tf.shape(behaviors)
-        steps, width = behaviors.shape[-2:]
-        rows = tf.reshape(behaviors, [-1, steps, width])
-        mix = self._by_fft if self.transform == "fft" else self._by_matmul
-        return tf.reshape(mix(rows), shape)
+    def mean(
+        self,
+        behaviors_times: Callable[[tf.Tensor], tf.Tensor],
+        encoding: tuple[tf.Tensor, tf.Tensor],
+        valid: tf.Tensor,
+        training: bool = False,
+    ) -> tf.Tensor:
+        """Returns the mean over valid K of `call(behaviors + phi W, valid)`, [B, T, D].
 
-    def _by_fft(self, rows: tf.Tensor) -> tf.Tensor:
-        steps = rows.shape[-2]
-        spectrum = tf.signal.rfft(tf.transpose(tf.cast(rows, tf.float32), [0, 2, 1]))
-        real, imaginary = (
-            tf.cast(tf.transpose(part(spectrum), [0, 2, 1]), rows.dtype)
+        Args:
+          behaviors_times: returns `behaviors @ kernel`, [B, T, K, D], of a kernel [D, D]. So the
+            caller may project a user's behaviours once, before it gathers them for every target.
+          encoding: `phi` [B, T, K, F] and `W` [F, D], of few F: a position encoding. It and
+            behaviours are zero where not valid.
+          valid: [B, T, K] bool.
+          training: bool.
+        """
+        real, imaginary = self._kernel(self.real), self._kernel(self.imaginary)
+        identity = tf.eye(real.shape[0], dtype=real.dtype)
+        hilbert = tf.constant(hilbert_matrix(valid.shape[-1]), real.dtype)
+        phi, weights = encoding
+        around = tf.matmul(hilbert, behaviors_times(imaginary))
+        around_phi = tf.matmul(hilbert, phi)
+
+        def apply(through):
+            kernels = tf.concat([tf.matmul(weights, through), tf.matmul(weights, imaginary)], 0)
+            encoded = tf.matmul(tf.concat([phi, around_phi], -1), kernels)
+            return tf.add_n([behaviors_times(through), around, encoded])
+
+        if training and self.dropout:
+            x = behaviors_times(identity) + tf.matmul(phi, weights)
+            x += self.dropout_layer(apply(real), training=training)
+        else:
+            x = apply(identity + real)
+        shape = tf.shape(x)
+        weights = tf.cast(valid, x.dtype)
+        weights /= tf.maximum(tf.reduce_sum(weights, -1, keepdims=True), 1)
+        mean = normalized_mean(
+            tf.reshape(x, [-1, *x.shape[2:]]),
+            tf.reshape(weights, [-1, valid.shape[-1]]),
+            self.epsilon,
+        )
+        mean = tf.reshape(mean, [shape[0], shape[1], shape[3]])
+        return mean * self.scale + self.offset * tf.reduce_sum(weights, -1, keepdims=True)
+
+    def _kernel(self, weights: tf.Tensor) -> tf.Tensor:
+        """Returns the [D, D] matrix that applies each head's weights to that head's columns."""
+        if self.mix == "diagonal":
+            return tf.linalg.diag(tf.reshape(weights, [-1]))
+        heads, head_dim, _ = weights.shape
+        own = tf.eye(heads, dtype=weights.dtype)
+        blocks = weights[:, :, None, :] * own[:, None, :, None]
+        return tf.reshape(blocks, [heads * head_dim, heads * head_dim])
+
+    def _mixed(self, behaviors: tf.Tensor) -> tf.Tensor:
+        """Returns `irfft(rfft(x) . W)` over the K axis, [B, T, K, D]."""
+        real, imaginary = self._kernel(self.real), self._kernel(self.imaginary)
+        steps = behaviors.shape[-2]
+        if self.transform == "matmul":
+            hilbert = tf.constant(hilbert_matrix(steps), behaviors.dtype)
+            return tf.matmul(behaviors, real) + tf.matmul(hilbert, tf.matmul(behaviors, imaginary))
+        # Both transforms act on the last axis; orthonormal scaling cancels between them.
+        spectrum = tf.signal.rfft(tf.linalg.matrix_transpose(tf.cast(behaviors, tf.float32)))
+        p, q = (
+            tf.cast(tf.linalg.matrix_transpose(part(spectrum)), behaviors.dtype)
             for part in (tf.math.real, tf.math.imag)
         )
-        mixed_real = self._times(real, self.real) - self._times(imaginary, self.imaginary)
-        mixed_imaginary = self._times(real, self.imaginary) + self._times(imaginary, self.real)
-        # A real signal's spectrum is real at both ends; cuFFT, unlike others, does not drop the rest.
-        mixed_imaginary *= tf.constant(inner_frequencies(steps)[:, None], rows.dtype)
-        mixed = tf.complex(
-            *(tf.cast(tf.transpose(x, [0, 2, 1]), tf.float32) for x in (mixed_real, mixed_imaginary))
+        mixed = (
+            tf.matmul(p, real) - tf.matmul(q, imaginary),
+            # A real signal's spectrum is real at its ends; cuFFT, unlike others, reads what is not.
+            (tf.matmul(p, imaginary) + tf.matmul(q, real))
+            * tf.constant(inner_frequencies(steps)[:, None], behaviors.dtype),
         )
-        # Orthonormal scaling cancels between the two transforms.
-        return tf.cast(tf.transpose(tf.signal.irfft(mixed, [steps]), [0, 2, 1]), rows.dtype)
-
-    def _by_matmul(self, rows: tf.Tensor) -> tf.Tensor:
-        hilbert = tf.constant(hilbert_matrix(rows.shape[-2]), rows.dtype)
-        return self._times(rows, self.real) + self._times(
-            tf.matmul(hilbert, rows), self.imaginary
-        )
-
-    def _times(self, rows: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        """Returns each head's columns of `rows` [N, S, D] times that head's `weights`."""
-        width = rows.shape[-1]
-        if self.mix == "diagonal":
-            return rows * tf.reshape(weights, [width])
-        # One large product with zeros off the diagonal blocks beats H small ones and transposes.
-        eye = tf.eye(self.heads, dtype=weights.dtype)
-        blocks = tf.reshape(weights[:, :, None, :] * eye[:, None, :, None], [width, width])
-        return tf.reshape(tf.matmul(tf.reshape(rows, [-1, width]), blocks), tf.shape(rows))
+        mixed = tf.complex(*(tf.linalg.matrix_transpose(tf.cast(x, tf.float32)) for x in mixed))
+        mixed = tf.linalg.matrix_transpose(tf.signal.irfft(mixed, [steps]))
+        return tf.cast(mixed, behaviors.dtype)
 
     def get_config(self):
         return super().get_config() | {

@@ -38,10 +38,10 @@ def build_optimizer(
     else:
         sparse = LazyAdam(schedule(config.learning_rate), decay=config.weight_decay)
     dense = tf.keras.optimizers.Adam(
-        schedule(config.learning_rate), weight_decay=config.weight_decay, jit_compile=False
+        schedule(config.learning_rate), weight_decay=config.weight_decay or None, jit_compile=False
     )
     sparse.build(tables)
     dense.build(rest)
     return tfrs.experimental.optimizers.CompositeOptimizer(
-        [(sparse, lambda: tables), (dense, lambda: rest)]
+        [(sparse, tables.copy), (dense, rest.copy)]
     )

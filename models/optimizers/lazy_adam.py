@@ -39,7 +39,8 @@ class LazyAdam(tf.keras.optimizers.Optimizer):
         name: str = "LazyAdam",
         **kwargs: Any,
     ) -> None:
-        super().__init__(name=name, **{"jit_compile": False, **kwargs})
+        # None, for the base class would even subtract 0 times the whole table.
+        super().__init__(name=name, **{"weight_decay": None, "jit_compile": False, **kwargs})
         self._learning_rate = self._build_learning_rate(learning_rate)
         self.beta_1, self.beta_2, self.epsilon, self.decay = beta_1, beta_2, epsilon, decay
 

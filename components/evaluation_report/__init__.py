@@ -1,0 +1,1 @@
+"""The page from which a data scientist decides whether a model ships."""

@@ -1,0 +1,95 @@
+"""What the Evaluator found, in numbers and in plain words."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import tensorflow_model_analysis as tfma
+
+from components.evaluator.config import GateConfig
+from components.evaluator.eval_config import BASELINE
+from components.evaluator.rules import rules
+
+_SHOWN = ("auc", "gauc", "logloss", "calibration", "oracle_auc")
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceMetrics:
+    """The metrics of one slice.
+
+    Attributes:
+      slice: values by feature, such as {"slice_history_length": "512"}; empty: Overall.
+      candidate: metrics by name, of the model that was judged.
+      baseline: of the latest blessed model; empty if there is none.
+    """
+
+    slice: dict[str, str]
+    candidate: dict[str, float]
+    baseline: dict[str, float]
+
+
+def sliced_metrics(evaluation: str) -> list[SliceMetrics]:
+    """The metrics of every slice, Overall first, then by feature and rising value.
+
+    Args:
+      evaluation: uri of the Evaluator's `evaluation`.
+    """
+    found = []
+    for record in tfma.load_metrics(evaluation):
+        by_model: dict[bool, dict[str, float]] = {False: {}, True: {}}
+        for item in record.metric_keys_and_values:
+            if not item.key.is_diff:
+                values = by_model[item.key.model_name == BASELINE]
+                values[item.key.name] = item.value.double_value.value
+        which = {key.column: _value(key) for key in record.slice_key.single_slice_keys}
+        found.append(SliceMetrics(which, by_model[False], by_model[True]))
+    return sorted(found, key=lambda s: [(name, _order(v)) for name, v in s.slice.items()])
+
+
+def overall_metrics(evaluation: str) -> dict[str, float]:
+    """AUC, GAUC, LogLoss, calibration (and of a simulated log the oracle's AUC) of all targets."""
+    candidate = sliced_metrics(evaluation)[0].candidate
+    return {name: candidate[name] for name in _SHOWN if name in candidate}
+
+
+def is_blessed(evaluation: str) -> bool:
+    """TFMA's verdict."""
+    return tfma.load_validation_result(evaluation).validation_ok
+
+
+def blessing_reasons(evaluation: str, gate: GateConfig) -> list[str]:
+    """Why the model was blessed (every rule that it met) or was not (every rule that it broke).
+
+    Args:
+      evaluation: uri of the Evaluator's `evaluation`.
+      gate: the rules that the Evaluator was given.
+    """
+    overall = sliced_metrics(evaluation)[0]
+    blessed = is_blessed(evaluation)
+    told = []
+    for rule in rules(gate):
+        value = overall.candidate.get(rule.metric, math.nan)
+        baseline = overall.baseline.get(rule.metric)
+        if rule.holds(value, baseline) == blessed:
+            told.append(rule.sentence(value, baseline))
+    if not told:
+        raise ValueError(
+            f"`gate` is not the one that {evaluation} was judged by: its rules do not explain the "
+            f"verdict {'blessed' if blessed else 'not blessed'}. Received: {gate!r}"
+        )
+    return told
+
+
+def _value(key: tfma.proto.metrics_for_slice_pb2.SingleSliceKey) -> str:
+    kind = key.WhichOneof("kind")
+    value = getattr(key, kind)
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _order(value: str) -> tuple[float, str]:
+    """Numbers by size, before texts."""
+    try:
+        return float(value), ""
+    except ValueError:
+        return math.inf, value

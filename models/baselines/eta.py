@@ -1,0 +1,27 @@
+"""ETA: attention over what SimHash finds."""
+
+from __future__ import annotations
+
+from models.base import CtrModel
+from models.config import EtaConfig
+from models.features import FeatureSizes
+from models.interests import RetrievedInterest
+from models.layers import BehaviorEmbedding, HammingSearch, SimHash
+
+
+class EtaInterest(RetrievedInterest):
+    """Attends to the K behaviours whose codes are closest to the target's (ETA, arXiv 2108.04468)."""
+
+    def __init__(self, config: EtaConfig, embedding: BehaviorEmbedding):
+        super().__init__(config, embedding)
+        self.hash = SimHash(embedding.inherent_dim, config.hash_bits)
+        self.search = HammingSearch(config.retrieve)
+
+    def choose(self, view, queries):
+        behaviors = view.rows[..., : view.target.shape[-1]]
+        return self.search(self.hash(view.target), self.hash(behaviors), view.window)
+
+
+def build(config: EtaConfig, sizes: FeatureSizes) -> CtrModel:
+    """Returns ETA."""
+    return CtrModel(config, sizes, lambda embedding: EtaInterest(config, embedding))

@@ -1,0 +1,87 @@
+"""What the modules that read a history have in common."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from models.config import RetrievalConfig
+from models.layers import BehaviorEmbedding, Selection, TargetAttention, TargetRelevance
+from models.view import View
+
+
+class Interest(tf.keras.layers.Layer):
+    """A module that finds a target's interest in its user's history.
+
+    Attributes:
+      least: int, padded length of history that the module needs at least; its K.
+    """
+
+    least: int = 1
+
+    def call(self, view: View, training: bool = False) -> tf.Tensor:
+        """Returns one interest vector per target, [B, T, D]."""
+        raise NotImplementedError
+
+
+def relevance_of(heads: int, embedding: BehaviorEmbedding, **kwargs) -> TargetRelevance:
+    """Returns the relevance of behaviours that `embedding` embeds."""
+    return TargetRelevance(heads, len(embedding.cross_sizes), embedding.cross_dim, **kwargs)
+
+
+def attention_of(heads: int, embedding: BehaviorEmbedding) -> TargetAttention:
+    """Returns target attention over behaviours that `embedding` embeds, as wide as a target."""
+    width = embedding.inherent_dim
+    return TargetAttention(width, head_dim=-(-width // heads))
+
+
+class RecentInterest(Interest):
+    """Multi-head target attention over the newest visible behaviours.
+
+    Args:
+      heads: int, H.
+      count: int or None, behaviours that are read; None reads them all.
+      embedding: of behaviours and targets.
+    """
+
+    def __init__(self, heads: int, count: int | None, embedding: BehaviorEmbedding, **kwargs):
+        super().__init__(**kwargs)
+        self.count = count
+        self.relevance = relevance_of(heads, embedding)
+        self.attention = attention_of(heads, embedding)
+
+    def call(self, view: View, training: bool = False) -> tf.Tensor:
+        if self.count is None:
+            rows, mask = view.rows, view.window.mask(view.length)
+        else:
+            rows, mask = view.recent(self.count)
+        return self.attention(self.relevance(view.target), rows, mask)
+
+
+class RetrievedInterest(Interest):
+    """Multi-head target attention over K behaviours, which subclasses `choose`.
+
+    Args:
+      config: of a model that retrieves.
+      embedding: of behaviours and targets.
+      relevance: options of `TargetRelevance`.
+    """
+
+    def __init__(self, config: RetrievalConfig, embedding: BehaviorEmbedding, **relevance):
+        super().__init__()
+        self.config = config
+        self.least = config.retrieve
+        self.relevance = relevance_of(config.heads, embedding, **relevance)
+        self.attention = attention_of(config.heads, embedding)
+
+    def choose(self, view: View, queries: tf.Tensor) -> Selection:
+        """Returns K behaviours for each target.
+
+        Args:
+          view: of the batch.
+          queries: [B, T, H, D], from `TargetRelevance`.
+        """
+        raise NotImplementedError
+
+    def call(self, view: View, training: bool = False) -> tf.Tensor:
+        queries = self.relevance(view.target)
+        return self.attention(queries, *view.recall(self.choose(view, queries)))

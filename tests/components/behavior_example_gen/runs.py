@@ -1,0 +1,60 @@
+"""Runs the component's executor on a log, and reads what it wrote."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import yaml
+from tfx.types import standard_artifacts
+
+from components.behavior_example_gen.config import SPLITS, IngestConfig
+from components.behavior_example_gen.executor import Executor
+
+ROOT = Path(__file__).resolve().parents[3]
+FIXTURES = ROOT / "tests" / "fixtures"
+
+
+def execute(config: IngestConfig, folder: Path, *beam_args: str) -> dict[str, Any]:
+    """Runs the executor; returns `counts.json`."""
+    artifact = standard_artifacts.Examples()
+    artifact.uri = str(folder)
+    context = Executor.Context(beam_pipeline_args=list(beam_args), unique_id="1")
+    Executor(context).Do({}, {"examples": [artifact]}, {"ingest_json": config.model_dump_json()})
+    assert json.loads(artifact.split_names) == list(SPLITS)
+    return json.loads((folder / "counts.json").read_text())
+
+
+def examples(folder: Path, split: str) -> list[bytes]:
+    """Reads the serialized examples of a split."""
+    files = sorted(map(str, (folder / f"Split-{split}").glob("*")))
+    assert all(name.endswith(".gz") for name in files)
+    dataset = tf.data.TFRecordDataset(files, compression_type="GZIP")
+    return list(dataset.as_numpy_iterator())
+
+
+def features(folder: Path, split: str) -> list[dict[str, list[Any]]]:
+    """Reads the examples of a split as lists of values by name."""
+    read = []
+    for text in examples(folder, split):
+        named = tf.train.Example.FromString(text).features.feature
+        read.append({name: list(getattr(f, f.WhichOneof("kind")).value) for name, f in named.items()})
+    return read
+
+
+def shipped(name: str, folder: Path | None = None) -> IngestConfig:
+    """A shipped configuration, on its fixture or on the log in another folder."""
+    plain = yaml.safe_load((ROOT / "pipeline" / "configs" / f"{name}.yaml").read_text())
+    sections = {key: plain[key] for key in ("log", "label", "history", "split", "seed")}
+    sections["log"]["folder"] = str(folder or FIXTURES / name)
+    return IngestConfig(**sections)
+
+
+def write_log(path: Path, text: str | bytes) -> Path:
+    """Writes a file, compressed if its name says so."""
+    data = text.encode() if isinstance(text, str) else text
+    path.write_bytes(gzip.compress(data, mtime=0) if path.name.endswith(".gz") else data)
+    return path

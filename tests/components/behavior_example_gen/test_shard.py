@@ -1,0 +1,97 @@
+"""The examples of a shard against the literal oracle, on adversarial logs."""
+
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.behavior_example_gen.config import SPLITS
+from components.behavior_example_gen.shard import Shard
+from components.behavior_example_gen.targets import WholeLog
+
+from . import logs, oracle
+
+
+def _encoded(rows, config):
+    shard = Shard(logs.cleaned(rows, config), config, WholeLog())
+    return shard, {name: [e for part in shard.encode(name) for e in part] for name in SPLITS}
+
+
+@settings(max_examples=150)
+@given(logs.rows(), logs.histories(), st.sampled_from(["drop", "keep"]))
+def test_targets_and_all_they_see(rows, history, duplicates):
+    config = logs.config(history=history, log={"duplicates": duplicates})
+    shard, encoded = _encoded(rows, config)
+    expected = oracle.targets(rows, config)
+    for name in SPLITS:
+        assert oracle.unpack(encoded[name]) == expected[name]
+        counts = shard.counts.splits[name]
+        assert counts["targets"] == len(expected[name])
+        assert counts["positives"] == sum(target.label for target in expected[name])
+        assert counts["users"] == len({target.user for target in expected[name]})
+        assert counts["examples"] == len(encoded[name])
+
+
+@settings(max_examples=60)
+@given(logs.rows(), logs.histories(), st.randoms())
+def test_order_of_the_log_does_not_matter_unless_it_is_asked_for(rows, history, random):
+    config = logs.config(history=history | {"ties": "exclude"})
+    shuffled = random.sample(rows, len(rows))
+    ordered, other = _encoded(rows, config)[1], _encoded(shuffled, config)[1]
+    for name in SPLITS:
+        assert [*map(oracle.canonical, ordered[name])] == [*map(oracle.canonical, other[name])]
+
+
+@settings(max_examples=60)
+@given(logs.rows(), logs.histories())
+def test_nothing_of_the_same_time_or_later_is_seen(rows, history):
+    config = logs.config(history=history | {"ties": "exclude"})
+    for examples in _encoded(rows, config)[1].values():
+        for target in oracle.unpack(examples):
+            assert all(time < target.time for *_, time in target.history)
+
+
+@settings(max_examples=60)
+@given(logs.rows(users=2), logs.histories())
+def test_examples_are_packed_and_eval_is_not(rows, history):
+    config = logs.config(history=history)
+    limit = {"train": config.history.targets_per_example, "eval": 1}
+    limit["validation"] = limit["train"]
+    for name, examples in _encoded(rows, config)[1].items():
+        for text in examples:
+            features = tf.train.Example.FromString(text).features.feature
+            assert len(features["target_item"].int64_list.value) <= limit[name]
+            assert len(features["history_item"].int64_list.value) <= config.history.max_length
+            assert ("slice_user_activity" in features) == (name == "eval")
+
+
+def test_eval_carries_what_reports_slice_by():
+    rows = [oracle.Row(1, t, t % 3, 0, 0, t % 2) for t in range(11)]
+    _, encoded = _encoded(rows, logs.config(history={"max_length": 1000}))
+    features = [tf.train.Example.FromString(text).features.feature for text in encoded["eval"]]
+    lengths = {f["target_time"].int64_list.value[0]: f for f in features}
+    assert sorted(lengths) == [9, 10]
+    assert lengths[9]["slice_history_length"].int64_list.value == [8]
+    assert lengths[10]["slice_history_length"].int64_list.value == [8]
+    assert lengths[9]["slice_user_activity"].int64_list.value == [8]
+
+
+def test_eval_rows_of_a_user_are_sampled():
+    rows = [oracle.Row(u, t, t % 3, 0, 0, t % 2) for u in (1, 2) for t in range(50)]
+    split = {"by": "user_tail", "validation": 0.2, "eval": 0.2, "eval_per_user": 3}
+    everything = oracle.targets(rows, logs.config())["eval"]
+    shard, encoded = _encoded(rows, logs.config(split=split))
+    sampled = oracle.unpack(encoded["eval"])
+    assert set(sampled) < set(everything)
+    assert [sum(s.user == user for s in sampled) for user in (1, 2)] == [3, 3]
+    reason = "target: more than split.eval_per_user"
+    assert shard.counts.dropped[reason] == len(everything) - 6
+
+
+@pytest.mark.parametrize("users", [1, 5])
+def test_users_of_one_row_have_no_target_to_see_anything(users):
+    rows = [oracle.Row(user, 7, 1, 0, 0, 1) for user in range(users)]
+    shard, encoded = _encoded(rows, logs.config())
+    assert not any(encoded.values())
+    assert shard.counts.users == users
+    assert shard.counts.dropped == {"target: fewer than 1 visible behaviours": users}

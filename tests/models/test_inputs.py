@@ -1,0 +1,151 @@
+"""Batches: what they hold, how they are padded, in what order they come, and how many shapes."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models import features
+from models.buckets import MAX_SHAPES, BatchShape, assign, choose_shapes
+from models.inputs import EmptySplitError, Split, plan_batches
+from tests.models.test_preprocessing import read
+from tests.models.transformed import MATCH, Transformed
+
+EVERYTHING = 2**30
+SHAPES = [BatchShape(8, 16, 4), BatchShape(4, 32, 8)]
+WHOLE = {features.USER_ID, features.TARGET_MATCH}
+
+
+def open_split(transformed: Transformed, part_bytes: int = EVERYTHING) -> Split:
+    files = sorted(map(str, (transformed.folder / "train").iterdir()))
+    return Split(files, transformed.output.transformed_feature_spec(), MATCH, part_bytes)
+
+
+def batches(split: Split, *args, **kwargs):
+    """Returns (batch, users) pairs of one epoch."""
+    return [
+        ({name: x.numpy() for name, x in batch.items()}, users)
+        for dataset, all_users in split.batches(SHAPES, *args, **kwargs)
+        for batch, users in zip(dataset, all_users, strict=True)
+    ]
+
+
+def test_an_epoch_holds_every_example_once_padded_on_the_right(transformed):
+    expected = read(transformed, "train")
+    seen = []
+    for batch, users in batches(open_split(transformed), (1, 0)):
+        shape = (*batch[features.HISTORY_ITEM].shape, batch[features.TARGET_ITEM].shape[1])
+        assert BatchShape(*shape) in SHAPES
+        for row, user in enumerate(users):
+            seen.append(user)
+            example = expected[user]
+            length = len(example[features.HISTORY_ITEM])
+            targets = len(example[features.TARGET_ITEM])
+            assert batch[features.HISTORY_LENGTH][row] == length
+            assert batch[features.TARGET_VALID][row].sum() == targets
+            assert batch[features.TARGET_VALID][row][:targets].all()
+            for name in example.keys() - WHOLE:
+                values = batch[name][row]
+                count = len(example[name])
+                np.testing.assert_array_equal(values[:count], example[name], err_msg=name)
+                assert not values[count:].any()
+            match = batch[features.TARGET_MATCH][row]
+            np.testing.assert_array_equal(match[:targets].ravel(), example[features.TARGET_MATCH])
+            assert (match[targets:] == -1).all()
+        missing = slice(len(users), None)
+        assert not batch[features.TARGET_VALID][missing].any()
+        assert not batch[features.HISTORY_LENGTH][missing].any()
+    assert sorted(seen) == sorted(expected)
+
+
+def test_types_are_those_of_the_contract(transformed):
+    batch, _ = batches(open_split(transformed), (1, 0))[0]
+    types = {name: values.dtype.name for name, values in batch.items()}
+    assert types == {
+        **dict.fromkeys(types, "int32"),
+        features.HISTORY_TIME: "int64",
+        features.TARGET_TIME: "int64",
+        features.TARGET_VALID: "bool",
+        features.LABEL: "float32",
+    }
+    assert batch[features.TARGET_MATCH].shape[2] == MATCH
+
+
+def order(split: Split, *args, **kwargs) -> list[list[int]]:
+    return [list(users) for _, users in batches(split, *args, **kwargs)]
+
+
+@pytest.mark.parametrize("part_bytes", [EVERYTHING, 1])
+def test_order_depends_on_seed_and_epoch_alone_and_goes_on_anywhere(
+    transformed, part_bytes, monkeypatch
+):
+    monkeypatch.setattr("models.inputs.PARSED_AT_ONCE", 50)  # 120 examples: 3 parts if they are cut
+    split = open_split(transformed, part_bytes)
+    epoch = order(split, (1, 0))
+    assert order(open_split(transformed, part_bytes), (1, 0)) == epoch
+    assert order(split, (1, 1)) != epoch
+    assert order(split, (2, 0)) != epoch
+    assert order(split, None) == order(split, None)
+    assert len(epoch) == split.steps(SHAPES)
+    for first in (1, 7, len(epoch) - 1, len(epoch)):
+        assert order(split, (1, 0), first=first) == epoch[first:]
+
+
+def test_without_a_seed_users_keep_the_order_of_the_files(transformed):
+    split = open_split(transformed)
+    users = list(read(transformed, "train"))
+    short = [u for u in itertools.chain(*order(split, None)) if u in set(users)]
+    assert sorted(short) == sorted(users)
+
+
+def test_an_empty_split_is_refused(transformed):
+    spec = transformed.output.transformed_feature_spec()
+    with pytest.raises(EmptySplitError, match="`files` must hold an example"):
+        Split([], spec, MATCH, EVERYTHING)
+
+
+sizes = st.lists(
+    st.tuples(st.integers(0, 100_000), st.integers(1, 64)), min_size=1, max_size=200
+).map(lambda pairs: np.array(pairs).T)
+
+
+@settings(max_examples=50)
+@given(data=sizes, users=st.integers(1, 32))
+def test_few_shapes_hold_everything(data, users):
+    lengths, targets = data
+    shapes = choose_shapes(lengths, targets, users)
+    assert 1 <= len(shapes) <= MAX_SHAPES
+    chosen = [shapes[number] for number in assign(shapes, lengths, targets)]
+    for shape, length, count in zip(chosen, lengths, targets, strict=True):
+        assert shape.length >= length
+        assert shape.targets >= count
+        assert shape.users >= users
+    assert max(shape.length for shape in shapes) == max(lengths.max(), 1)
+    assert max(shape.targets for shape in shapes) == targets.max()
+
+
+def test_a_whole_log_has_shapes_of_powers_of_two_and_equal_work():
+    rng = np.random.default_rng(0)
+    lengths = np.minimum(rng.lognormal(5.5, 1.5, 200_000).astype(int), 2000)
+    targets = rng.integers(1, 65, 200_000)
+    shapes = choose_shapes(lengths, targets, 16)
+    assert len(shapes) == MAX_SHAPES
+    assert {s.length for s in shapes} <= {64, 128, 256, 512, 1024, 2000}
+    assert {s.targets for s in shapes} <= {8, 16, 32, 64}
+    assert {s.users * s.targets for s in shapes} == {16 * 64}
+
+
+def test_a_small_log_has_one_shape():
+    assert choose_shapes(np.array([3, 70, 40]), np.array([1, 5, 2]), 2) == [BatchShape(2, 70, 5)]
+
+
+def test_batches_of_a_shape_are_full():
+    lengths, targets = np.array([5, 20, 7, 9, 30]), np.array([2, 2, 8, 1, 1])
+    plan = plan_batches([BatchShape(2, 16, 4), BatchShape(3, 32, 8)], lengths, targets, None)
+    assert [batch.rows.tolist() for batch in plan] == [[0, 3], [1, 2, 4]]
+    plan = plan_batches([BatchShape(4, 32, 8)], lengths, targets, None)
+    assert [batch.rows.tolist() for batch in plan] == [[0, 1, 2, 3], [4, 5, 5, 5]]

@@ -1,0 +1,181 @@
+"""The exported model against the model in memory, and in a process that knows only TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import features, signatures
+from models.buckets import BatchShape
+from models.config import DinConfig
+from models.inputs import Split
+from models.preprocessing import feature_sizes
+from models.registry import build_model
+from models.signatures import PROBABILITY, SCORE, SERVING_DEFAULT, ServingModule
+from models.training import HistorySettings
+from tests.models.transformed import BOUNDARIES, HISTORY, MATCH, RawExample, Transformed, serialize
+
+T = HISTORY["targets_per_example"]
+SERVED = (
+    features.HISTORY_ITEM,
+    features.HISTORY_CATEGORY,
+    features.HISTORY_TIME,
+    features.TARGET_ITEM,
+    features.TARGET_CATEGORY,
+    features.TARGET_TIME,
+    features.TARGET_HIST_END,
+)
+CONFIG = DinConfig(name="din", item_dim=8, category_dim=4, heads=2, mlp=(16,))
+FRESH = """
+import json, sys
+import numpy as np, tensorflow as tf
+signatures = tf.saved_model.load("model").signatures
+examples = tf.constant([bytes.fromhex(text) for text in json.load(open("examples.json"))])
+tensors = {name: tf.constant(array) for name, array in np.load("tensors.npz").items()}
+scores = {
+    "serving_default": signatures["serving_default"](examples)["probability"].numpy(),
+    "score": signatures["score"](**tensors)["probability"].numpy(),
+}
+foreign = {name.split(".")[0] for name in sys.modules} & {"models", "tensorflow_transform", "tfx"}
+assert not foreign, foreign
+np.savez("scores.npz", **scores)
+"""
+
+
+@pytest.fixture(scope="module", params=["transformed", "transformed_bytes"])
+def case(request, tmp_path_factory):
+    """(Transform's outputs, model, folder of its SavedModel, signatures)."""
+    transformed = request.getfixturevalue(request.param)
+    boundaries = BOUNDARIES if request.param == "transformed" else {}
+    model = build_model(CONFIG, feature_sizes(transformed.output, boundaries), seed=1)
+    for variable in model.trainable_variables:  # far from the start, where all scores are 0.5
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2], stddev=0.3))
+    folder = tmp_path_factory.mktemp("served")
+    settings = HistorySettings(**HISTORY)
+    ServingModule(model, transformed.output, settings).export(str(folder / "model"))
+    loaded = tf.saved_model.load(str(folder / "model"))
+    return transformed, model, folder, loaded.signatures
+
+
+def in_memory(transformed: Transformed, model: tf.keras.Model) -> dict:
+    """Returns probabilities of every user of `validation`, from the batches that train."""
+    files = tf.io.gfile.glob(transformed.files("validation"))
+    spec = transformed.output.transformed_feature_spec()
+    split = Split(files, spec, MATCH, 2**30)
+    shape = BatchShape(30, HISTORY["max_length"], T)
+    ((dataset, (users,)),) = split.batches([shape], None)
+    (batch,) = dataset
+    scores = tf.sigmoid(model(batch)).numpy()
+    valid = batch[features.TARGET_VALID].numpy()
+    return {user: scores[row][valid[row]] for row, user in enumerate(users)}
+
+
+def score(served, examples: list[RawExample]) -> np.ndarray:
+    serialized = tf.constant([serialize(example) for example in examples])
+    return served[SERVING_DEFAULT](serialized)[PROBABILITY].numpy()
+
+
+def request(example: RawExample) -> RawExample:
+    """Returns what a client knows: no label, no positions."""
+    names = [n for n in example if n.startswith(features.HISTORY_PREFIX) or n in SERVED]
+    return {name: example[name] for name in names if name != features.TARGET_HIST_END}
+
+
+def raw_tensors(examples: list[RawExample]) -> dict[str, np.ndarray]:
+    """Returns the arguments of `score` for users with equally many targets."""
+    tensors = {features.HISTORY_LENGTH: np.array([len(e[features.HISTORY_ITEM]) for e in examples])}
+    for name in request(examples[0]):
+        values = [e[name] for e in examples]
+        size = max(map(len, values))
+        padding = b"" if isinstance(max(values, key=len)[0], bytes) else 0
+        rows = [row + [padding] * (size - len(row)) for row in values]
+        kind = np.float32 if name == "history_dwell" else None
+        tensors[name] = np.array(rows, kind)
+    return tensors
+
+
+def test_serving_equals_the_model_in_memory(case):
+    transformed, model, _, served = case
+    expected = in_memory(transformed, model)
+    examples = transformed.splits["validation"]
+    for variant in (examples, [request(example) for example in examples]):
+        scores = score(served, variant)
+        for example, row in zip(examples, scores, strict=True):
+            target = expected[example[features.USER_ID][0]]
+            np.testing.assert_allclose(row[: len(target)], target, atol=1e-5)
+            assert not row[len(target) :].any()
+    assert np.std(np.concatenate(list(expected.values()))) > 0.01
+
+
+def test_a_fresh_process_needs_nothing_of_everlong(case):
+    transformed, model, folder, _ = case
+    examples = [e for e in transformed.splits["validation"] if len(e[features.LABEL]) == 4]
+    hexes = [serialize(request(example)).hex() for example in examples]
+    (folder / "examples.json").write_text(json.dumps(hexes))
+    np.savez(folder / "tensors.npz", **raw_tensors(examples))
+    (folder / "fresh.py").write_text(FRESH)
+    environment = ["env", "-i", f"PATH={Path(sys.executable).parent}"]
+    subprocess.run([*environment, sys.executable, "-I", "fresh.py"], cwd=folder, check=True)
+    scores = np.load(folder / "scores.npz")
+    memory = in_memory(transformed, model)
+    expected = [memory[e[features.USER_ID][0]] for e in examples]
+    np.testing.assert_allclose(scores[SERVING_DEFAULT], expected, atol=1e-5)
+    np.testing.assert_allclose(scores[SCORE], expected, atol=1e-5)
+
+
+def test_users_do_not_depend_on_each_other(case, monkeypatch):
+    transformed, model, _, served = case
+    examples = transformed.splits["validation"]
+    together = score(served, examples)
+    for place in (0, 7):
+        alone = score(served, [examples[place]])[0]
+        np.testing.assert_allclose(together[place, : len(alone)], alone, atol=1e-6)
+    monkeypatch.setattr(signatures, "CHUNK", HISTORY["max_length"] * T * 4)  # 30 users: 8 chunks
+    module = ServingModule(model, transformed.output, HistorySettings(**HISTORY))
+    chunked = module.serving_default(tf.constant([serialize(e) for e in examples]))
+    np.testing.assert_allclose(chunked[PROBABILITY].numpy(), together, atol=1e-6)
+
+
+def test_nobody(case):
+    assert case[3][SERVING_DEFAULT](tf.constant([], tf.string))[PROBABILITY].shape[0] == 0
+
+
+def test_only_the_newest_behaviors_count(case):
+    *_, served = case
+    examples = case[0].splits["validation"]
+    long = max(examples, key=lambda e: len(e[features.HISTORY_ITEM]))
+    old = next(e for e in examples if e[features.HISTORY_ITEM])
+    count = HISTORY["max_length"] - len(long[features.HISTORY_ITEM])
+    longer, longest = dict(request(long)), dict(request(long))
+    for name in request(long):
+        if name.startswith(features.HISTORY_PREFIX):
+            filled = (old[name] * HISTORY["max_length"])[:count] + long[name]
+            longer[name], longest[name] = filled, old[name][:1] * 5 + filled
+    np.testing.assert_allclose(score(served, [longest]), score(served, [longer]), atol=1e-6)
+
+
+def test_a_given_end_hides_what_follows(case):
+    *_, served = case
+    example = dict(max(case[0].splits["validation"], key=lambda e: len(e[features.HISTORY_ITEM])))
+    end = len(example[features.HISTORY_ITEM]) - 5
+    seen = request(example)
+    short = seen | {
+        name: values[:end] for name, values in seen.items() if name.startswith("history_")
+    }
+    targets = len(example[features.TARGET_ITEM])
+    hidden = seen | {features.TARGET_HIST_END: [end] * targets}
+    np.testing.assert_allclose(score(served, [hidden]), score(served, [short]), atol=1e-6)
+    assert not np.allclose(score(served, [seen]), score(served, [short]), atol=1e-4)
+
+
+def test_the_vocabularies_are_assets(case):
+    folder = case[2]
+    assets = {path.name for path in (folder / "model" / "assets").iterdir()}
+    assert {features.ITEM, features.CATEGORY} <= assets
+    assert not list(folder.glob("model/keras*"))

@@ -1,0 +1,220 @@
+"""Training runs, on what Transform really writes: complete, resumed, stopped early, refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import loop, trainer
+from models.buckets import BatchShape
+from models.inputs import Split
+from models.loop import TrainingLoop
+from models.progress import Checkpoints, Progress
+from models.training import EarlyStoppingConfig, TrainingConfig
+from tests.models.transformed import MATCH, Transformed
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAINING = {"epochs": 4, "learning_rate": 0.01, "early_stopping": None}
+KILLED_AT = 22  # of 60 steps: in the middle of the second epoch
+KILLED = """
+import json, os, signal, sys, types
+sys.path.insert(0, sys.argv[1])
+from models import steps, trainer
+train, calls = steps.Steps.train, []
+
+def killed(self, batch):
+    calls.append(batch)
+    if len(calls) > int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return train(self, batch)
+
+steps.Steps.train = killed
+trainer.run_fn(types.SimpleNamespace(**json.load(sys.stdin)))
+"""
+
+
+def report(folder: Path) -> dict:
+    return json.loads((folder / "run" / trainer.TRAINING_JSON).read_text())
+
+
+def weights(folder: Path) -> list[np.ndarray]:
+    return [w.numpy() for w in tf.saved_model.load(str(folder / "serving")).weights]
+
+
+@pytest.fixture(scope="module")
+def trained(transformed, tmp_path_factory) -> Path:
+    """The folder of an uninterrupted run."""
+    folder = tmp_path_factory.mktemp("trained")
+    trainer.run_fn(transformed.fn_args(folder, TRAINING, dropout=0.1))
+    return folder
+
+
+def test_a_run_is_complete(trained):
+    result = report(trained)
+    assert (result["steps"], result["epochs"], result["resumed_from_step"]) == (60, 4, None)
+    assert result["jit_compile"] == {"device": "CPU", "steps": False}
+    assert result["programs"] <= 12
+    assert result["targets_per_second"] > 0
+    assert result["seconds"] > 0
+    assert result["peak_memory_mib"] > 0
+    assert [entry["epoch"] for entry in result["curve"]] == [1, 2, 3, 4]
+    assert result["curve"][-1]["loss"] < result["curve"][0]["loss"]
+    assert result["curve"][-1]["validation_auc"] > 0.8  # clicks follow the item's parity
+    assert set(result["curve"][0]) == {
+        "epoch",
+        "loss",
+        "validation_loss",
+        "validation_auc",
+        "validation_gauc",
+    }
+    assert list((trained / "run").glob("events*"))
+    assert not list((trained / "checkpoints").iterdir())
+
+
+def test_a_killed_run_goes_on_at_the_same_step(transformed, trained, tmp_path):
+    args = transformed.fn_args(tmp_path, TRAINING | {"checkpoint_seconds": 1e-3}, dropout=0.1)
+    fields = {name: value for name, value in vars(args).items() if value is not None}
+    died = subprocess.run(
+        [sys.executable, "-c", KILLED, str(ROOT), str(KILLED_AT)],
+        input=json.dumps(fields),
+        text=True,
+        cwd=tmp_path,
+    )
+    assert died.returncode == -9
+    assert not (tmp_path / "serving").exists()
+
+    trainer.run_fn(args)
+    result, whole = report(tmp_path), report(trained)
+    assert result["resumed_from_step"] == KILLED_AT
+    assert result["steps"] == whole["steps"]
+    for ours, theirs in zip(result["curve"], whole["curve"], strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-5)
+    for ours, theirs in zip(weights(tmp_path), weights(trained), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+
+
+def test_other_settings_or_data_do_not_resume(transformed, tmp_path):
+    args = transformed.fn_args(tmp_path, TRAINING)
+    keys = {trainer._run_key(args)}
+    keys.add(trainer._run_key(transformed.fn_args(tmp_path, TRAINING, dropout=0.2)))
+    keys.add(trainer._run_key(transformed.fn_args(tmp_path, TRAINING | {"epochs": 5})))
+    args.train_files = ["elsewhere/*"]
+    keys.add(trainer._run_key(args))
+    args.custom_config["code"] = "other"
+    keys.add(trainer._run_key(args))
+    assert len(keys) == 5
+
+
+def test_xla(transformed, tmp_path):
+    training = {"max_steps": 2, "jit_compile": "on", "optimizer": "adagrad", "clip_norm": 1.0}
+    trainer.run_fn(transformed.fn_args(tmp_path, training | {"weight_decay": 0.01}))
+    result = report(tmp_path)
+    assert (result["steps"], result["epochs"]) == (2, 1)
+    assert result["jit_compile"]["steps"] is True
+
+
+def test_an_empty_split_is_named(transformed, tmp_path):
+    args = transformed.fn_args(tmp_path, TRAINING)
+    args.eval_files = [str(tmp_path / "nothing-*")]
+    with pytest.raises(ValueError, match="the split `validation` has no example"):
+        trainer.run_fn(args)
+
+
+@dataclasses.dataclass
+class CountingSteps:
+    """Stands for `Steps`: a model whose only weight counts the steps."""
+
+    model: tf.keras.Sequential
+    loss: float = 1.0
+    programs: int = 0
+
+    def train(self, batch):
+        self.model.weights[0].assign_add([[1.0]])
+        return tf.constant(self.loss), tf.constant(2)
+
+
+@pytest.fixture
+def run_loop(transformed: Transformed, tmp_path, monkeypatch):
+    """Runs the loop with scripted validation AUCs; returns (progress, the weight)."""
+    spec = transformed.output.transformed_feature_spec()
+    split = Split(tf.io.gfile.glob(transformed.files("train")), spec, MATCH, 2**30)
+    shapes = [BatchShape(40, 32, 8)]  # 3 steps in an epoch
+
+    def run(aucs: list[float], loss: float = 1.0, **settings) -> tuple[Progress, float]:
+        scripted = iter(aucs)
+        monkeypatch.setattr(
+            TrainingLoop,
+            "_validate",
+            lambda self: {
+                "validation_auc": next(scripted),
+                "validation_gauc": 0.5,
+                "validation_loss": 0.5,
+            },
+        )
+        model = tf.keras.Sequential([tf.keras.layers.Dense(1, use_bias=False)])
+        model.build([None, 1])
+        model.weights[0].assign([[0.0]])
+        optimizer = tf.keras.optimizers.legacy.SGD()
+        checkpoints = Checkpoints(str(tmp_path / "checkpoints"), model, optimizer, 1e9)
+        progress = TrainingLoop(
+            TrainingConfig(**settings),
+            0,
+            CountingSteps(model, loss),
+            split,
+            split,
+            shapes,
+            checkpoints,
+            tf.summary.create_noop_writer(),
+        ).run()
+        return progress, float(model.weights[0].numpy()[0, 0])
+
+    return run
+
+
+def test_early_stopping_restores_the_best_epoch(run_loop):
+    stopping = EarlyStoppingConfig(patience=2)
+    progress, weight = run_loop([0.6, 0.7, 0.65, 0.7, 0.9], epochs=9, early_stopping=stopping)
+    assert (progress.epoch, progress.best, progress.step) == (4, 2, 12)
+    assert weight == 6  # of the end of epoch 2
+
+
+def test_without_early_stopping_the_last_weights_stay(run_loop):
+    progress, weight = run_loop([0.7, 0.6, 0.5], epochs=3, early_stopping=None)
+    assert (progress.epoch, progress.best, weight) == (3, None, 9)
+
+
+def test_an_undefined_metric_never_improves(run_loop):
+    progress, weight = run_loop([float("nan")] * 3, epochs=3)
+    assert (progress.epoch, progress.best, weight) == (2, 1, 3)
+
+
+def test_max_steps_ends_within_an_epoch(run_loop):
+    progress, weight = run_loop([0.6, 0.7], epochs=9, max_steps=4)
+    assert (progress.step, progress.epoch, weight) == (4, 2, 4)
+
+
+def test_a_finished_run_does_not_train_again(run_loop):
+    run_loop([0.6, 0.5], epochs=3)
+    progress, weight = run_loop([], epochs=3)
+    assert (progress.step, progress.resumed_from_step, weight) == (6, 6, 3)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(run_loop):
+    with pytest.raises(FloatingPointError, match="lower `training.learning_rate`"):
+        run_loop([0.5], loss=float("nan"))
+
+
+def test_progress_is_logged(run_loop, caplog, monkeypatch):
+    monkeypatch.setattr(loop, "LOG_SECONDS", 0.0)
+    with caplog.at_level("INFO", "everlong"):
+        run_loop([0.6], epochs=1)
+    assert "epoch 1/1  step 1/3  loss 0.5000" in caplog.text
+    assert "targets/s" in caplog.text
+    assert "AUC 0.6000" in caplog.text
