@@ -30,8 +30,8 @@ def relevance_of(heads: int, embedding: BehaviorEmbedding, **kwargs) -> TargetRe
 
 def attention_of(heads: int, embedding: BehaviorEmbedding) -> TargetAttention:
     """Returns target attention over behaviours that `embedding` embeds, as wide as a target."""
-    width = embedding.inherent_dim
-    return TargetAttention(width, head_dim=-(-width // heads))
+    units = embedding.inherent_dim
+    return TargetAttention(heads, embedding.behavior_dim, head_dim=-(-units // heads), units=units)
 
 
 class RecentInterest(Interest):

@@ -61,7 +61,12 @@ class Checkpoints:
     ) -> None:
         self._folder, self._every_seconds = folder, every_seconds
         self._progress = tf.Variable("", trainable=False, dtype=tf.string)
-        state = tf.train.Checkpoint(model=model, optimizer=optimizer, progress=self._progress)
+        state = tf.train.Checkpoint(
+            model=model,
+            optimizer=optimizer,
+            progress=self._progress,
+            dropout=_random_states(model),
+        )
         self._manager = tf.train.CheckpointManager(state, folder, max_to_keep=1)
         self._weights = tf.train.Checkpoint(model=model)
         self._saved_at = time.monotonic()
@@ -104,3 +109,9 @@ class Checkpoints:
 
     def _best(self, epoch: int | str | None) -> str:
         return os.path.join(self._folder, f"best-{epoch}")
+
+
+def _random_states(model: tf.keras.Model) -> list[tf.random.Generator]:
+    """Returns what dropout draws from, which Keras keeps out of a model's checkpoints."""
+    dropouts = [m for m in model.submodules if isinstance(m, tf.keras.layers.Dropout)]
+    return [dropout._random_generator._generator for dropout in dropouts]

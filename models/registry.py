@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from models import features, mirrn, twin
+from models import dare, features, mirrn, twin
 from models.base import CtrModel
 from models.baselines import avg_pooling, din, eta, sdim, sim_hard, sim_soft
 from models.config import ModelConfig
@@ -12,6 +12,7 @@ from models.features import FeatureSizes
 
 BUILDERS = {
     "avg_pooling": avg_pooling.build,
+    "dare": dare.build,
     "din": din.build,
     "eta": eta.build,
     "mirrn": mirrn.build,

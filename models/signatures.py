@@ -129,7 +129,7 @@ class ServingModule(tf.Module):
         length = raw[features.HISTORY_ITEM].bounding_shape(1, out_type=tf.int32)
         targets = raw[features.TARGET_ITEM].bounding_shape(1, out_type=tf.int32)
         step = tf.maximum(CHUNK // tf.maximum(length * targets, 1), 1)
-        chunks = (users + step - 1) // step
+        chunks = tf.maximum((users + step - 1) // step, 1)
 
         def score_chunk(chunk: tf.Tensor) -> tf.Tensor:
             begin = chunk * step

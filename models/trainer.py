@@ -61,7 +61,7 @@ def run_fn(fn_args: FnArgs) -> None:
         np.concatenate([train.targets, validation.targets]),
         config.batch_users,
     )
-    # The state of dropout is then part of the model, and of its checkpoints.
+    # Dropout then draws from a state of its own, which checkpoints can hold.
     tf.keras.backend.experimental.enable_tf_random_generator()
     tf.keras.mixed_precision.set_global_policy(
         "mixed_bfloat16" if config.mixed_precision and has_gpu() else "float32"

@@ -15,9 +15,9 @@ from models.view import View
 class TwinInterest(RetrievedInterest):
     """Retrieves by the attention's own relevance (CP-GSU), then attends to what was found (ESU).
 
-    TWIN, arXiv 2302.02352. Both stages take their relevance from one layer, so with fresh parameters
-    the search finds exactly what the attention ranks highest. A position encoding, where configured,
-    biases the attention alone.
+    TWIN, arXiv 2302.02352. Both stages take their relevance from one layer, so with fresh
+    parameters the search finds exactly what the attention ranks highest. A position encoding, where
+    configured, biases the attention alone.
     """
 
     def __init__(self, config: TwinConfig, embedding: BehaviorEmbedding):
@@ -39,7 +39,7 @@ class TwinInterest(RetrievedInterest):
         queries = self.relevance(view.target)
         chosen = self.choose(view, queries)
         bias = tf.linalg.matrix_transpose(self.position(*view.distance(chosen)))
-        return self.attention(queries, view.gather(chosen), chosen.valid, bias)
+        return self.attention(queries, view.gather(chosen), chosen.valid, bias=bias)
 
 
 def build(config: TwinConfig, sizes: FeatureSizes) -> CtrModel:

@@ -11,8 +11,8 @@ from models import features
 from models.layers import BehaviorEmbedding, Selection, Window
 from models.layers.gather import gather_rows
 
-# Up to this length, attention over a user's own rows under a mask costs less than gathering rows for
-# every target (their gradient has to be scattered back): see benchmarks.
+# Up to this length, attention over a user's own rows under a mask costs less than gathering rows
+# for every target, whose gradient has to be scattered back: see benchmarks.
 SHORT_HISTORY = 1024
 
 
@@ -26,9 +26,10 @@ class View:
       time: [B, L] int64, newest first.
       window: the visible history of each target.
       local: the local subsequence of each target.
-      target: [B, T, Dq] float, embedded targets.
-      target_category: [B, T] int32.
+      target_ids: [B, T] int32 by feature name.
       target_time: [B, T] int64.
+      rows: [B, L, D] float, embedded behaviours, newest first.
+      target: [B, T, Dq] float, embedded targets.
     """
 
     embedding: BehaviorEmbedding
@@ -36,10 +37,10 @@ class View:
     time: tf.Tensor
     window: Window
     local: Window
-    target: tf.Tensor
-    target_category: tf.Tensor
+    target_ids: Mapping[str, tf.Tensor]
     target_time: tf.Tensor
     rows: tf.Tensor
+    target: tf.Tensor
 
     @classmethod
     def of(cls, batch: Mapping[str, tf.Tensor], embedding: BehaviorEmbedding, least: int) -> View:
@@ -58,17 +59,26 @@ class View:
         length = time.shape[1] or tf.shape(time)[1]
         end = tf.minimum(batch[features.TARGET_HIST_END], batch[features.HISTORY_LENGTH][:, None])
         end = tf.where(batch[features.TARGET_VALID], end, 0)
-        target = {"item": batch[features.TARGET_ITEM], "category": batch[features.TARGET_CATEGORY]}
+        target_ids = {
+            "item": batch[features.TARGET_ITEM],
+            "category": batch[features.TARGET_CATEGORY],
+        }
         return cls(
             embedding=embedding,
             ids=ids,
             time=time,
             window=Window.of(tf.zeros_like(end), end, length),
             local=Window.of(batch[features.TARGET_LOCAL_BEGIN], end, length),
-            target=embedding(target),
-            target_category=target["category"],
+            target_ids=target_ids,
             target_time=batch[features.TARGET_TIME],
             rows=embedding(ids),
+            target=embedding(target_ids),
+        )
+
+    def through(self, embedding: BehaviorEmbedding) -> View:
+        """Returns the same view with other embeddings of behaviours and targets."""
+        return dataclasses.replace(
+            self, embedding=embedding, rows=embedding(self.ids), target=embedding(self.target_ids)
         )
 
     @property

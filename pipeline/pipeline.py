@@ -14,7 +14,6 @@ from components.evaluation_report.component import EvaluationReport
 from components.evaluator.eval_config import eval_config
 from components.example_validator.component import ExampleValidator
 from components.latest_blessed.strategy import LatestOtherBlessedModelStrategy
-from components.schema.statistics import stats_options
 from pipeline.config import Config
 from pipeline.fingerprints import code
 
@@ -55,7 +54,7 @@ def create_pipeline(
         code=code("components/behavior_example_gen/*.py", "components/simulator/*.py"),
     )
     examples = example_gen.outputs["examples"]
-    statistics_gen = tfx.components.StatisticsGen(examples=examples, stats_options=stats_options())
+    statistics_gen = tfx.components.StatisticsGen(examples=examples)
     schema_gen = tfx.components.ImportSchemaGen(schema_file=places.schema)
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
@@ -98,7 +97,7 @@ def create_pipeline(
         statistics=statistics_gen.outputs["statistics"],
         model_run=trainer.outputs["model_run"],
         config=config.model_dump_json(),
-        code=code("components/evaluation_report/*"),
+        code=code("components/evaluation_report/*.*"),
     )
     pusher = tfx.components.Pusher(
         model=model,

@@ -39,7 +39,7 @@ def id_hash(ids: pa.Array) -> np.ndarray:
 
 
 def _bytes_hash(texts: pa.Array) -> np.ndarray:
-    """A polynomial in the bytes of each text, modulo 2**64, then mixed."""
+    """A polynomial in the mixed bytes of each text, modulo 2**64."""
     offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1]
     offsets = offsets.astype(np.int64)
     data = texts.buffers()[2]
@@ -49,6 +49,6 @@ def _bytes_hash(texts: pa.Array) -> np.ndarray:
     lengths = np.diff(offsets)
     place = np.arange(len(values)) - np.repeat(offsets[:-1] - offsets[0], lengths)
     powers = np.cumprod(np.full(lengths.max(), _PRIME))
-    total = np.concatenate([[0], np.cumsum((values + np.uint64(1)) * powers[place])])
+    total = np.cumsum(np.append(np.uint64(0), mix(values + _GOLDEN) * powers[place]))
     ends = offsets - offsets[0]
     return combine(total[ends[1:]] - total[ends[:-1]], lengths)

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from components.behavior_example_gen.columns import IdColumn, TimeColumn
 
-_INTEGER = r"^\s*([+-]?\d{1,18})(?:\.0*)?\s*$"
+# What fits 64 bits; 0x1f is what Arrow's cast takes for an integer, too.
+_INTEGER = r"^\s*([+-]?(?:\d{1,18}|[0-8]\d{18})|0[xX][0-9a-fA-F]{1,8})(?:\.0*)?\s*$"
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*$"
 _NAN = r"^\s*[+-]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)\s*$"
 _DAY = 86_400
@@ -76,7 +77,7 @@ def to_int(cells: pa.Array) -> Column:
 def to_float(cells: pa.Array) -> Column:
     """Reads numbers: [n] float64, never NaN or infinite."""
     if _is_text(cells.type):
-        text = to_text(cells)
+        text = pc.utf8_trim_whitespace(to_text(cells))
         missing = _is_null(text)
         try:
             values = text.cast(pa.float64())
@@ -134,9 +135,9 @@ def _by_unit(cells: pa.Array, unit: str) -> Column:
         exact = Column(pc.coalesce(exact.values, floor), inexact.faults)
     if unit != "day":
         return exact
-    far = np.asarray(pc.greater(pc.abs(exact.values), _YEAR_10000).fill_null(False))
-    seconds = pc.multiply(_only(exact.values, ~far), _DAY)
-    return Column(seconds, exact.faults | {"after the year 9999": far})
+    within = pc.min_element_wise(exact.values, _YEAR_10000, skip_nulls=False)
+    within = pc.max_element_wise(within, -1, skip_nulls=False)
+    return Column(pc.multiply(within, _DAY), exact.faults)
 
 
 def _whole(values: pa.Array) -> Column:

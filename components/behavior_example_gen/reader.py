@@ -75,7 +75,13 @@ class LogReader:
         by_log = self._config.history.ties == "order"
         for cells, number, ragged in self._cells(source):
             sequence = first + number + np.arange(cells.num_rows) if by_log else None
-            rows, dropped = clean(cells, self._config, sequence)
+            try:
+                rows, dropped = clean(cells, self._config, sequence)
+            except pa.ArrowException as fault:
+                raise LogError(
+                    f"{source.path}: a column has a type that cannot be used: {fault}. Write it "
+                    f"as numbers, text or times."
+                ) from fault
             dropped += collections.Counter({RAGGED: ragged})
             yield rows, Counts(cells.num_rows + ragged, rows.num_rows, dropped=dropped)
 

@@ -33,6 +33,7 @@ class Executor(base_executor.BaseExecutor):
         }
         findings = collect(inputs, json.loads(exec_properties["config"]))
         folder = artifact_utils.get_single_uri(output_dict["report"])
+        fileio.makedirs(folder)
         for name, text in (
             (METRICS, json.dumps(findings.to_json(), indent=2, allow_nan=False) + "\n"),
             (INDEX, render(findings)),

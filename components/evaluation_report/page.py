@@ -40,8 +40,7 @@ def render(findings: Findings) -> str:
         cards=_cards(findings),
         tables=tables,
         slice_charts=[
-            (words.feature_label(name), charts.by_slice(findings.slices, name))
-            for name in features
+            (words.feature_label(name), charts.by_slice(findings.slices, name)) for name in features
         ],
         losses=charts.losses(curve),
         ranking=charts.ranking(curve),

@@ -23,9 +23,7 @@ METRICS = {
         "Normalized entropy", "LogLoss over that of always predicting the click rate", False
     ),
     "calibration": Metric("Calibration", "predicted over observed clicks", None),
-    "ece": Metric(
-        "ECE", "mean distance of predicted from observed click rates, in 20 bins", False
-    ),
+    "ece": Metric("ECE", "mean distance of predicted from observed click rates, in 20 bins", False),
     "oracle_auc": Metric(
         "Oracle's AUC", "of the true click probability: no model can beat it", True
     ),

@@ -41,23 +41,20 @@ class SimulatorConfig(Section):
     targets_per_user: int = Field(
         67, ge=1, description="How many of a user's last rows are targets."
     )
-    topics: int = Field(8, ge=1, description="Number of topics; a topic groups categories.")
-    categories_per_topic: int = Field(20, ge=1, description="Number of categories of a topic.")
+    categories: int = Field(160, ge=1, description="Number of categories.")
     items_per_category: int = Field(20, ge=1, description="Number of items of a category.")
     item_popularity: float = Field(
         1.0, ge=0, description="Zipf exponent of an item's popularity within its category."
     )
-    user_topics: int = Field(5, ge=2, description="Number of topics that a user ever looks at.")
-    user_categories: int = Field(
-        8, ge=1, description="Number of categories of each such topic that a user ever looks at."
-    )
+    user_categories: int = Field(28, ge=2, description="Number of categories that a user ever looks at.")
+    searches: int = Field(3, ge=1, description="Searches that a session begins with, each of another category.")
     user_items: int = Field(
         2, ge=1, description="Number of items of each such category that a user ever sees."
     )
     session_length: float = Field(24.0, ge=1, description="Mean number of rows of a session.")
     sessions_per_day: float = Field(2.0, gt=0, le=6, description="Mean number of sessions a day.")
     focus: float = Field(
-        0.7, ge=0, le=1, description="Share of a session's rows that show the session's own topic."
+        0.4, ge=0, le=1, description="Share of a session's rows that show the session's own topic."
     )
     taste_days: float = Field(
         60.0, gt=0, description="Days after which a user's taste is mostly another one."
@@ -79,8 +76,8 @@ class SimulatorConfig(Section):
     @model_validator(mode="after")
     def _sizes_fit(self) -> SimulatorConfig:
         for small, large in (
-            ("user_topics", "topics"),
-            ("user_categories", "categories_per_topic"),
+            ("searches", "user_categories"),
+            ("user_categories", "categories"),
             ("median_history", "max_history"),
         ):
             if getattr(self, small) > getattr(self, large):

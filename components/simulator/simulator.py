@@ -45,6 +45,7 @@ class _Rows:
     item: np.ndarray
     time: np.ndarray
     causes: np.ndarray
+    is_search: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,13 +92,15 @@ def _user_table(config: SimulatorConfig, scale: _Scale, user: int, explain: bool
     parts = scale.parts(rows.causes)
     probability = _sigmoid(scale.bias + parts.sum(axis=1))
     clicked = (rng.random(len(probability)) < probability).astype(np.int64)
-    is_no_target = np.arange(len(clicked)) < len(clicked) - config.targets_per_user
+    behavior = np.where(rows.is_search, 2, clicked)
+    left = np.cumsum(~rows.is_search[::-1])[::-1]
+    is_no_target = rows.is_search | (left > config.targets_per_user)
     columns = {
         "user_id": np.full_like(clicked, user),
         "item_id": rows.item,
         "category_id": rows.category,
         "time": rows.time,
-        "behavior": clicked,
+        "behavior": behavior,
         "label": pa.array(clicked, mask=is_no_target),
         "click_probability": pa.array(probability, mask=is_no_target),
     }
@@ -117,9 +120,8 @@ def _sigmoid(logit: np.ndarray) -> np.ndarray:
 
 def _fit_scale(config: SimulatorConfig) -> _Scale:
     """Standardizes the causes, and finds the bias that gives `config.click_rate`."""
-    causes = np.concatenate(
-        [_rows(config, _generator(config, _PILOT, i)).causes for i in range(_PILOTS)]
-    )
+    pilots = [_rows(config, _generator(config, _PILOT, i)) for i in range(_PILOTS)]
+    causes = np.concatenate([rows.causes[~rows.is_search] for rows in pilots])
     shares = np.array([getattr(config.weights, cause) for cause in CAUSES])
     spread = causes.std(axis=0)
     weight = config.signal * np.sqrt(shares / shares.sum()) / np.where(spread > 0, spread, 1)
@@ -134,28 +136,26 @@ def _fit_scale(config: SimulatorConfig) -> _Scale:
 
 
 def _rows(config: SimulatorConfig, rng: np.random.Generator) -> _Rows:
-    n = _history_length(config, rng) + config.targets_per_user
-    topics = rng.permutation(config.topics)[: config.user_topics]  # [U]
-    kinds = np.arange(config.categories_per_topic)
-    categories = rng.permuted(np.tile(kinds, (config.user_topics, 1)), axis=1)
-    categories = categories[:, : config.user_categories]  # [U, C]
-    likes = rng.choice([-1.0, 1.0], size=categories.shape)
+    shown = _history_length(config, rng) + config.targets_per_user
+    categories = rng.permutation(config.categories)[: config.user_categories]  # [C]
+    likes = rng.choice([-1.0, 1.0], size=config.user_categories)
+    items = _by_popularity(config, rng, (config.user_categories, config.user_items))
 
-    session, rank, time, start = _sessions(config, rng, n)  # [n], [n], [n], [S]
-    taste = _tastes(config, rng, start)  # [S, U]
-    focus = (config.exposure * taste + rng.gumbel(size=taste.shape)).argmax(axis=1)  # [S]
-    away = rng.integers(1, config.user_topics, size=n) * (rng.random(n) >= config.focus)
-    topic = (focus[session] + away) % config.user_topics  # [n], numbered within the user's topics
-    kind = rng.integers(config.user_categories, size=n)
-
-    category = topics[topic] * config.categories_per_topic + categories[topic, kind]
-    shape = (config.user_topics, config.user_categories, config.user_items)
-    items = _by_popularity(config, rng, np.prod(shape)).reshape(shape)
-    rank_in = rng.integers(config.user_items, size=n)
-    item = category * config.items_per_category + items[topic, kind, rank_in]
-    match = _share_so_far(topic, rank, config.user_topics)
-    causes = np.stack([likes[topic, kind], match, taste[session, topic]], axis=1)
-    return _Rows(category, item, time, causes)
+    session, start, time = _sessions(config, rng, shown)  # [n], [S], [n]
+    taste = _tastes(config, rng, start)  # [S, C]
+    order = np.argsort(-config.exposure * taste - rng.gumbel(size=taste.shape), axis=1)
+    searched = order[:, : config.searches]  # [S, searches]
+    first = np.searchsorted(session, np.arange(len(start)))
+    rank = np.arange(len(session)) - first[session]
+    is_search = rank < config.searches
+    n = len(session)
+    on_focus = rng.random(n) < config.focus
+    pick = np.where(is_search, np.minimum(rank, config.searches - 1), rng.integers(config.searches, size=n))
+    kind = np.where(is_search | on_focus, searched[session, pick], rng.integers(config.user_categories, size=n))
+    match = (searched[session] == kind[:, None]).any(axis=1)
+    item = categories[kind] * config.items_per_category + items[kind, rng.integers(config.user_items, size=n)]
+    causes = np.stack([likes[kind], match.astype(float), taste[session, kind]], axis=1)
+    return _Rows(categories[kind], item, time, causes, is_search)
 
 
 def _history_length(config: SimulatorConfig, rng: np.random.Generator) -> int:
@@ -165,17 +165,21 @@ def _history_length(config: SimulatorConfig, rng: np.random.Generator) -> int:
 
 def _sessions(
     config: SimulatorConfig, rng: np.random.Generator, n: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Cuts n rows into sessions. Returns each row's session, its rank in it and its time, and
-    each session's start."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cuts rows into sessions of some searches and impressions, n impressions in all. Returns each row's session [N], each session's
+    start [S] and each row's time [N]."""
     most = int(np.ceil(n / config.session_length * 2)) + 20
     length = 1 + rng.poisson(rng.gamma(4.0, (config.session_length - 1) / 4, size=most))
     end = np.cumsum(length)
-    session = np.searchsorted(end, np.arange(n), side="right")
-    first = np.concatenate([[0], end])[session]
-    rank = np.arange(n) - first
+    last = np.searchsorted(end, n)
+    length = length[: last + 1]
+    length[-1] -= end[last] - n
+    length = length + config.searches
+    session = np.repeat(np.arange(len(length)), length)
+    first = (np.cumsum(length) - length)[session]
+    rank = np.arange(len(session)) - first
 
-    pause = np.minimum(1 + rng.exponential(40.0, size=n), _MAX_PAUSE).astype(np.int64)
+    pause = np.minimum(1 + rng.exponential(40.0, size=len(session)), _MAX_PAUSE).astype(np.int64)
     clock = np.cumsum(np.where(rank == 0, 0, pause))
     offset = clock - clock[first]
     duration = np.zeros(session[-1] + 1, np.int64)
@@ -189,12 +193,12 @@ def _sessions(
     even = LOG_END - rng.uniform(0, DAY) - (even[-1] - even)
     phase = 2 * np.pi * (even / DAY + rng.normal(0.25, 0.1))
     start = (even + _DAILY * DAY / (2 * np.pi) * np.sin(phase)).astype(np.int64)
-    return session, rank, start[session] + offset, start
+    return session, start, start[session] + offset
 
 
 def _tastes(config: SimulatorConfig, rng: np.random.Generator, time: np.ndarray) -> np.ndarray:
     """Tastes [len(time), user_topics]: unit variance, `config.rhythm` of it weekly."""
-    shape = (_WAVES, 1, config.user_topics)
+    shape = (_WAVES, 1, config.user_categories)
     days = (time / DAY)[:, None]
     frequency = rng.normal(0, 1 / config.taste_days, size=shape)
     phase = rng.uniform(0, 2 * np.pi, size=shape)
@@ -203,16 +207,6 @@ def _tastes(config: SimulatorConfig, rng: np.random.Generator, time: np.ndarray)
     return np.sqrt(1 - config.rhythm) * slow + np.sqrt(config.rhythm) * weekly
 
 
-def _by_popularity(config: SimulatorConfig, rng: np.random.Generator, n: int) -> np.ndarray:
+def _by_popularity(config, rng, shape) -> np.ndarray:
     weight = np.arange(1, config.items_per_category + 1) ** -config.item_popularity
-    return np.searchsorted(np.cumsum(weight)[:-1] / weight.sum(), rng.random(n), side="right")
-
-
-def _share_so_far(topic: np.ndarray, rank: np.ndarray, topics: int) -> np.ndarray:
-    """The share of the earlier rows of a row's session that are of its topic; 1/2 at a start."""
-    rows = np.arange(len(topic))
-    seen = np.cumsum(topic[:, None] == np.arange(topics), axis=0)
-    before = seen[rows, topic] - 1
-    first = rows - rank
-    earlier = seen[first, topic] - (topic[first] == topic)
-    return np.where(rank > 0, (before - earlier) / np.maximum(rank, 1), 0.5)
+    return np.searchsorted(np.cumsum(weight)[:-1] / weight.sum(), rng.random(shape), side="right")

@@ -17,7 +17,7 @@ class SimHardInterest(RetrievedInterest):
         self.search = CategorySearch(config.retrieve)
 
     def choose(self, view, queries):
-        return self.search(view.target_category, view.ids["category"], view.window)
+        return self.search(view.target_ids["category"], view.ids["category"], view.window)
 
 
 def build(config: SimHardConfig, sizes: FeatureSizes) -> CtrModel:

@@ -72,16 +72,14 @@ class TargetRelevance(tf.keras.layers.Layer):
                 f"Received: {self.heads}"
             )
         if self.projection:
-            # A slice of the identity per head, so that training starts from plain similarity.
-            self.query_kernel = self.add_weight(
-                name="query_kernel",
-                shape=[width, self.heads * self.head_dim],
-                initializer="glorot_uniform",
-            )
-            self.key_kernel = self.add_weight(
-                name="key_kernel",
-                shape=[self.heads, self.head_dim, width],
-                initializer="glorot_uniform",
+            limit = (6 / (width + self.head_dim)) ** 0.5  # Glorot's, of each head
+            self.query_kernel, self.key_kernel = (
+                self.add_weight(
+                    name=name,
+                    shape=[self.heads, self.head_dim, width],
+                    initializer=tf.keras.initializers.RandomUniform(-limit, limit),
+                )
+                for name in ("query_kernel", "key_kernel")
             )
         if self.bias is not None:
             self.bias.build([self.features * self.cross_dim])
@@ -91,9 +89,8 @@ class TargetRelevance(tf.keras.layers.Layer):
         width = target.shape[-1]
         rows = tf.reshape(target, [-1, width])
         if self.projection:
-            query = tf.reshape(tf.matmul(rows, self.query_kernel), [-1, self.heads, self.head_dim])
-            query = tf.matmul(tf.transpose(query, [1, 0, 2]), self.key_kernel)  # [H, B*T, Dq]
-            query = tf.transpose(query, [1, 0, 2])
+            query = tf.matmul(rows, self.query_kernel, transpose_b=True)  # [H, B * T, d]
+            query = tf.transpose(tf.matmul(query, self.key_kernel), [1, 0, 2])
         else:
             head = tf.range(width) // self.head_dim
             own = tf.cast(head == tf.range(self.heads)[:, None], rows.dtype)  # [H, Dq]

@@ -156,7 +156,9 @@ def walk(ranked: Selection, count: int) -> Selection:
     keyed = tf.where(valid, positions * steps + (steps - 1 - step), -1)
     keyed, _ = tf.math.top_k(keyed, steps)
     found = keyed // steps
-    repeated = tf.concat([tf.zeros_like(found[..., :1], tf.bool), found[..., 1:] == found[..., :-1]], -1)
+    repeated = tf.concat(
+        [tf.zeros_like(found[..., :1], tf.bool), found[..., 1:] == found[..., :-1]], -1
+    )
     earliest = tf.where((keyed >= 0) & ~repeated, keyed % steps, -1)
     turn, place = tf.math.top_k(tf.cast(earliest, tf.float32), count)
     positions = tf.gather(found, place, batch_dims=2)

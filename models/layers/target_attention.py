@@ -39,41 +39,46 @@ class TargetAttention(tf.keras.layers.Layer):
     projected, `(Softmax(alpha)^T K) W_v`, which is the same and touches each behaviour once.
 
     Args:
-      units: int, width of the result.
+      heads: int, H.
+      width: int, D of a behaviour's row.
       head_dim: int, width of one head's value.
+      units: int, width of the result.
     Call arguments:
       queries: [B, T, H, D] float, from `TargetRelevance`.
       rows: [B, L, D] or [B, T, K, D] float.
       mask: [B, T, L] or [B, T, K] bool.
+      keys: None, or like `rows`: what relevance is computed on where not on `rows` themselves.
       bias: None, or float [B, T, H, L] or [B, T, H, K], added to the relevance.
     Returns:
       [B, T, units] float; W_o's bias alone where nothing was chosen.
     """
 
-    def __init__(self, units: int, head_dim: int, **kwargs):
+    def __init__(self, heads: int, width: int, head_dim: int, units: int, **kwargs):
         super().__init__(**kwargs)
-        self.units, self.head_dim = units, head_dim
-        self.output_layer = tf.keras.layers.Dense(units, name="output")
-
-    def build(self, input_shape):
-        heads, width = input_shape[-2], input_shape[-1]
+        self.heads, self.width, self.head_dim, self.units = heads, width, head_dim, units
+        limit = (6 / (width + head_dim)) ** 0.5  # Glorot's, of each head
         self.value_kernel = self.add_weight(
             name="value_kernel",
-            shape=[heads, width, self.head_dim],
-            initializer=tf.keras.initializers.VarianceScaling(1.0, "fan_avg", "uniform"),
+            shape=[heads, width, head_dim],
+            initializer=tf.keras.initializers.RandomUniform(-limit, limit),
         )
+        self.output_layer = tf.keras.layers.Dense(units, name="output")
 
-    def call(self, queries, rows, mask, bias=None):
-        scores = relevance(queries, rows)
+    def call(self, queries, rows, mask, keys=None, bias=None):
+        scores = relevance(queries, rows if keys is None else keys)
         if bias is not None:
             scores += bias
         pooled = pool(masked_softmax(scores, mask[:, :, None, :]), rows)
         shape = tf.shape(pooled)
-        heads, width = queries.shape[-2], queries.shape[-1]
-        pooled = tf.transpose(tf.reshape(pooled, [-1, heads, width]), [1, 0, 2])
+        pooled = tf.transpose(tf.reshape(pooled, [-1, self.heads, self.width]), [1, 0, 2])
         values = tf.transpose(tf.matmul(pooled, self.value_kernel), [1, 0, 2])
-        values = tf.reshape(values, [shape[0], shape[1], heads * self.head_dim])
+        values = tf.reshape(values, [shape[0], shape[1], self.heads * self.head_dim])
         return self.output_layer(values)
 
     def get_config(self):
-        return super().get_config() | {"units": self.units, "head_dim": self.head_dim}
+        return super().get_config() | {
+            "heads": self.heads,
+            "width": self.width,
+            "head_dim": self.head_dim,
+            "units": self.units,
+        }

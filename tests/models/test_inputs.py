@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -86,20 +84,12 @@ def test_order_depends_on_seed_and_epoch_alone_and_goes_on_anywhere(
     monkeypatch.setattr("models.inputs.PARSED_AT_ONCE", 50)  # 120 examples: 3 parts if they are cut
     split = open_split(transformed, part_bytes)
     epoch = order(split, (1, 0))
+    assert len(epoch) == split.steps(SHAPES)
     assert order(open_split(transformed, part_bytes), (1, 0)) == epoch
     assert order(split, (1, 1)) != epoch
     assert order(split, (2, 0)) != epoch
-    assert order(split, None) == order(split, None)
-    assert len(epoch) == split.steps(SHAPES)
-    for first in (1, 7, len(epoch) - 1, len(epoch)):
+    for first in (1, len(epoch) // 2, len(epoch)):
         assert order(split, (1, 0), first=first) == epoch[first:]
-
-
-def test_without_a_seed_users_keep_the_order_of_the_files(transformed):
-    split = open_split(transformed)
-    users = list(read(transformed, "train"))
-    short = [u for u in itertools.chain(*order(split, None)) if u in set(users)]
-    assert sorted(short) == sorted(users)
 
 
 def test_an_empty_split_is_refused(transformed):

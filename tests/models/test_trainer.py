@@ -207,7 +207,7 @@ def test_a_finished_run_does_not_train_again(run_loop):
 
 
 def test_a_loss_that_is_no_number_stops_the_run(run_loop):
-    with pytest.raises(FloatingPointError, match="lower `training.learning_rate`"):
+    with pytest.raises(FloatingPointError, match=r"lower `training\.learning_rate`"):
         run_loop([0.5], loss=float("nan"))
 
 

@@ -32,6 +32,8 @@ HISTORY = {
 }
 BOUNDARIES = {"dwell": [1.0, 5.0]}
 
+UNKNOWN = {int: 999, bytes: b"id-999"}  # an item that `train` does not have
+
 RawExample = dict[str, list[Any]]
 
 
@@ -213,9 +215,12 @@ def transform(folder: Path, splits: dict[str, list[RawExample]]) -> Transformed:
 
 
 def random_splits(seed: int = 0, train: int = 120, **options: Any) -> dict[str, list[RawExample]]:
-    """Returns random users, those of `validation` apart from those of `train`."""
+    """Returns random users; those of `validation` are others, and one has seen an unknown item."""
     rng = np.random.default_rng(seed)
-    return {
+    splits = {
         "train": [random_example(rng, user, **options) for user in range(train)],
         "validation": [random_example(rng, train + user, **options) for user in range(30)],
     }
+    first = splits["validation"][0]
+    first[features.TARGET_ITEM][0] = UNKNOWN[type(first[features.TARGET_ITEM][0])]
+    return splits

@@ -70,7 +70,7 @@ def test_ids():
         ("s", ["1511539200000"], [1511539200000], ["after the year 9999"]),
         ("ms", ["1511539200123"], [1511539200123], [None]),
         ("day", ["2", "", "x"], [172800, None, None], [None, "missing", "not a number"]),
-        ("day", ["999999999999999"], [None], ["after the year 9999"]),
+        ("day", ["999999999999999"], [253402300800 * 86400], ["after the year 9999"]),
         ("order", ["7", "999999999999999"], [7, 999999999999999], [None, None]),
         ("s", ["nan", "soon"], [None, None], ["NaN", "not a number"]),
     ],

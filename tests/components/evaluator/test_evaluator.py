@@ -12,7 +12,7 @@ from components.evaluator import reasons
 from components.evaluator.config import GateConfig
 from models import metrics
 from tests.components import raw_examples
-from tests.components.evaluator.conftest import evaluate
+from tests.components.toy_evaluation import evaluate, save_model
 
 GATE = GateConfig(min_gauc=0.5, calibration=(0.5, 2.0))
 
@@ -35,8 +35,8 @@ def examples(data, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def good(toy_model):
-    return toy_model(0.9)
+def good(tmp_path_factory):
+    return save_model(tmp_path_factory.mktemp("good"), 0.9)
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +85,8 @@ def test_the_first_good_model_is_blessed(first):
     assert len(tfma.load_eval_result(evaluation).slicing_metrics) > 3
 
 
-def test_a_worse_second_model_is_refused_and_a_better_one_is_not(
-    examples, good, toy_model, tmp_path
-):
-    worse = toy_model(0.5)
+def test_a_worse_second_model_is_refused_and_a_better_one_is_not(examples, good, tmp_path):
+    worse = save_model(tmp_path / "worse", 0.5)
     evaluation, blessing = evaluate(tmp_path / "a", examples, worse, good, GATE)
     assert blessing.get_int_custom_property("blessed") == 0
     told = reasons.blessing_reasons(evaluation, GATE)
@@ -106,8 +104,9 @@ def test_a_worse_second_model_is_refused_and_a_better_one_is_not(
     ("scale", "reason"),
     [(0.0, "AUC 0.5000 must be at least 0.51"), (math.nan, "AUC nan must be at least 0.51")],
 )
-def test_constant_and_nan_scores_are_refused(examples, toy_model, tmp_path, scale, reason):
-    evaluation, blessing = evaluate(tmp_path, examples, toy_model(0.9, scale), gate=GATE)
+def test_constant_and_nan_scores_are_refused(examples, tmp_path, scale, reason):
+    model = save_model(tmp_path / "model", 0.9, scale)
+    evaluation, blessing = evaluate(tmp_path, examples, model, gate=GATE)
     assert blessing.get_int_custom_property("blessed") == 0
     assert reason in reasons.blessing_reasons(evaluation, GATE)
 
@@ -119,12 +118,12 @@ def test_a_gate_that_does_not_explain_the_verdict_is_refused(first):
         reasons.blessing_reasons(first[0], impossible)
 
 
-def test_eight_bundles_and_text_ids_give_the_same(data, first, toy_model, tmp_path):
+def test_eight_bundles_and_text_ids_give_the_same(data, first, good, tmp_path):
     texts = dict(data)
     for name in ("user_id", "history_item", "history_category", "target_item", "target_category"):
         texts[name] = [[b"id-%d" % value for value in row] for row in data[name]]
     raw_examples.write(tmp_path / "Split-eval", raw_examples.serialized(texts), shards=8)
-    evaluation, _ = evaluate(tmp_path, tmp_path, toy_model(0.9), gate=GATE)
+    evaluation, _ = evaluate(tmp_path, tmp_path, good, gate=GATE)
     for one, eight in zip(
         reasons.sliced_metrics(first[0]), reasons.sliced_metrics(evaluation), strict=True
     ):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import tensorflow as tf
 from tfx.components.evaluator import executor
 from tfx.types import artifact_utils, standard_artifacts
@@ -36,20 +35,15 @@ class _Blend(tf.Module):
         return {"probability": score * self._scale}
 
 
-@pytest.fixture(scope="session")
-def toy_model(tmp_path_factory):
-    """Returns a function `(weight, scale=1) -> Model artifact`."""
-
-    def make(weight: float, scale: float = 1.0) -> standard_artifacts.Model:
-        artifact = standard_artifacts.Model()
-        artifact.uri = str(tmp_path_factory.mktemp("model"))
-        model = _Blend(weight, scale)
-        tf.saved_model.save(
-            model, f"{artifact.uri}/Format-Serving", signatures={"serving_default": model.serve}
-        )
-        return artifact
-
-    return make
+def save_model(folder: Path, weight: float, scale: float = 1.0) -> standard_artifacts.Model:
+    """Saves a toy model as Trainer would, and returns its artifact."""
+    artifact = standard_artifacts.Model()
+    artifact.uri = str(folder)
+    model = _Blend(weight, scale)
+    tf.saved_model.save(
+        model, str(folder / "Format-Serving"), signatures={"serving_default": model.serve}
+    )
+    return artifact
 
 
 def evaluate(

@@ -1,0 +1,51 @@
+"""DARE: decoupled embeddings for attention and representation."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from models.base import CtrModel
+from models.config import DareConfig
+from models.features import FeatureSizes
+from models.interests import Interest, attention_of, relevance_of
+from models.layers import BehaviorEmbedding, ConsistentSearch
+from models.view import View
+
+
+class DareInterest(Interest):
+    """TWIN whose search and attention weights read tables of their own.
+
+    DARE, arXiv 2410.02604: gradients of attention and of representation conflict where they share an
+    embedding, and attention does with a narrower one, which makes the search cheaper. The product of
+    representation and target, which the paper adds, is in every model's frame.
+    """
+
+    def __init__(self, config: DareConfig, embedding: BehaviorEmbedding):
+        super().__init__()
+        self.least = config.retrieve
+        dim = config.attention_dim
+        self.attention_embedding = BehaviorEmbedding(
+            embedding.item_size,
+            embedding.category_size,
+            embedding.cross_sizes,
+            item_dim=dim,
+            category_dim=dim,
+            cross_dim=config.cross_dim,
+            name="attention_embedding",
+        )
+        self.relevance = relevance_of(config.heads, self.attention_embedding)
+        self.search = ConsistentSearch(config.retrieve)
+        self.attention = attention_of(config.heads, embedding)
+
+    def call(self, view: View, training: bool = False) -> tf.Tensor:
+        narrow = view.through(self.attention_embedding)
+        queries = self.relevance(narrow.target)
+        chosen = self.search(queries, narrow.rows, view.window)
+        keys, mask = narrow.recall(chosen)
+        rows, _ = view.recall(chosen)
+        return self.attention(queries, rows, mask, keys=keys)
+
+
+def build(config: DareConfig, sizes: FeatureSizes) -> CtrModel:
+    """Returns DARE."""
+    return CtrModel(config, sizes, lambda embedding: DareInterest(config, embedding))

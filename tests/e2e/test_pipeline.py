@@ -1,0 +1,114 @@
+"""Whole pipelines on a small simulated log, as a user runs them."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.e2e.conftest import Run
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_first_run_is_blessed_pushed_and_summed_up(first: Run) -> None:
+    summary = first.summary
+    assert summary["blessed"] is True
+    assert summary["reasons"]
+    assert Path(summary["pushed_model"], "saved_model.pb").exists()
+    assert Path(summary["pushed_model"]).name in first.pushed
+    assert set(summary["metrics"]) >= {"auc", "gauc", "logloss", "calibration", "oracle_auc"}
+    assert 0.5 < summary["metrics"]["oracle_auc"] <= 1
+    assert summary["examples"]["targets"] == 60 * 40
+    assert summary["examples"]["eval"] == 60 * 8
+    assert summary["train"]["steps"] > 0
+    assert {"BehaviorExampleGen", "Trainer", "Evaluator", "Pusher", "total"} <= set(summary["seconds"])
+    assert Path(summary["report"]).exists()
+    assert summary["config_hash"]
+    printed = (first.output / "printed.txt").read_text()
+    assert "BLESSED and pushed" in printed
+    assert "absl" not in printed
+    assert "WARNING" not in printed
+
+
+def test_the_pushed_model_scores_alone_and_both_signatures_agree(first: Run, tmp_path: Path) -> None:
+    """A fresh process that has no Everlong on its path, only TensorFlow."""
+    examples = next(Path(first.output, "artifacts/BehaviorExampleGen").glob("**/Split-eval"))
+    script = Path(__file__).parent / "score_alone.py"
+    copied = shutil.copy(script, tmp_path / "score.py")
+    done = subprocess.run(
+        [sys.executable, "-I", copied, first.summary["pushed_model"], str(examples)],
+        capture_output=True, text=True, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["examples"] == 20
+    assert result["everlong_modules"] == []
+    assert result["largest_difference"] < 1e-6
+    assert 0 < result["least"] <= result["most"] < 1
+
+
+def test_a_rerun_takes_everything_from_the_cache(first: Run) -> None:
+    before = first.pushed
+    done = first()
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = set(first.summary["seconds"]) - set(first.summary["cached"]) - {"total"}
+    assert ran <= {"LatestBlessedModel"}
+    assert first.pushed == before
+
+
+def test_a_worse_model_is_refused_and_the_pushed_one_stays(first: Run) -> None:
+    before = first.pushed
+    done = first("--set", "training.max_steps=1", "--set", "training.learning_rate=0.5")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "NOT BLESSED" in done.stdout
+    assert first.summary["blessed"] is False
+    assert first.summary["pushed_model"] is None
+    assert any("latest blessed" in reason for reason in first.summary["reasons"])
+    assert first.pushed == before
+    # Nothing before the Trainer depends on how it trains.
+    assert {"BehaviorExampleGen", "StatisticsGen", "Transform"} <= set(first.summary["cached"])
+
+
+def test_from_node_runs_that_node_again(first: Run) -> None:
+    done = first("--from-node", "Evaluator")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Evaluator" in first.summary["seconds"]
+    assert "Trainer" not in first.summary["seconds"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--from-node", "Trianer"], "the nearest is Trainer"),
+        (["--set", "model.nmae=twin"], "the nearest valid key is model.name"),
+        (["--set", "log.simulator.users=1"], "user"),
+    ],
+)
+def test_bad_input_exits_with_2(first: Run, arguments: list[str], words: str) -> None:
+    done = first(*arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_run_killed_in_the_trainer_resumes(first: Run, tmp_path: Path) -> None:
+    run = Run(tmp_path / "killed")
+    slow = ["--set", "training.epochs=400", "--set", "training.checkpoint_seconds=0.5"]
+    process = subprocess.Popen(run.command(*slow), stdout=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and not list(run.output.glob("checkpoints/**/*.index")):
+        assert process.poll() is None, "ended before its first checkpoint"
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (run.output / "summary.json").exists()
+    done = run(*slow)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert run.summary["train"]["resumed_from_step"] > 0
+    assert "BehaviorExampleGen" in run.summary["cached"]
+    assert not list(run.output.glob("checkpoints/**/*.index"))
