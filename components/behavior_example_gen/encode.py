@@ -69,7 +69,7 @@ def _batch(
     matches = index.last(
         targets.user[chosen], targets.category_code[chosen], hist_end, window, match
     )
-    matches = np.where(matches == MISSING, MISSING, matches - offset[:, None])
+    np.subtract(matches, offset[:, None], out=matches, where=matches != MISSING)
     columns |= {
         features.TARGET_ITEM: _lists(targets.item.take(chosen_arrow), sizes),
         features.TARGET_CATEGORY: _lists(targets.category.take(chosen_arrow), sizes),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import apache_beam as beam
 import numpy as np
@@ -131,10 +132,17 @@ def _write_examples(path: str, parts: Iterable[list[bytes]]) -> None:
     tf.io.gfile.makedirs(os.path.dirname(path))
     aside = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
     options = tf.io.TFRecordOptions("GZIP", compression_level=1)
-    with tf.io.TFRecordWriter(aside, options) as writer:
-        for part in parts:
+    with tf.io.TFRecordWriter(aside, options) as writer, ThreadPoolExecutor(1) as beside:
+
+        def write(part: list[bytes]) -> None:
             for example in part:
                 writer.write(example)
+
+        written: Future[None] = beside.submit(write, [])
+        for part in parts:  # one part is compressed while the next one is encoded
+            written.result()
+            written = beside.submit(write, part)
+        written.result()
     tf.io.gfile.rename(aside, path, overwrite=True)
 
 

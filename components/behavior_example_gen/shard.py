@@ -13,7 +13,7 @@ from components.behavior_example_gen.config import SPLITS, IngestConfig
 from components.behavior_example_gen.counts import Counts
 from components.behavior_example_gen.encode import encode
 from components.behavior_example_gen.hashing import combine
-from components.behavior_example_gen.order import drop_duplicates, sort_rows
+from components.behavior_example_gen.order import sort_rows
 from components.behavior_example_gen.pack import Examples, pack
 from components.behavior_example_gen.segments import starts
 from components.behavior_example_gen.targets import Targets, UserRows, WholeLog, find_targets
@@ -35,10 +35,8 @@ class Shard:
     def __init__(self, rows: pa.RecordBatch, config: IngestConfig, whole: WholeLog):
         self._config = config
         before = rows.num_rows
-        if config.log.duplicates == "drop":
-            rows = drop_duplicates(rows)
+        rows = sort_rows(rows, drop_duplicates=config.log.duplicates == "drop")
         duplicates = before - rows.num_rows
-        rows = sort_rows(rows)
         user_rows = UserRows(rows, config)
         targets, dropped = find_targets(user_rows, whole)
         self._histories = user_rows.histories

@@ -59,9 +59,10 @@ def sample_per_user(
     Returns:
       [t] bool.
     """
-    order = np.lexsort((draw, ~sampled, user))
+    rows = np.flatnonzero(sampled)
+    rows = rows[np.lexsort((draw[rows], user[rows]))]
     kept = ~sampled
-    kept[order] |= rank_of(starts(user[order])) < limit
+    kept[rows] = rank_of(starts(user[rows])) < limit
     return kept
 
 

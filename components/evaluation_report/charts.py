@@ -15,7 +15,7 @@ _INK, _GRID = "#1f2933", "#e6eaef"
 
 
 def by_slice(slices: list[SliceMetrics], feature: str) -> str | None:
-    """AUC and GAUC against the values of a feature, above the share of targets with each."""
+    """AUC against the values of a feature, above the share of targets that have each."""
     found = [s for s in slices if list(s.slice) == [feature]]
     if not found:
         return None
@@ -30,15 +30,16 @@ def by_slice(slices: list[SliceMetrics], feature: str) -> str | None:
         marker_color=_BARS,
         hovertemplate="%{y:.1%}",
     )
-    for name, color in (("auc", _CANDIDATE), ("gauc", _SECOND)):
-        label = words.METRICS[name].label
-        _line(figure, x, [s.candidate[name] for s in found], label, color)
-        if found[0].baseline:
-            baseline = [s.baseline[name] for s in found]
-            _line(figure, x, baseline, f"{label}, latest blessed", color, dash="dot")
+    _line(figure, x, [s.candidate["auc"] for s in found], "this model", _CANDIDATE)
+    if found[0].baseline:
+        baseline = [s.baseline["auc"] for s in found]
+        _line(figure, x, baseline, "latest blessed", _BASELINE, dash="dash")
+    if "oracle_auc" in found[0].candidate:
+        oracle = [s.candidate["oracle_auc"] for s in found]
+        _line(figure, x, oracle, "oracle", _SECOND, dash="dot")
     figure.update_layout(
         xaxis={"title": words.feature_label(feature).lower(), "type": "category"},
-        yaxis={"title": "AUC", "overlaying": "y2"},
+        yaxis={"title": "AUC", "overlaying": "y2", "tickmode": "auto"},
         yaxis2={"side": "right", "showgrid": False, "showticklabels": False, "range": [0, 1]},
     )
     return _json(figure)
@@ -90,7 +91,7 @@ def _json(figure: go.Figure) -> str:
         template="none",
         autosize=True,
         height=340,
-        margin={"l": 64, "r": 16, "t": 48, "b": 56},
+        margin={"l": 56, "r": 8, "t": 32, "b": 48},
         font={"family": "system-ui, sans-serif", "size": 13, "color": _INK},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",

@@ -15,7 +15,7 @@ _SLICE_METRICS = ("auc", "gauc", "logloss", "calibration")
 
 
 class Cell(NamedTuple):
-    """A cell: what is shown, and the number that it sorts by (None: its text)."""
+    """A cell: what is shown; of a number, what it sorts by."""
 
     text: str
     key: float | None = None
@@ -28,7 +28,6 @@ class Table(NamedTuple):
     caption: str
     columns: list[str]
     rows: list[list[Cell]]
-    texts: int = 1  # columns of text before the numbers
 
 
 def metrics(findings: Findings) -> Table:
@@ -37,14 +36,15 @@ def metrics(findings: Findings) -> Table:
     shown = {name: m for name, m in words.METRICS.items() if name in overall.candidate}
     rows = []
     for name, metric in shown.items():
-        row = [Cell(metric.label), Cell(metric.meaning), _number(overall.candidate[name])]
+        row = [Cell(metric.label), _number(overall.candidate[name])]
         if overall.baseline:
             row += [_number(overall.baseline[name]), difference(overall, name)]
-        rows.append(row)
-    columns = ["Metric", "Meaning", "This model"]
+        rows.append([*row, Cell(metric.meaning)])
+    columns = ["Metric", "This model"]
     if overall.baseline:
         columns += ["Latest blessed", "Difference"]
-    return Table("Metrics over all targets of the eval split", columns, rows, texts=2)
+    caption = "Metrics over all targets of the eval split"
+    return Table(caption, [*columns, "Meaning"], rows)
 
 
 def slices(findings: Findings) -> Table:
@@ -104,7 +104,7 @@ def features(findings: Findings) -> Table:
         for feature in sorted(statistics.features, key=lambda f: f.path.step[0]):
             rows.append([Cell(feature.path.step[0]), Cell(split), *_statistics(feature)])
     columns = ["Feature", "Split", "Values per example", "Least", "Mean", "Most", "Distinct"]
-    return Table("Statistics of the raw examples", columns, rows, texts=2)
+    return Table("Statistics of the raw examples", columns, rows)
 
 
 def _statistics(feature: statistics_pb2.FeatureNameStatistics) -> list[Cell]:

@@ -30,6 +30,7 @@ class CrossFeatureBias(tf.keras.layers.Layer):
         self.beta = self.add_weight(
             name="beta", shape=[self.heads, self.features, 1], initializer="ones"
         )
+        super().build(input_shape)
 
     def absorbed(self) -> tf.Tensor:
         """Returns the vector c with `call(x) == x c^T`, [H, J * width]."""

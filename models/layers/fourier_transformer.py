@@ -79,7 +79,7 @@ class FourierTransformer(tf.keras.layers.Layer):
         )
         self.scale = self.add_weight(name="scale", shape=[width], initializer="ones")
         self.offset = self.add_weight(name="offset", shape=[width], initializer="zeros")
-        self.built = True
+        super().build(input_shape)
 
     def call(self, behaviors, valid, training=False):
         present = tf.cast(valid, behaviors.dtype)[..., None]

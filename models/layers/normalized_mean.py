@@ -22,9 +22,8 @@ def normalized_mean(x: tf.Tensor, weights: tf.Tensor, epsilon: float) -> tf.Tens
 
     @tf.custom_gradient
     def forward(x):
-        width = x.shape[-1]
         mean = tf.reduce_mean(x, -1)
-        variance = tf.math.reduce_euclidean_norm(x, -1) ** 2 / width - mean**2
+        variance = tf.reduce_mean(tf.square(x), -1) - mean**2
         inverse = tf.math.rsqrt(tf.maximum(variance, 0) + epsilon)
         scale = weights * inverse
         total = tf.matmul(scale[:, None, :], x)[:, 0]

@@ -83,6 +83,7 @@ class TargetRelevance(tf.keras.layers.Layer):
             )
         if self.bias is not None:
             self.bias.build([self.features * self.cross_dim])
+        super().build(input_shape)
 
     def call(self, target: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(target)

@@ -21,12 +21,12 @@ wanted = score.structured_input_signature[1]
 differences = []
 for record, expected in zip(serialized, together, strict=True):
     example = tf.train.Example.FromString(record)
-    inputs = {}
-    for name, spec in wanted.items():
+    length = len(example.features.feature["history_time"].int64_list.value)
+    inputs = {"history_length": tf.constant([length], tf.int64)}
+    for name in wanted.keys() - inputs.keys():
         feature = example.features.feature[name]
         values = np.array(getattr(feature, feature.WhichOneof("kind")).value)
-        row = values if len(spec.shape) == 1 else values[None, :]
-        inputs[name] = tf.constant(row, spec.dtype)
+        inputs[name] = tf.constant(values[None, :], wanted[name].dtype)
     differences.append(abs(float(score(**inputs)["probability"].numpy()[0, 0]) - float(expected)))
 print(
     json.dumps(

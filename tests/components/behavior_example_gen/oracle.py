@@ -50,8 +50,7 @@ def targets(rows: list[Row], config: IngestConfig) -> dict[str, list[Seen]]:
         seen = [
             target
             for place in range(len(mine))
-            if mine[place].label is not None
-            and (target := _see(mine, place, config)) is not None
+            if mine[place].label is not None and (target := _see(mine, place, config)) is not None
         ]
         for place, target in enumerate(seen):
             found[_tail_split(place, len(seen), config)].append(target)
@@ -67,9 +66,7 @@ def _see(mine: list[Row], place: int, config: IngestConfig) -> Seen | None:
     rule, target = config.history, mine[place]
     past = []
     for other in range(len(mine)):
-        earlier = (
-            other < place if rule.ties == "order" else mine[other].time < target.time
-        )
+        earlier = other < place if rule.ties == "order" else mine[other].time < target.time
         if earlier and (rule.include == "all" or mine[other].label == 1):
             past.append(mine[other])
     if len(past) < rule.min_length:

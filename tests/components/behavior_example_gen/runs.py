@@ -41,7 +41,9 @@ def features(folder: Path, split: str) -> list[dict[str, list[Any]]]:
     read = []
     for text in examples(folder, split):
         named = tf.train.Example.FromString(text).features.feature
-        read.append({name: list(getattr(f, f.WhichOneof("kind")).value) for name, f in named.items()})
+        read.append(
+            {name: list(getattr(f, f.WhichOneof("kind")).value) for name, f in named.items()}
+        )
     return read
 
 

@@ -30,7 +30,10 @@ def _config(**changes):
 
 
 def _clean(rows, config):
-    columns = {name: pa.array(c, pa.string()) for name, c in zip(HEAD, zip(*rows, strict=True), strict=True)}
+    columns = {
+        name: pa.array(c, pa.string())
+        for name, c in zip(HEAD, zip(*rows, strict=True), strict=True)
+    }
     return clean(pa.RecordBatch.from_pydict(columns), config)
 
 
@@ -85,7 +88,7 @@ def test_kept():
 
 
 def test_a_row_without_a_split_is_no_target():
-    rows, _ = _clean([GOOD[:7] + (None, "1")], _config())
+    rows, _ = _clean([(*GOOD[:7], None, "1")], _config())
     assert rows["label"].to_pylist() == [-1]
 
 
@@ -99,7 +102,7 @@ def test_a_row_without_a_split_is_no_target():
 )
 def test_label_rules(label, labels):
     log = _config().log.model_copy(update={"where": []})
-    rows = [GOOD[:4] + (b, *GOOD[5:8], p) for b, p in (("pv", "9"), ("buy", "3"), ("pv", None))]
+    rows = [(*GOOD[:4], b, *GOOD[5:8], p) for b, p in (("pv", "9"), ("buy", "3"), ("pv", None))]
     assert _clean(rows, _config(label=label, log=log))[0]["label"].to_pylist() == labels
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from components.behavior_example_gen import hashing, segments, split
 from components.behavior_example_gen.match import MatchIndex
 from components.behavior_example_gen.negatives import NONE, FirstTimes, draw_negatives
-from components.behavior_example_gen.order import drop_duplicates, sort_rows
+from components.behavior_example_gen.order import sort_rows
 from components.behavior_example_gen.pack import pack, window_begin
 from components.behavior_example_gen.sessionize import local_begin, session_begin
 from components.behavior_example_gen.timeline import CombineTimes
@@ -114,7 +114,9 @@ def test_user_tail_by_hand():
 
 @given(st.integers(0, 5000), st.sampled_from([0.1, 0.2, 0.05, 0.3]), st.sampled_from([0.1, 0.15]))
 def test_user_tail_shares(size, validation, evaluation):
-    counts = np.bincount(split.by_user_tail(np.zeros(size, int), validation, evaluation), minlength=3)
+    counts = np.bincount(
+        split.by_user_tail(np.zeros(size, int), validation, evaluation), minlength=3
+    )
     assert counts[2] == int(size * round(evaluation * 1000) // 1000)
     assert counts[1] + counts[2] == int(size * round((validation + evaluation) * 1000) // 1000)
 
@@ -205,7 +207,9 @@ def test_negatives_were_never_had(columns, per_positive, items, popular):
     hashes, number = hashing.combine(user), np.arange(len(user))
     drawn = draw_negatives(7, user, hashes, number, time, weights, had, per_positive)
     for row in range(len(user)):
-        past = {i for u, i, t in zip(user, item, time, strict=True) if u == user[row] and t <= time[row]}
+        past = {
+            i for u, i, t in zip(user, item, time, strict=True) if u == user[row] and t <= time[row]
+        }
         found = [i for i in drawn[row] if i != NONE]
         assert not past & set(found)
         assert len(found) == len(set(found)) == min(per_positive, items - len(past))
@@ -229,10 +233,13 @@ def test_negatives_by_popularity():
 
 @given(st.lists(st.tuples(small, small, small), min_size=1, max_size=30), st.booleans())
 def test_order_and_duplicates(rows, by_log):
-    batch = {name: pa.array(values) for name, values in zip(("user", "time", "item"), zip(*rows, strict=True), strict=True)}
+    batch = {
+        name: pa.array(values)
+        for name, values in zip(("user", "time", "item"), zip(*rows, strict=True), strict=True)
+    }
     if by_log:
         batch["sequence"] = pa.array(range(len(rows)), pa.int64())
-    kept = sort_rows(drop_duplicates(pa.RecordBatch.from_pydict(batch)))
+    kept = sort_rows(pa.RecordBatch.from_pydict(batch), drop_duplicates=True)
     found = list(zip(*(kept[name].to_pylist() for name in ("user", "time", "item")), strict=True))
     unique = list(dict.fromkeys(rows))
     assert found == (sorted(unique, key=lambda row: row[:2]) if by_log else sorted(unique))

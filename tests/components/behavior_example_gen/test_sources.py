@@ -44,7 +44,7 @@ def test_other_encodings(tmp_path):
     assert _read(path, encoding="latin-1", **csv)[0][0] == ["Misérables"]
     with pytest.raises(LogError, match=r"log.dat: is not utf-8 text. Set `csv.encoding`"):
         _read(path, **csv)
-    with pytest.raises(LogError, match="`csv.encoding` 'klingon' is unknown"):
+    with pytest.raises(LogError, match=r"`csv.encoding` 'klingon' is unknown"):
         _read(path, encoding="klingon", **csv)
 
 
@@ -113,7 +113,15 @@ def _damaged(tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["cut.csv.gz", "plain.csv.gz", "cut.parquet", "void.csv", "void.parquet", "other.csv", "twice.csv"],
+    [
+        "cut.csv.gz",
+        "plain.csv.gz",
+        "cut.parquet",
+        "void.csv",
+        "void.parquet",
+        "other.csv",
+        "twice.csv",
+    ],
 )
 def test_damaged_files_are_named(tmp_path, name):
     data, says = _damaged(tmp_path)[name]

@@ -1,0 +1,131 @@
+"""Search units against literal loops: order, ties, fewer than K, nothing visible."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.layers import (
+    CategorySearch,
+    ConsistentSearch,
+    HammingSearch,
+    InnerProductSearch,
+    RecencySearch,
+    Selection,
+    Window,
+)
+from models.layers.search import walk
+
+B, T, L, K = 2, 3, 9, 4
+
+
+def draw_window(rng):
+    first = rng.integers(0, L + 1, (B, T))
+    stop = rng.integers(first, L + 1)
+    first[0, 0], stop[0, 0] = 0, L
+    return Window(tf.constant(first, tf.int32), tf.constant(stop, tf.int32))
+
+
+def chosen(selection: Selection):
+    """The set of chosen positions of each target; each at most once."""
+    out = np.empty((B, T), object)
+    for b, t in np.ndindex(B, T):
+        found = selection.positions.numpy()[b, t][selection.valid.numpy()[b, t]].tolist()
+        assert len(set(found)) == len(found)
+        out[b, t] = set(found)
+    return out
+
+
+def expected(scores, window, count=K):
+    """The best visible positions; among equals the more recent, which has the lower index."""
+    out = np.empty((B, T), object)
+    for b, t in np.ndindex(B, T):
+        seen = range(window.first.numpy()[b, t], window.stop.numpy()[b, t])
+        seen = [p for p in seen if scores[b, t, p] > -np.inf]
+        out[b, t] = set(sorted(seen, key=lambda p: (-scores[b, t, p], p))[:count])
+    return out
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("kind", ["inner", "hamming", "category", "recency", "shared"])
+def test_search_finds_the_best_visible(kind, seed):
+    rng = np.random.default_rng(seed)
+    window = draw_window(rng)
+    small = rng.integers(-2, 3, (B, T, 3)).astype(np.float32)  # whole numbers: many ties
+    keys = rng.integers(-2, 3, (B, L, 3)).astype(np.float32)
+    if kind == "inner":
+        unit, arguments = InnerProductSearch(K), (small, keys)
+        scores = np.einsum("btd,bld->btl", small, keys)
+    elif kind == "hamming":
+        arguments = np.where(small >= 0, 1, -1.0), np.where(keys >= 0, 1, -1.0)
+        unit = HammingSearch(K)
+        scores = (arguments[0][:, :, None] == arguments[1][:, None]).sum(-1)
+    elif kind == "category":
+        arguments = rng.integers(0, 3, (B, T)), rng.integers(0, 3, (B, L))
+        unit = CategorySearch(K)
+        scores = np.where(arguments[0][:, :, None] == arguments[1][:, None], 0, -np.inf)
+    elif kind == "recency":
+        unit, arguments, scores = RecencySearch(K), (small, keys), np.zeros((B, T, L))
+    else:
+        heads = rng.integers(-2, 3, (B, T, 2, 3)).astype(np.float32)
+        unit, arguments = ConsistentSearch(K), (heads, keys)
+        scores = np.einsum("bthd,bld->btl", heads, keys)
+    if kind != "category":
+        arguments = [np.asarray(x, np.float32) for x in arguments]
+    selection = unit(*map(tf.constant, arguments), window)
+    assert (chosen(selection) == expected(scores, window)).all()
+    assert not selection.positions.numpy()[~selection.valid.numpy()].any()
+
+
+def literal_walk(ranked, count):
+    """Turn by turn through the heads' lists, as TWIN's section 4.3 says it."""
+    found = []
+    for rank in range(max((len(head) for head in ranked), default=0)):
+        for head in ranked:
+            if rank < len(head) and head[rank] not in found and len(found) < count:
+                found.append(head[rank])
+    return found
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, L))
+def test_walk_over_heads_is_the_literal_one(seed, heads, count):
+    rng = np.random.default_rng(seed)
+    window = draw_window(rng)
+    queries = rng.integers(-2, 3, (B, T, heads, 3)).astype(np.float32)
+    keys = rng.integers(-2, 3, (B, L, 3)).astype(np.float32)
+    unit = ConsistentSearch(count, per_head=True)
+    selection = unit(tf.constant(queries), tf.constant(keys), window)
+    scores = np.einsum("bthd,bld->bthl", queries, keys)
+    for b, t in np.ndindex(B, T):
+        seen = range(window.first.numpy()[b, t], window.stop.numpy()[b, t])
+        ranked = [
+            sorted(seen, key=lambda p, h=h: (-scores[b, t, h, p], p))[:count]
+            for h in range(heads)
+        ]
+        assert chosen(selection)[b, t] == set(literal_walk(ranked, count))
+
+
+def test_walk_by_hand():
+    positions = tf.constant([[[[7, 3, 5], [7, 5, 2]]]])
+    selection = walk(Selection(positions, tf.ones_like(positions, tf.bool)), 3)
+    assert selection.positions.numpy().tolist() == [[[7, 3, 5]]]
+
+
+@pytest.mark.parametrize("per_head", [False, True])
+def test_search_passes_no_gradient_and_compiles(per_head):
+    rng = np.random.default_rng(0)
+    window = draw_window(rng)
+    queries = tf.constant(rng.normal(size=(B, T, 2, 3)), tf.float32)
+    keys = tf.constant(rng.normal(size=(B, L, 3)), tf.float32)
+    unit = ConsistentSearch(K, per_head)
+    with tf.GradientTape() as tape:
+        tape.watch([queries, keys])
+        selection = unit(queries, keys, window)
+        loss = tf.reduce_sum(tf.cast(selection.positions, tf.float32))
+    assert tape.gradient(loss, [queries, keys]) == [None, None]
+    compiled = tf.function(unit, jit_compile=True)(queries, keys, window)
+    assert (chosen(compiled) == chosen(selection)).all()

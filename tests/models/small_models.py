@@ -1,0 +1,57 @@
+"""Every model, small, with the switches that change what it computes."""
+
+from __future__ import annotations
+
+import pydantic
+
+from models.base import CtrModel
+from models.config import ModelConfig
+from models.registry import build_model
+from tests.models.batches import SIZES
+
+SMALL = {"item_dim": 4, "category_dim": 4, "cross_dim": 2, "heads": 2, "short_term": 3, "mlp": [8]}
+RETRIEVE = {"retrieve": 3}
+HASH = {"hash_bits": 9}
+
+VARIANTS = {
+    "avg_pooling": {},
+    "din": {"last": 3},
+    "din full": {"last": None},
+    "twin": RETRIEVE,
+    "twin per head": RETRIEVE | {"search": "per_head", "position_encoding": True},
+    "twin plain": RETRIEVE | {"cross_features": False, "projection": False, "short_term": 0},
+    "mirrn": RETRIEVE | HASH,
+    "mirrn diagonal gru": RETRIEVE
+    | HASH
+    | {"fourier_mix": "diagonal", "fourier_transform": "fft", "local_query": "gru"},
+    "mirrn cluster": RETRIEVE
+    | HASH
+    | {"global_query": "cluster", "local_query": "last_m", "refinement": "self_attention"},
+    "mirrn target": RETRIEVE
+    | HASH
+    | {"granularities": ["target"], "position_encoding": False, "refinement": "none"},
+    "sim_hard": RETRIEVE,
+    "sim_soft": RETRIEVE,
+    "eta": RETRIEVE | HASH,
+    "sdim": HASH | {"signature_bits": 3},
+    "dare": RETRIEVE | {"attention_dim": 3},
+}
+
+
+def config(variant: str, **changes) -> ModelConfig:
+    """Returns the configuration of a variant."""
+    options = {"name": variant.split()[0]} | SMALL | VARIANTS[variant] | changes
+    if options["name"] == "mirrn":
+        options = {"local_last": 2} | options
+    return pydantic.TypeAdapter(ModelConfig).validate_python(options)
+
+
+def small_model(variant: str, seed: int = 0, **changes) -> CtrModel:
+    """Returns a small model, whose weights are large enough for all it does to show."""
+    model = build_model(config(variant, **changes), SIZES, seed)
+    for variable in model.embedding_variables:
+        variable.assign(variable * 20)
+    for variable in model.trainable_variables:
+        if "target_position_encoding" in variable.name:
+            variable.assign_add(variable * 0 + 0.3)
+    return model

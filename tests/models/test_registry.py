@@ -1,0 +1,157 @@
+"""What holds for every model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models import view
+from models.config import ModelConfig
+from models.registry import BUILDERS
+from tests.models.batches import random_batch, tensors
+from tests.models.small_models import VARIANTS, config, small_model
+
+TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def model(request):
+    return small_model(request.param)
+
+
+@pytest.fixture(params=["short", "long"])
+def long(request, monkeypatch):
+    """Histories as long ones, whose retrieved behaviours are gathered, and as short ones."""
+    if request.param == "long":
+        monkeypatch.setattr(view, "SHORT_HISTORY", 0)
+
+
+def test_every_configured_model_has_a_builder():
+    variants = ModelConfig.__origin__.__args__
+    names = {variant.model_fields["name"].annotation.__args__[0] for variant in variants}
+    assert names == set(BUILDERS) == {variant.split()[0] for variant in VARIANTS}
+
+
+def test_logits_are_finite_and_of_each_target(model, long):
+    batch = random_batch(targets=4)
+    batch["target_valid"][1] = False  # a user of padding alone; another has no history
+    logits = model(tensors(batch)).numpy()
+    assert logits.shape == (3, 4)
+    assert logits.dtype == np.float32
+    assert np.isfinite(logits).all()
+
+
+def test_padding_changes_nothing(model, long):
+    plain = model(tensors(random_batch())).numpy()
+    padded = random_batch(padding=5)
+    for name in padded:
+        if name.startswith("target_") or name == "label":
+            wide = np.pad(padded[name], [(0, 0), (0, 2)])
+            padded[name] = wide
+    np.testing.assert_allclose(model(tensors(padded)).numpy()[:, :4], plain, **TOLERANCE)
+
+
+def test_users_do_not_see_each_other(model, long):
+    batch = random_batch()
+    order = [2, 0, 1]
+    shuffled = {name: values[order] for name, values in batch.items()}
+    np.testing.assert_allclose(
+        model(tensors(shuffled)), model(tensors(batch)).numpy()[order], **TOLERANCE
+    )
+
+
+def test_targets_do_not_see_each_other(model, long):
+    batch = random_batch(users=2, targets=3)
+    together = model(tensors(batch)).numpy()
+    for t in range(3):
+        alone = {
+            name: values[:, t : t + 1] if name.startswith(("target", "label")) else values
+            for name, values in batch.items()
+        }
+        np.testing.assert_allclose(model(tensors(alone))[:, 0], together[:, t], **TOLERANCE)
+
+
+@settings(max_examples=8)
+@given(st.integers(0, 2**32 - 1))
+def test_what_is_not_visible_changes_nothing(model, seed):
+    batch = random_batch(seed)
+    before = model(tensors(batch)).numpy()
+    changed = random_batch(seed + 1, length=batch["history_item"].shape[1])
+    u = np.random.default_rng(seed).integers(len(before))
+    end = batch["target_hist_end"][u].max()
+    for name in ("item", "category", "behavior", "time"):
+        batch[f"history_{name}"][u, end:] = changed[f"history_{name}"][u, end:]
+    np.testing.assert_array_equal(model(tensors(batch)), before)
+
+
+def test_short_and_long_histories_are_read_alike(model, monkeypatch):
+    batch = tensors(random_batch(seed=3))
+    short = model(batch).numpy()
+    monkeypatch.setattr(view, "SHORT_HISTORY", 0)
+    np.testing.assert_allclose(model(batch), short, **TOLERANCE)
+
+
+def train(model, batch):
+    """Returns the loss and all gradients, tables' as dense."""
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(batch, training=True)
+    gradients = tape.gradient(loss, model.trainable_variables)
+    return loss, [tf.convert_to_tensor(g) for g in gradients]
+
+
+def test_training_compiles_and_equals_eager(model, long):
+    batch = tensors(random_batch(seed=4, users=2, targets=2))
+    loss, gradients = train(model, batch)
+    jit_loss, jit_gradients = tf.function(train, jit_compile=True)(model, batch)
+    assert np.isfinite(loss.numpy())
+    np.testing.assert_allclose(jit_loss, loss, **TOLERANCE)
+    for variable, jit, eager in zip(
+        model.trainable_variables, jit_gradients, gradients, strict=True
+    ):
+        np.testing.assert_allclose(jit, eager, rtol=1e-3, atol=1e-5, err_msg=variable.name)
+
+
+def test_shapes_may_be_unknown_when_traced(model):
+    batch = tensors(random_batch(seed=5))
+    spec = {
+        name: tf.TensorSpec([None] * value.shape.rank, value.dtype)
+        for name, value in batch.items()
+    }
+    traced = tf.function(model, input_signature=[spec])
+    np.testing.assert_allclose(traced(batch), model(batch), **TOLERANCE)
+
+
+def test_saved_model_gives_the_same_numbers(model, tmp_path):
+    batch = tensors(random_batch(seed=6))
+    module = tf.Module()
+    module.model = model
+    module.score = tf.function(lambda: model(batch), input_signature=[])
+    tf.saved_model.save(module, str(tmp_path))
+    loaded = tf.saved_model.load(str(tmp_path))
+    np.testing.assert_allclose(loaded.score(), model(batch), rtol=1e-5, atol=1e-6)
+
+
+def test_tables_have_sparse_gradients(model):
+    batch = tensors(random_batch(seed=7))
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(batch, training=True)
+    for gradient in tape.gradient(loss, model.embedding_variables):
+        assert isinstance(gradient, tf.IndexedSlices)
+
+
+def test_same_seed_same_weights():
+    one, same, other = (small_model("twin", seed) for seed in (1, 1, 2))
+    for a, b in zip(one.get_weights(), same.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert any(
+        (a != b).any() for a, b in zip(one.get_weights(), other.get_weights(), strict=True)
+    )
+
+
+def test_configs_survive_json():
+    for variant in VARIANTS:
+        before = config(variant)
+        assert type(before).model_validate_json(before.model_dump_json()) == before

@@ -1,0 +1,84 @@
+"""TWIN's long-term interest against loops over heads and behaviours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.layers import relevance as relevance_module
+from models.view import View
+from tests.models.batches import random_batch, tensors
+from tests.models.layers.test_search import literal_walk
+from tests.models.small_models import small_model
+
+
+def interest_by_loops(model, seen, per_head):
+    """GSU then ESU for each target, from the layers' weights alone."""
+    twin = model.long_term
+    queries = twin.relevance(seen.target).numpy()  # itself tested against equation 5
+    rows, heads = seen.rows.numpy(), queries.shape[2]
+    first, stop = (edge.numpy() for edge in seen.window)
+    out = np.zeros((*first.shape, twin.attention.units))
+    for b, t in np.ndindex(*first.shape):
+        alpha = queries[b, t] @ rows[b].T
+        visible = range(first[b, t], stop[b, t])
+        if per_head:
+            ranked = [sorted(visible, key=lambda p, h=h: -alpha[h, p]) for h in range(heads)]
+            chosen = literal_walk(ranked, twin.config.retrieve)
+        else:
+            mean = alpha.mean(0)
+            chosen = sorted(visible, key=lambda p: -mean[p])[: twin.config.retrieve]
+        values = []
+        for h in range(heads):
+            weights = np.exp(alpha[h, chosen])
+            pooled = sum(
+                w / weights.sum() * rows[b, p] for w, p in zip(weights, chosen, strict=True)
+            )
+            kernel = twin.attention.value_kernel.numpy()[h]
+            values.append(pooled @ kernel if chosen else np.zeros(kernel.shape[1]))
+        kernel, bias = (w.numpy() for w in twin.attention.output_layer.weights)
+        out[b, t] = np.concatenate(values) @ kernel + bias
+    return out
+
+
+@pytest.mark.parametrize("search", ["shared", "per_head"])
+def test_interest_is_what_search_and_attention_say(search):
+    model = small_model("twin", search=search)
+    seen = View.of(tensors(random_batch(seed=8, length=20)), model.embedding, 3)
+    np.testing.assert_allclose(
+        model.long_term(seen),
+        interest_by_loops(model, seen, search == "per_head"),
+        rtol=1e-4,
+        atol=1e-4,
+    )
+
+
+def test_search_agrees_with_the_attention_that_reads():
+    """TWIN's Fig. 4: with fresh parameters the overlap of both stages' top K is complete."""
+    model = small_model("twin", heads=1)
+    twin = model.long_term
+    seen = View.of(tensors(random_batch(seed=9, length=30)), model.embedding, 3)
+    queries = twin.relevance(seen.target)
+    chosen = twin.choose(seen, queries)
+    exact = relevance_module.relevance(queries, seen.rows).numpy()[:, :, 0]
+    exact = np.where(seen.window.mask(seen.length), exact, -np.inf)
+    for b, t in np.ndindex(*exact.shape[:2]):
+        valid = chosen.valid.numpy()[b, t]
+        best = np.argsort(-exact[b, t], kind="stable")[: valid.sum()]
+        assert set(chosen.positions.numpy()[b, t][valid]) == set(best)
+
+
+def test_position_encoding_is_read():
+    model = small_model("twin", position_encoding=True)
+    batch = random_batch()
+    before = model(tensors(batch)).numpy()
+    batch["target_time"] += 10**6
+    assert (model(tensors(batch)).numpy() != before).any()
+
+
+def test_cross_features_are_read():
+    model = small_model("twin", short_term=0)
+    batch = random_batch()
+    before = model(tensors(batch)).numpy()
+    batch["history_behavior"] = batch["history_behavior"] % 4 + 1
+    assert (model(tensors(batch)).numpy() != before).any()

@@ -1,0 +1,99 @@
+"""The view of a batch: newest first, and what each target may see."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import view
+from models.layers import BehaviorEmbedding, Selection
+from models.view import View
+from tests.models.batches import SIZES, random_batch, tensors
+
+
+@pytest.fixture(scope="module")
+def embedding():
+    return BehaviorEmbedding(SIZES.item, SIZES.category, SIZES.cross, 3, 2, 2)
+
+
+def test_histories_run_newest_first_and_reach_the_least_length(embedding):
+    batch = random_batch(length=4)
+    seen = View.of(tensors(batch), embedding, 6)
+    assert seen.length == 6
+    item = np.pad(batch["history_item"], [(0, 0), (0, 2)])
+    np.testing.assert_array_equal(seen.ids["item"], item[:, ::-1])
+
+
+def test_windows_hold_the_prefix_and_the_local_subsequence(embedding):
+    batch = random_batch(seed=2)
+    seen = View.of(tensors(batch), embedding, 1)
+    visible = seen.window.mask(seen.length).numpy()[..., ::-1]
+    local = seen.local.mask(seen.length).numpy()[..., ::-1]
+    for b, t in np.ndindex(*batch["target_item"].shape):
+        end = batch["target_hist_end"][b, t] if batch["target_valid"][b, t] else 0
+        begin = batch["target_local_begin"][b, t]
+        assert np.flatnonzero(visible[b, t]).tolist() == list(range(end))
+        assert np.flatnonzero(local[b, t]).tolist() == list(range(min(begin, end), end))
+
+
+def test_an_end_beyond_the_history_is_cut(embedding):
+    batch = random_batch()
+    batch["target_hist_end"][1] = 99
+    seen = View.of(tensors(batch), embedding, 1)
+    assert (seen.window.size.numpy()[1] == batch["history_length"][1]).all()
+
+
+@pytest.mark.parametrize("short", [0, 100])
+def test_recall_gather_products_and_distance_by_loops(embedding, monkeypatch, short):
+    monkeypatch.setattr(view, "SHORT_HISTORY", short)
+    batch = random_batch(seed=1, length=5)
+    seen = View.of(tensors(batch), embedding, 1)
+    rng = np.random.default_rng(0)
+    shape = (*batch["target_item"].shape, 2)
+    chosen = Selection(tf.constant(rng.integers(0, 5, shape), tf.int32), rng.random(shape) < 0.7)
+    kernel = rng.normal(size=(embedding.behavior_dim, 3)).astype(np.float32)
+    rows, gathered = seen.rows.numpy(), seen.gather(chosen).numpy()
+    products = seen.products(chosen)(tf.constant(kernel)).numpy()
+    behaviors, gap = (x.numpy() for x in seen.distance(chosen))
+    recalled, mask = (x.numpy() for x in seen.recall(chosen))
+    for b, t, k in np.ndindex(*shape):
+        p = chosen.positions.numpy()[b, t, k]
+        valid = chosen.valid[b, t, k]
+        np.testing.assert_allclose(gathered[b, t, k], rows[b, p])
+        expected = rows[b, p] @ kernel if valid else np.zeros(3)
+        np.testing.assert_allclose(products[b, t, k], expected, rtol=1e-4, atol=1e-6)
+        if valid:
+            time = batch["target_time"][b, t] - batch["history_time"][b, 4 - p]
+            assert gap[b, t, k] == time
+            assert behaviors[b, t, k] == p - seen.window.first.numpy()[b, t]
+        else:
+            assert gap[b, t, k] == behaviors[b, t, k] == 0
+        if short:
+            assert not valid or mask[b, t, p]
+        else:
+            np.testing.assert_allclose(recalled[b, t, k], rows[b, p])
+            assert mask[b, t, k] == valid
+
+
+@pytest.mark.parametrize("short", [0, 100])
+def test_recent_reads_the_newest(embedding, monkeypatch, short):
+    monkeypatch.setattr(view, "SHORT_HISTORY", short)
+    batch = random_batch(seed=4)
+    seen = View.of(tensors(batch), embedding, 1)
+    rows, mask = (x.numpy() for x in seen.recent(2))
+    for b, t in np.ndindex(*batch["target_item"].shape):
+        first, size = seen.window.first.numpy()[b, t], seen.window.size.numpy()[b, t]
+        source = rows[b] if short else rows[b, t]
+        expected = seen.rows.numpy()[b, first : first + min(size, 2)]
+        np.testing.assert_allclose(source[mask[b, t]], expected)
+
+
+def test_gradients_of_long_histories_touch_only_what_was_gathered(embedding, monkeypatch):
+    monkeypatch.setattr(view, "SHORT_HISTORY", 0)
+    with tf.GradientTape() as tape:
+        seen = View.of(tensors(random_batch()), embedding, 1)
+        chosen = seen.window.select(1)
+        loss = tf.reduce_sum(seen.gather(chosen))
+    gradient = tape.gradient(loss, embedding.trainable_variables[0])
+    assert gradient.indices.shape == [chosen.positions.shape.num_elements()]
