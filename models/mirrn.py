@@ -18,6 +18,7 @@ from models.layers import (
     TargetPositionEncoding,
     Window,
 )
+from models.layers.linear import times
 from models.layers.simhash import signs
 from models.view import View
 
@@ -184,7 +185,7 @@ class Refinement(tf.keras.layers.Layer):
         self.width = width
 
     def call(self, behaviors_times, encoding, valid, training=False):
-        rows = behaviors_times(tf.eye(self.width, dtype=self.compute_dtype)) + tf.matmul(*encoding)
+        rows = behaviors_times(tf.eye(self.width, dtype=self.compute_dtype)) + times(*encoding)
         return masked_mean(self.mixed(rows, valid, training), valid)
 
     def mixed(self, rows: tf.Tensor, valid: tf.Tensor, training: bool) -> tf.Tensor:

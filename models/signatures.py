@@ -34,8 +34,10 @@ NOT_SERVED = frozenset(
         features.SLICE_USER_ACTIVITY,
     }
 )
-# Targets times behaviours that are scored at once: bounds the memory of large batches.
+# Users are scored in chunks, which bounds the memory of large batches: so many scores [n, T, L] at
+# once, where embedding a behaviour weighs as much as scoring it for so many targets.
 CHUNK = 2**22
+EMBEDDING_WEIGHT = 16
 
 
 class ServingModule(tf.Module):
@@ -128,7 +130,8 @@ class ServingModule(tf.Module):
         users = raw[features.TARGET_ITEM].nrows(tf.int32)
         length = raw[features.HISTORY_ITEM].bounding_shape(1, out_type=tf.int32)
         targets = raw[features.TARGET_ITEM].bounding_shape(1, out_type=tf.int32)
-        step = tf.maximum(CHUNK // tf.maximum(length * targets, 1), 1)
+        user = tf.maximum(length, 1) * (targets + EMBEDDING_WEIGHT)
+        step = tf.maximum(CHUNK // user, 1)
         chunks = tf.maximum((users + step - 1) // step, 1)
 
         def score_chunk(chunk: tf.Tensor) -> tf.Tensor:

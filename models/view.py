@@ -10,6 +10,7 @@ import tensorflow as tf
 from models import features
 from models.layers import BehaviorEmbedding, Selection, Window
 from models.layers.gather import gather_rows
+from models.layers.linear import times
 
 # Up to this length, attention over a user's own rows under a mask costs less than gathering rows
 # for every target, whose gradient has to be scattered back: see benchmarks.
@@ -123,7 +124,7 @@ class View:
         """
         if not self.is_short:
             rows = self.gather(chosen) * tf.cast(chosen.valid, self.rows.dtype)[..., None]
-            return lambda kernel: tf.matmul(rows, kernel)
+            return lambda kernel: times(rows, kernel)
         flat = tf.reshape(self.rows, [-1, self.rows.shape[-1]])
         index = flat_positions(chosen.positions, self.length)
         nothing = tf.shape(flat)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 import yaml
@@ -53,7 +54,7 @@ def config(arguments: argparse.Namespace) -> int:
 
 def simulate(arguments: argparse.Namespace) -> int:
     """`everlong simulate`: the simulated log of a configuration as a file."""
-    from components.simulator.simulator import describe
+    from components.simulator import describe
     from components.simulator.write import write
 
     simulator = load(arguments.config, arguments.overrides).log.simulator
@@ -74,8 +75,9 @@ def compile_(arguments: argparse.Namespace) -> int:
 
     loaded = load(arguments.config, arguments.overrides)
     check_log(loaded.ingest)
-    from pipeline.kubeflow_runner import compile_pipeline
+    with quiet(Path(os.devnull)) as terminal, terminal.running("loading TensorFlow and TFX"):
+        from pipeline.kubeflow_runner import compile_pipeline
 
-    compile_pipeline(loaded, arguments.out)
+        compile_pipeline(loaded, arguments.out)
     print(f"written to {arguments.out}; every step runs image {loaded.kubeflow.image}")
     return DONE

@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from components.behavior_example_gen.config import IngestConfig
-from components.behavior_example_gen.counts import Counts, describe
+from components.behavior_example_gen.counts import Counts, check_rows, describe
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.reader import LogReader, list_sources
 from components.behavior_example_gen.sources import find_files
@@ -15,18 +15,20 @@ from components.behavior_example_gen.sources import find_files
 def check_log(config: IngestConfig) -> None:
     """Reads the head of every file, and refuses a log that cannot be used.
 
+    Of a log of small files that is every row, and so bad rows, too, are refused here.
+
     Raises:
       LogError: naming the file, its fault and the way out.
     """
     if config.log.simulator is not None:
         return
-    reader, heads = LogReader(config), Counts()
+    reader, heads, whole = LogReader(config), Counts(), True
     for source in list_sources(config):
-        for _, counts in reader.read(source):
-            heads += counts
-            break
-    if not heads.rows:
-        raise LogError(f"{describe(config)}: the log is empty: it has no rows.")
+        blocks = reader.read(source)
+        heads += next((counts for _, counts in blocks), Counts())
+        whole &= next(blocks, None) is None
+    if whole:
+        check_rows(heads, config)
     if not heads.rows_kept:
         raise LogError(
             f"{describe(config)}: none of the first {heads.rows:,} rows can be used. Mend the log, "

@@ -43,12 +43,14 @@ class Histories:
 
     Attributes:
       user: [h] int64 codes.
-      category_code: [h] int64 codes.
+      category_code: [h] int64, places in `categories`.
+      categories: [k], the distinct categories.
       columns: Arrow arrays [h] by feature name.
     """
 
     user: np.ndarray
     category_code: np.ndarray
+    categories: pa.Array
     columns: dict[str, pa.Array]
 
 
@@ -123,8 +125,8 @@ class UserRows:
             if name in ("item", "category", "behavior") or name.startswith("feature.")
         }
         columns[features.HISTORY_TIME] = pa.array(self.seconds[rows])
-        category_code, _ = codes(columns[features.HISTORY_CATEGORY])
-        return Histories(self.user[rows], category_code, columns)
+        category_code, categories = codes(columns[features.HISTORY_CATEGORY])
+        return Histories(self.user[rows], category_code, categories, columns)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,8 +158,7 @@ def find_targets(rows: UserRows, whole: WholeLog) -> tuple[Targets, collections.
     sessions = None
     if rule.session_gap is not None:
         sessions = session_begin(rows.user[history], rows.seconds[history], rule.session_gap)
-    _, categories = codes(rows.histories.columns[features.HISTORY_CATEGORY])
-    code = pc.index_in(chosen.category, categories).fill_null(-1)
+    code = pc.index_in(chosen.category, rows.histories.categories).fill_null(-1)
     known = "oracle" in rows.batch.schema.names
     targets = Targets(
         user=rows.user[row],

@@ -43,7 +43,7 @@ class Timeline:
 
 
 class CombineTimes(beam.CombineFn):
-    """Combines record batches into the two cuts of a split by time, None without any target."""
+    """Combines record batches into the two cuts of a split by time."""
 
     def __init__(self, validation: float, evaluation: float):
         super().__init__()
@@ -65,9 +65,7 @@ class CombineTimes(beam.CombineFn):
             np.concatenate([timeline.counts for timeline in timelines]),
         )
 
-    def extract_output(self, timeline: Timeline) -> tuple[int, int] | None:
-        return (
-            time_cuts(timeline.times, timeline.counts, *self._shares)
-            if len(timeline.times)
-            else None
-        )
+    def extract_output(self, timeline: Timeline) -> tuple[int, int]:
+        if not len(timeline.times):
+            return 0, 0  # cuts nothing
+        return time_cuts(timeline.times, timeline.counts, *self._shares)

@@ -10,4 +10,4 @@ INDEX, METRICS = "index.html", "metrics.json"
 class Report(artifact.Artifact):
     """A folder with `index.html`, which opens anywhere, and the same numbers in `metrics.json`."""
 
-    TYPE_NAME = "EvaluationReport"
+    TYPE_NAME = "everlong.EvaluationReport"  # Kubeflow wants a namespace

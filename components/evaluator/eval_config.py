@@ -48,15 +48,15 @@ def eval_config(gate: GateConfig, oracle: bool, code: str) -> config_pb2.EvalCon
     for rule in rules(gate):
         threshold = spec.per_slice_thresholds[rule.metric].thresholds.add()
         threshold.slicing_specs.add()
-        _set_bound(threshold.threshold, rule)
+        _set_bounds(threshold.threshold, rule)
     return config
 
 
-def _set_bound(threshold: config_pb2.MetricThreshold, rule: Rule) -> None:
-    if rule.kind == "least":
-        threshold.value_threshold.lower_bound.value = rule.bound
-    elif rule.kind == "most":
-        threshold.value_threshold.upper_bound.value = rule.bound
-    else:
+def _set_bounds(threshold: config_pb2.MetricThreshold, rule: Rule) -> None:
+    if rule.max_drop is not None:
         threshold.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
-        threshold.change_threshold.absolute.value = -rule.bound
+        threshold.change_threshold.absolute.value = -rule.max_drop
+    if rule.least is not None:
+        threshold.value_threshold.lower_bound.value = rule.least
+    if rule.most is not None:
+        threshold.value_threshold.upper_bound.value = rule.most

@@ -69,6 +69,8 @@ def blessing_reasons(evaluation: str, gate: GateConfig) -> list[str]:
     blessed = is_blessed(evaluation)
     told = []
     for rule in rules(gate):
+        if rule.max_drop is not None and not overall.baseline:
+            continue
         value = overall.candidate.get(rule.metric, math.nan)
         baseline = overall.baseline.get(rule.metric)
         if rule.holds(value, baseline) == blessed:
@@ -78,6 +80,8 @@ def blessing_reasons(evaluation: str, gate: GateConfig) -> list[str]:
             f"`gate` is not the one that {evaluation} was judged by: its rules do not explain the "
             f"verdict {'blessed' if blessed else 'not blessed'}. Received: {gate!r}"
         )
+    if blessed and not overall.baseline:
+        told.append("there is no earlier blessed model to be compared with")
     return told
 
 

@@ -3,57 +3,64 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
 
 from components.evaluator.config import GateConfig
+
+_NAMES = {"auc": "AUC", "gauc": "GAUC", "logloss": "LogLoss"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """One bound on one metric of the Overall slice.
+    """What one metric of the Overall slice must satisfy; a bound itself is allowed.
 
     Attributes:
-      metric: name of the metric.
-      kind: "least" and "most" bound its value; "drop" bounds baseline - value.
-      bound: the bound, which itself is allowed.
+      metric: its name.
+      least, most: bounds of its value, or None.
+      max_drop: most by which it may be below the latest blessed model's, or None.
     """
 
     metric: str
-    kind: Literal["least", "most", "drop"]
-    bound: float
+    least: float | None = None
+    most: float | None = None
+    max_drop: float | None = None
 
     def holds(self, value: float, baseline: float | None) -> bool:
-        """Whether `value` passes; NaN never does. Without a baseline, a drop cannot be."""
-        if self.kind == "least":
-            return value >= self.bound
-        if self.kind == "most":
-            return value <= self.bound
-        return baseline is None or value - baseline >= -self.bound
+        """Whether `value` passes; NaN never does. Without a baseline nothing can drop."""
+        if self.max_drop is not None:
+            return baseline is None or value - baseline >= -self.max_drop
+        low = value >= self.least if self.least is not None else True
+        return low and (value <= self.most if self.most is not None else True)
 
     def sentence(self, value: float, baseline: float | None) -> str:
-        """The rule and what was found, in words."""
-        name = self.metric.upper() if self.metric in ("auc", "gauc") else self.metric
+        """What was found, and what the rule wants, in words."""
+        found = f"{_NAMES.get(self.metric, self.metric)} {value:.4f}"
         verb = "is" if self.holds(value, baseline) else "must be"
-        if self.kind == "drop":
-            if baseline is None:
-                return f"{name} {value:.4f} has no earlier blessed model to be compared with"
-            return (
-                f"{name} {value:.4f} {verb} at most {self.bound:g} below the {baseline:.4f} of the "
-                f"latest blessed model ({value - baseline:+.4f})"
-            )
-        return f"{name} {value:.4f} {verb} at {self.kind} {self.bound:g}"
+        if self.max_drop is None:
+            return f"{found} {verb} {self._bounds()}"
+        if baseline is None:
+            return f"{found} has no earlier blessed model to be compared with"
+        return (
+            f"{found} {verb} at most {self.max_drop:g} below the {baseline:.4f} of the latest "
+            f"blessed model ({value - baseline:+.4f})"
+        )
+
+    def _bounds(self) -> str:
+        if self.most is None:
+            return f"at least {self.least:g}"
+        return (
+            f"at most {self.most:g}" if self.least is None else f"in {self.least:g}–{self.most:g}"
+        )
 
 
 def rules(gate: GateConfig) -> list[Rule]:
     """All rules that the gate sets, in the order in which they are told."""
-    found = [Rule("auc", "least", gate.min_auc)]
+    found = [Rule("auc", least=gate.min_auc)]
     if gate.min_gauc is not None:
-        found.append(Rule("gauc", "least", gate.min_gauc))
+        found.append(Rule("gauc", least=gate.min_gauc))
     if gate.max_logloss is not None:
-        found.append(Rule("logloss", "most", gate.max_logloss))
+        found.append(Rule("logloss", most=gate.max_logloss))
     if gate.calibration is not None:
-        found.append(Rule("calibration", "least", gate.calibration[0]))
-        found.append(Rule("calibration", "most", gate.calibration[1]))
+        found.append(Rule("calibration", *gate.calibration))
     if gate.max_drop is not None:
-        found += [Rule(metric, "drop", gate.max_drop) for metric in ("auc", "gauc")]
+        found += [Rule(metric, max_drop=gate.max_drop) for metric in ("auc", "gauc")]
     return found

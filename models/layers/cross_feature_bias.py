@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from models.layers.linear import times
+
 
 @tf.keras.utils.register_keras_serializable("everlong")
 class CrossFeatureBias(tf.keras.layers.Layer):
@@ -38,7 +40,7 @@ class CrossFeatureBias(tf.keras.layers.Layer):
 
     def call(self, cross: tf.Tensor) -> tf.Tensor:
         """Returns the bias [..., H] of cross features [..., J * width]."""
-        return tf.matmul(cross, self.absorbed(), transpose_b=True)
+        return times(cross, tf.transpose(self.absorbed()))
 
     def get_config(self):
         return super().get_config() | {"heads": self.heads, "features": self.features}

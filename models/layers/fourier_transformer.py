@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from models.layers.linear import times
 from models.layers.normalized_mean import normalized_mean
 
 MIXES = ("block", "diagonal")
@@ -115,11 +116,11 @@ class FourierTransformer(tf.keras.layers.Layer):
 
         def apply(through):
             kernels = tf.concat([tf.matmul(weights, through), tf.matmul(weights, imaginary)], 0)
-            encoded = tf.matmul(tf.concat([phi, around_phi], -1), kernels)
+            encoded = times(tf.concat([phi, around_phi], -1), kernels)
             return tf.add_n([behaviors_times(through), around, encoded])
 
         if training and self.dropout:
-            x = behaviors_times(identity) + tf.matmul(phi, weights)
+            x = behaviors_times(identity) + times(phi, weights)
             x += self.dropout_layer(apply(real), training=training)
         else:
             x = apply(identity + real)
@@ -149,7 +150,7 @@ class FourierTransformer(tf.keras.layers.Layer):
         steps = behaviors.shape[-2]
         if self.transform == "matmul":
             hilbert = tf.constant(hilbert_matrix(steps), behaviors.dtype)
-            return tf.matmul(behaviors, real) + tf.matmul(hilbert, tf.matmul(behaviors, imaginary))
+            return times(behaviors, real) + tf.matmul(hilbert, times(behaviors, imaginary))
         # Both transforms act on the last axis; orthonormal scaling cancels between them.
         spectrum = tf.signal.rfft(tf.linalg.matrix_transpose(tf.cast(behaviors, tf.float32)))
         p, q = (
@@ -157,9 +158,9 @@ class FourierTransformer(tf.keras.layers.Layer):
             for part in (tf.math.real, tf.math.imag)
         )
         mixed = (
-            tf.matmul(p, real) - tf.matmul(q, imaginary),
+            times(p, real) - times(q, imaginary),
             # A real signal's spectrum is real at its ends; cuFFT, unlike others, reads what is not.
-            (tf.matmul(p, imaginary) + tf.matmul(q, real))
+            (times(p, imaginary) + times(q, real))
             * tf.constant(inner_frequencies(steps)[:, None], behaviors.dtype),
         )
         mixed = tf.complex(*(tf.linalg.matrix_transpose(tf.cast(x, tf.float32)) for x in mixed))

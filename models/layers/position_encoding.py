@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from models.layers.linear import times
+
 BASIS = 4  # functions of distance and gap that an encoding combines
 
 
@@ -46,7 +48,7 @@ class TargetPositionEncoding(tf.keras.layers.Layer):
         self.kernel = self.add_weight(name="kernel", shape=[BASIS, units], initializer="zeros")
 
     def call(self, distance: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
-        return tf.matmul(*self.factors(distance, gap))
+        return times(*self.factors(distance, gap))
 
     def factors(self, distance: tf.Tensor, gap: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns `phi` [..., 4] and `W` [4, units], whose product the encoding is."""

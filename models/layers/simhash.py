@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from models.layers.linear import times
+
 WORD = 32
 
 
@@ -85,7 +87,7 @@ class SimHash(tf.keras.layers.Layer):
 
     def project(self, x: tf.Tensor) -> tf.Tensor:
         """Returns `r_i . x`, [..., m]; linear, so a pooled vector is hashed by pooling these."""
-        return tf.matmul(x, self.projection)
+        return times(x, self.projection)
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return signs(self.project(x))

@@ -144,7 +144,7 @@ def test_users_do_not_depend_on_each_other(case, monkeypatch):
     for place in (0, 7):
         alone = score(served, [examples[place]])[0]
         np.testing.assert_allclose(together[place, : len(alone)], alone, atol=1e-6)
-    monkeypatch.setattr(signatures, "CHUNK", HISTORY["max_length"] * T * 4)  # 30 users: 8 chunks
+    monkeypatch.setattr(signatures, "CHUNK", 32 * (T + 16) * 4)  # 4 of 30 users
     module = ServingModule(model, transformed.output, HistorySettings(**HISTORY))
     chunked = module.serving_default(tf.constant([serialize(e) for e in examples]))
     np.testing.assert_allclose(chunked[PROBABILITY].numpy(), together, atol=1e-6)

@@ -245,6 +245,13 @@ def test_order_and_duplicates(rows, by_log):
     assert found == (sorted(unique, key=lambda row: row[:2]) if by_log else sorted(unique))
 
 
+def test_order_of_times_too_far_apart_for_one_number():
+    times = [2**62, 0, 2**62, 5]
+    batch = {"user": pa.array([1, 2, 0, 1]), "time": pa.array(times), "item": pa.array([0] * 4)}
+    kept = sort_rows(pa.RecordBatch.from_pydict(batch), drop_duplicates=True)
+    assert kept["time"].to_pylist() == [2**62, 5, 2**62, 0]
+
+
 def test_hashes_are_stable_and_spread():
     texts = pa.array([b"", b"a", b"b", b"ab", b"ba", b"a" * 40, b"\x00", b"\x00\x00"])
     hashes = hashing.id_hash(texts)
