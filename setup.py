@@ -9,6 +9,7 @@ PACKAGES = ("pipeline", "components", "models", "schemas")
 
 DEPENDENCIES = [
     "apache-beam",
+    "jinja2",
     "numpy",
     "plotly",
     "pyarrow",

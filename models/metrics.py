@@ -25,6 +25,8 @@ from numpy.typing import ArrayLike
 # float32, in which models give probabilities, resolves no finer distance from 1.
 PROBABILITY_CLIP = 1e-7
 
+Weights = ArrayLike | None  # [N]; None: ones
+
 
 class RankStatistics(NamedTuple):
     """What the AUC of each group is made of; every field is [G], groups in ascending order."""
@@ -110,7 +112,7 @@ class Predictions:
         }
 
 
-def auc(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
+def auc(labels: ArrayLike, scores: ArrayLike, weights: Weights = None) -> float:
     """Exact area under the ROC curve: the chance that a positive outscores a negative.
 
     A tie counts half (midranks).
@@ -131,32 +133,24 @@ def auc(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) 
     return float(statistics.auc[0]) if len(statistics.concordant) else float("nan")
 
 
-def gauc(
-    labels: ArrayLike, scores: ArrayLike, users: ArrayLike, weights: ArrayLike | None = None
-) -> float:
+def gauc(labels: ArrayLike, scores: ArrayLike, users: ArrayLike, weights: Weights = None) -> float:
     """`Σ_u n_u AUC_u / Σ_u n_u` over users with both labels, n_u their predictions' weight."""
     return grouped_auc(labels, scores, users, weights).gauc
 
 
-def uauc(
-    labels: ArrayLike, scores: ArrayLike, users: ArrayLike, weights: ArrayLike | None = None
-) -> float:
+def uauc(labels: ArrayLike, scores: ArrayLike, users: ArrayLike, weights: Weights = None) -> float:
     """Plain mean of AUC_u over users with both labels."""
     return grouped_auc(labels, scores, users, weights).uauc
 
 
 def grouped_auc(
-    labels: ArrayLike, scores: ArrayLike, users: ArrayLike, weights: ArrayLike | None = None
+    labels: ArrayLike, scores: ArrayLike, users: ArrayLike, weights: Weights = None
 ) -> GroupedAuc:
     """GAUC and UAUC with the users and impressions that they cover.
 
     Args:
       labels, scores, weights: as for `auc`.
       users: [N], whose prediction it is; any sortable type.
-
-    Example:
-      >>> grouped_auc([1, 0, 1, 0, 0, 1], [.9, .1, .2, .3, .4, .5], [7, 7, 8, 8, 8, 9])[:2]
-      (0.4, 0.5)
     """
     statistics = rank_statistics(labels, scores, users, weights)
     sizes = statistics.positives + statistics.negatives
@@ -177,7 +171,7 @@ def rank_statistics(
     labels: ArrayLike,
     scores: ArrayLike,
     groups: ArrayLike | None = None,
-    weights: ArrayLike | None = None,
+    weights: Weights = None,
 ) -> RankStatistics:
     """Counts the ordered pairs of each group by sorting once: O(N log N).
 
@@ -229,7 +223,7 @@ def rank_statistics(
     )
 
 
-def logloss(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
+def logloss(labels: ArrayLike, scores: ArrayLike, weights: Weights = None) -> float:
     """Mean binary cross-entropy in nats of scores clipped to [1e-7, 1 - 1e-7], PROBABILITY_CLIP."""
     labels, scores, weights = _checked(labels, scores, weights)
     scores = np.clip(scores, PROBABILITY_CLIP, 1 - PROBABILITY_CLIP)
@@ -237,9 +231,7 @@ def logloss(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = No
     return _ratio(losses @ weights, weights.sum())
 
 
-def normalized_entropy(
-    labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None
-) -> float:
+def normalized_entropy(labels: ArrayLike, scores: ArrayLike, weights: Weights = None) -> float:
     """LogLoss over that of always predicting the share of positives: 1 knows nothing, 0 all."""
     labels, scores, weights = _checked(labels, scores, weights)
     rate = _ratio(labels @ weights, weights.sum())
@@ -249,14 +241,14 @@ def normalized_entropy(
     return logloss(labels, scores, weights) / float(entropy)
 
 
-def calibration(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
+def calibration(labels: ArrayLike, scores: ArrayLike, weights: Weights = None) -> float:
     """`Σ score / Σ label`: above 1 the model promises more clicks than come; NaN without any."""
     labels, scores, weights = _checked(labels, scores, weights)
     return _ratio(scores @ weights, labels @ weights)
 
 
 def calibration_curve(
-    labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None, bins: int = 20
+    labels: ArrayLike, scores: ArrayLike, weights: Weights = None, bins: int = 20
 ) -> CalibrationCurve:
     """Mean score and share of positives in bins of about equal weight; equal scores share one.
 
@@ -281,9 +273,7 @@ def calibration_curve(
     return CalibrationCurve(score[filled] / total, label[filled] / total, total)
 
 
-def ece(
-    labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None = None, bins: int = 20
-) -> float:
+def ece(labels: ArrayLike, scores: ArrayLike, weights: Weights = None, bins: int = 20) -> float:
     """Expected calibration error: weighted mean `|score - label|` over `calibration_curve`."""
     curve = calibration_curve(labels, scores, weights, bins)
     return _ratio(np.abs(curve.score - curve.label) @ curve.weight, curve.weight.sum())
@@ -299,7 +289,7 @@ def _ratio(numerator: float, denominator: float) -> float:
 
 
 def _checked(
-    labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None
+    labels: ArrayLike, scores: ArrayLike, weights: Weights
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     labels, scores = np.asarray(labels, np.float64), np.asarray(scores, np.float64)
     weights = np.ones_like(scores) if weights is None else np.asarray(weights, np.float64)

@@ -30,7 +30,8 @@ class GranularQueries(tf.keras.layers.Layer):
 
     target: the target's own embedding; local: the pooled local subsequence; global: the pooled
     visible history (MIRRN, arXiv 2411.15005). Hashing is linear up to its signs, so pooling acts on
-    projected behaviours [B, L, m], and one matrix product with [T, L] weights pools for all targets.
+    projected behaviours [B, L, m], and one matrix product with [T, L] weights pools them for all
+    targets.
 
     Deviates from the released code in that means are over visible behaviours only.
     """
@@ -104,8 +105,8 @@ class MirrnInterest(Interest):
     multi-head Fourier transformer, mean over K, multi-head target attention over the interests.
 
     Deviates from the paper in that behaviours carry their cross features (behaviour type ...), and,
-    with `local_query: gru`, in that the GRU's state joins the interests: hashing passes no gradient,
-    so nothing else would train it.
+    with `local_query: gru`, in that the GRU's state joins the interests: hashing passes no
+    gradient, so nothing else would train it.
     """
 
     def __init__(self, config: MirrnConfig, embedding: BehaviorEmbedding, **kwargs):
@@ -159,7 +160,7 @@ class MirrnInterest(Interest):
 
 
 def masked_mean(rows: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
-    """Returns the mean over K of `rows` [B, T, K, D] where `valid` [B, T, K]; 0 where nothing is."""
+    """Returns the mean over K of `rows` [B, T, K, D] where `valid` [B, T, K]; 0 if nothing is."""
     weights = tf.cast(valid, rows.dtype)
     total = tf.matmul(weights[:, :, None, :], rows)[:, :, 0]
     return total / tf.maximum(tf.reduce_sum(weights, -1, keepdims=True), 1)
@@ -173,8 +174,8 @@ class Refinement(tf.keras.layers.Layer):
       width: int, D.
     Call arguments:
       behaviors_times: returns `behaviors @ kernel`, [B, T, K, D], of a kernel [D, D].
-      encoding: `phi` [B, T, K, F] and `W` [F, D], the position encoding to add. It and behaviours are
-        zero where not valid.
+      encoding: `phi` [B, T, K, F] and `W` [F, D], the position encoding to add. It and behaviours
+        are zero where not valid.
       valid: [B, T, K] bool.
     Returns:
       [B, T, D].
@@ -226,8 +227,11 @@ class AttentionRefinement(Refinement):
         self.norm = tf.keras.layers.LayerNormalization(epsilon=1e-6)
 
     def mixed(self, rows, valid, training):
-        mask = valid[:, :, None, :] & valid[:, :, :, None]
-        return self.norm(rows + self.attention(rows, rows, attention_mask=mask, training=training))
+        flat = tf.reshape(rows, [-1, *rows.shape[2:]])
+        valid = tf.reshape(valid, [-1, valid.shape[-1]])
+        mask = valid[:, None, :] & valid[:, :, None]
+        mixed = self.attention(flat, flat, attention_mask=mask, training=training)
+        return self.norm(rows + tf.reshape(mixed, tf.shape(rows)))
 
 
 REFINEMENTS = {

@@ -31,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"everlong: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("\neverlong: interrupted; the same command goes on where this one was", file=sys.stderr)
+        print(
+            "\neverlong: interrupted; the same command goes on where this one was", file=sys.stderr
+        )
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe, such as `head`, has seen enough.
@@ -64,20 +66,32 @@ def _parser() -> argparse.ArgumentParser:
         help="run NODE (such as Trainer) and all after it again, on the latest results before it",
     )
 
-    config = _command(subparsers, "config", commands.config, "check a configuration, or explain every key")
+    config = _command(
+        subparsers, "config", commands.config, "check a configuration, or explain every key"
+    )
     _config_arguments(config, required=False)
     config.add_argument("--explain", action="store_true", help="print every key with its meaning")
 
-    simulate = _command(subparsers, "simulate", commands.simulate, "write a simulated behaviour log")
+    simulate = _command(
+        subparsers, "simulate", commands.simulate, "write a simulated behaviour log"
+    )
     _config_arguments(simulate)
     simulate.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="FILE.parquet, FILE.csv or FILE.csv.gz"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="FILE.parquet, FILE.csv or FILE.csv.gz",
     )
 
-    compile_ = _command(subparsers, "compile", commands.compile_, "compile the pipeline for an orchestrator")
+    compile_ = _command(
+        subparsers, "compile", commands.compile_, "compile the pipeline for an orchestrator"
+    )
     _config_arguments(compile_)
     compile_.add_argument("--engine", required=True, choices=["kubeflow"], help="who will run it")
-    compile_.add_argument("--out", type=Path, required=True, metavar="FILE", help="FILE.yaml to write")
+    compile_.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="FILE.yaml to write"
+    )
     return parser
 
 

@@ -48,7 +48,9 @@ def config(arguments: argparse.Namespace) -> int:
     if arguments.config is None:
         raise ConfigError("config: give --explain, or --config FILE to check one")
     loaded = load(arguments.config, arguments.overrides)
-    print(yaml.safe_dump(loaded.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end="")
+    print(
+        yaml.safe_dump(loaded.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end=""
+    )
     return DONE
 
 

@@ -100,7 +100,8 @@ class Config(Section):
         "of this version, fitted to the log's columns.",
     )
     model: ModelConfig = Field(
-        default_factory=lambda: TwinConfig(name="twin"), description="The model and its hyper-parameters."
+        default_factory=lambda: TwinConfig(name="twin"),
+        description="The model and its hyper-parameters.",
     )
     training: TrainingConfig = Field(
         default_factory=TrainingConfig, description="How the model is trained."
@@ -110,7 +111,9 @@ class Config(Section):
     )
     push: PushConfig = Field(default_factory=PushConfig, description=PushConfig.__doc__)
     beam: BeamConfig = Field(default_factory=BeamConfig, description=BeamConfig.__doc__)
-    kubeflow: KubeflowConfig = Field(default_factory=KubeflowConfig, description=KubeflowConfig.__doc__)
+    kubeflow: KubeflowConfig = Field(
+        default_factory=KubeflowConfig, description=KubeflowConfig.__doc__
+    )
 
     @property
     def ingest(self) -> IngestConfig:
@@ -171,7 +174,9 @@ def load(name: str, overrides: list[str] | None = None) -> Config:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(values, dict):
-        raise ConfigError(f"{path} must hold a mapping of sections such as `log:`; found {values!r}")
+        raise ConfigError(
+            f"{path} must hold a mapping of sections such as `log:`; found {values!r}"
+        )
     for override in overrides or []:
         _apply(values, override)
     try:
@@ -191,7 +196,11 @@ def _apply(values: dict[str, Any], override: str) -> None:
     *parents, last = key.split(".")
     section = values
     for parent in parents:
-        section = section.setdefault(parent, {}) if section.get(parent) is not None else _new(section, parent)
+        section = (
+            section.setdefault(parent, {})
+            if section.get(parent) is not None
+            else _new(section, parent)
+        )
         if not isinstance(section, dict):
             raise ConfigError(f"--set {override!r}: {parent!r} is a value, not a section")
     section[last] = value

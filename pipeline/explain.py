@@ -34,7 +34,9 @@ def explain(model: type[pydantic.BaseModel] = Config, indent: int = 0) -> Iterat
 
 
 def _comment(text: str, pad: str) -> list[str]:
-    return textwrap.wrap(" ".join(text.split()), 96, initial_indent=f"{pad}# ", subsequent_indent=f"{pad}# ")
+    return textwrap.wrap(
+        " ".join(text.split()), 96, initial_indent=f"{pad}# ", subsequent_indent=f"{pad}# "
+    )
 
 
 def _default(field: pydantic.fields.FieldInfo) -> str:

@@ -26,7 +26,10 @@ def explain(error: ComponentFailed, log: Path, terminal: Terminal) -> int:
         if isinstance(cause, InputError):
             terminal.line(f"everlong: {error.node}: {_BEAM_SUFFIX.sub('', str(cause))}")
             return BAD_INPUT
-    if any(isinstance(c, OSError) and c.errno == errno.ENOSPC or "No space left" in str(c) for c in chain):
+    if any(
+        (isinstance(c, OSError) and c.errno == errno.ENOSPC) or "No space left" in str(c)
+        for c in chain
+    ):
         terminal.line(
             f"everlong: {error.node}: no space left on the disk of {log.parent}; free some, or choose "
             "another --output-dir. Nothing half-written is kept: run the same command again"

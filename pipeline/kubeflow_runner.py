@@ -7,7 +7,6 @@ from pathlib import Path
 from tfx import v1 as tfx
 
 from components.behavior_example_gen.check import fingerprint
-from components.schema.assemble import write_schema
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.pipeline import Places, create_pipeline
@@ -33,7 +32,6 @@ def compile_pipeline(config: Config, out: Path) -> None:
     root = config.kubeflow.pipeline_root.rstrip("/")
     places = Places(
         root=root,
-        schema=write_schema(config.ingest, f"{root}/schema", config.data_schema),
         checkpoints=f"{root}/checkpoints",
         serving=config.push.destination or f"{root}/serving",
     )

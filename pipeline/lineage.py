@@ -48,7 +48,10 @@ def artifacts(metadata: Path) -> dict[str, dict[str, Artifact]]:
                 artifact.uri,
                 {
                     name: getattr(value, value.WhichOneof("value"))
-                    for name, value in (*artifact.properties.items(), *artifact.custom_properties.items())
+                    for name, value in (
+                        *artifact.properties.items(),
+                        *artifact.custom_properties.items(),
+                    )
                     if value.WhichOneof("value")
                 },
             )

@@ -13,7 +13,6 @@ from tfx import v1 as tfx
 from tfx.orchestration.pipeline import RunOptions
 
 from components.behavior_example_gen.check import fingerprint
-from components.schema.assemble import write_schema
 from pipeline.config import Config
 from pipeline.console import Terminal
 from pipeline.errors import ConfigError
@@ -34,7 +33,6 @@ def places(config: Config, output: Path) -> Places:
     """The folders of a local run below its output folder."""
     return Places(
         root=str(output / "artifacts"),
-        schema=write_schema(config.ingest, str(output / "schema"), config.data_schema),
         checkpoints=str(output / "checkpoints"),
         serving=config.push.destination or str(output / "serving"),
         metadata=str(output / "metadata.sqlite"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import tensorflow_data_validation as tfdv
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import metadata
@@ -14,6 +15,8 @@ from components.evaluation_report.component import EvaluationReport
 from components.evaluator.eval_config import eval_config
 from components.example_validator.component import ExampleValidator
 from components.latest_blessed.strategy import LatestOtherBlessedModelStrategy
+from components.schema.assemble import schema_text
+from components.schema.component import ImportSchemaGen
 from pipeline.config import Config
 from pipeline.fingerprints import code
 
@@ -24,14 +27,12 @@ class Places:
 
     Attributes:
       root: folder of the artifacts.
-      schema: the TFMD schema that `ImportSchemaGen` takes.
       checkpoints: folder of training checkpoints, the same from run to run.
       serving: folder of pushed models.
       metadata: SQLite file of ML Metadata; None where the orchestrator keeps it.
     """
 
     root: str
-    schema: str
     checkpoints: str
     serving: str
     metadata: str | None = None
@@ -54,8 +55,10 @@ def create_pipeline(
         code=code("components/behavior_example_gen/*.py", "components/simulator/*.py"),
     )
     examples = example_gen.outputs["examples"]
-    statistics_gen = tfx.components.StatisticsGen(examples=examples)
-    schema_gen = tfx.components.ImportSchemaGen(schema_file=places.schema)
+    statistics_gen = tfx.components.StatisticsGen(
+        examples=examples, stats_options=tfdv.StatsOptions(use_sketch_based_topk_uniques=True)
+    )
+    schema_gen = ImportSchemaGen(schema_text(config.ingest, config.data_schema))
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
     transform = tfx.components.Transform(
@@ -97,7 +100,9 @@ def create_pipeline(
         statistics=statistics_gen.outputs["statistics"],
         model_run=trainer.outputs["model_run"],
         config=config.model_dump_json(),
-        code=code("components/evaluation_report/*.*"),
+        code=code(
+            "components/evaluation_report/*.*", "components/evaluator/*.py", "models/metrics.py"
+        ),
     )
     pusher = tfx.components.Pusher(
         model=model,

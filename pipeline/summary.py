@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import json
+import math
 import os
 import platform
 from pathlib import Path
@@ -39,7 +40,10 @@ def summarize(config: Config, output: Path, timing: Timing) -> dict[str, Any]:
         "blessed": blessed,
         "reasons": blessing_reasons(evaluation, config.gate),
         "pushed_model": _pushed(found["Pusher"]["pushed_model"]) if blessed else None,
-        "metrics": overall_metrics(evaluation),
+        "metrics": {
+            name: value if math.isfinite(value) else None
+            for name, value in overall_metrics(evaluation).items()
+        },
         "examples": {
             "train": splits["train"]["examples"],
             "validation": splits["validation"]["examples"],
@@ -75,8 +79,13 @@ def render(summary: dict[str, Any]) -> str:
     metrics, train = summary["metrics"], summary["train"]
     verdict = "BLESSED and pushed" if summary["blessed"] else "NOT BLESSED, nothing was pushed"
     lines = ["", f"{summary['name']}: {verdict}"]
-    lines += [f"  {'because' if not i else '    and'} {r}" for i, r in enumerate(summary["reasons"])]
-    shown = "   ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+    lines += [
+        f"  {'because' if not i else '    and'} {r}" for i, r in enumerate(summary["reasons"])
+    ]
+    shown = "   ".join(
+        f"{name} {value:.4f}" if value is not None else f"{name} -"
+        for name, value in metrics.items()
+    )
     lines.append(f"  metrics   {shown}")
     if oracle := metrics.get("oracle_auc"):
         reached = (metrics["auc"] - 0.5) / (oracle - 0.5)

@@ -173,6 +173,19 @@ def _csv_names(path: str, config: CsvConfig) -> list[str]:
     return config.header
 
 
+def _has_rows(path: str) -> bool:
+    """Whether anything but white space follows the first line."""
+    with _open_text(path) as stream:
+        header = True
+        while more := stream.read(1 << 14):
+            if header:
+                _, newline, more = more.partition(b"\n")
+                header = not newline
+            if not header and more.strip():
+                return True
+    return False
+
+
 def _csv_blocks(path: str, config: CsvConfig, columns: Sequence[str]) -> Iterator[Block]:
     names = _csv_names(path, config)
     _check_columns(path, columns, names)
@@ -183,10 +196,12 @@ def _csv_blocks(path: str, config: CsvConfig, columns: Sequence[str]) -> Iterato
         ragged += 1
         return "skip"
 
+    if config.header is None and not _has_rows(path):
+        return  # of a header alone, Arrow's reader leaves a thread that aborts the process at exit
     with _open_text(path) as stream:
         if len(config.delimiter) > 1:
             stream = _Replaced(stream, config.delimiter.encode(), _separator(config).encode())
-        reader = pyarrow.csv.open_csv(
+        with pyarrow.csv.open_csv(
             stream,
             pyarrow.csv.ReadOptions(
                 block_size=_BLOCK_BYTES,
@@ -205,13 +220,13 @@ def _csv_blocks(path: str, config: CsvConfig, columns: Sequence[str]) -> Iterato
                 strings_can_be_null=True,
                 null_values=[""],
             ),
-        )
-        first = seen = 0
-        for batch in reader:
-            yield Block(batch, first, ragged - seen)
-            first, seen = first + batch.num_rows + ragged - seen, ragged
-        if ragged > seen:
-            yield Block(batch.slice(0, 0), first, ragged - seen)
+        ) as reader:
+            first = seen = 0
+            for batch in reader:
+                yield Block(batch, first, ragged - seen)
+                first, seen = first + batch.num_rows + ragged - seen, ragged
+            if ragged > seen:
+                yield Block(batch.slice(0, 0), first, ragged - seen)
 
 
 def _separator(config: CsvConfig) -> str:

@@ -70,4 +70,5 @@ def share(part: float, whole: float) -> str:
 
 def number(value: float) -> str:
     """A statistic of any size, short."""
-    return count(value) if float(value).is_integer() else f"{value:,.4g}"
+    text = count(value) if abs(value) >= 10_000 or float(value).is_integer() else f"{value:.4g}"
+    return text.replace("-", "−")

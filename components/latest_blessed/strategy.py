@@ -23,5 +23,7 @@ class LatestOtherBlessedModelStrategy(tfx.dsl.experimental.ResolverStrategy):
             "model": [model for model in input_dict["model"] if model.id not in candidates],
             "model_blessing": input_dict["model_blessing"],
         }
-        resolved = tfx.dsl.experimental.LatestBlessedModelStrategy().resolve_artifacts(store, others)
+        resolved = tfx.dsl.experimental.LatestBlessedModelStrategy().resolve_artifacts(
+            store, others
+        )
         return {**(resolved or {}), "candidate": input_dict["candidate"]}

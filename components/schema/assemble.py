@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from pathlib import Path
 
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx.dsl.io import fileio
 
 from components.behavior_example_gen.config import IngestConfig
 from components.errors import InputError
@@ -56,15 +53,12 @@ def assemble(curated: schema_pb2.Schema, ingest: IngestConfig) -> schema_pb2.Sch
     return schema
 
 
-def write_schema(ingest: IngestConfig, folder: str, own: str | None = None) -> str:
-    """Writes the run's schema into `folder` and returns its path, for `ImportSchemaGen`.
-
-    The name holds a digest of the content: ImportSchemaGen's cache knows a schema by its path only.
+def schema_text(ingest: IngestConfig, own: str | None = None) -> str:
+    """Returns the run's schema in text format, for `ImportSchemaGen`.
 
     Args:
       ingest: the sections that decide what the examples are.
-      folder: local or remote.
-      own: a schema of the user's, taken as it is instead of the curated one.
+      own: file of a schema of the user's, taken as it is instead of the curated one.
 
     Raises:
       InputError: if `own` is no readable schema.
@@ -80,13 +74,7 @@ def write_schema(ingest: IngestConfig, folder: str, own: str | None = None) -> s
                 f"(*.pbtxt), or null for the curated one."
             ) from None
         schema = _parse(text, own)
-    text = text_format.MessageToString(schema)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    path = os.path.join(folder, f"schema-{digest}.pbtxt")
-    fileio.makedirs(folder)
-    with fileio.open(path, "w") as file:
-        file.write(text)
-    return path
+    return text_format.MessageToString(schema)
 
 
 def _id_columns(ingest: IngestConfig) -> dict[str, str]:

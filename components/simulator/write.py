@@ -39,7 +39,9 @@ def write(config: SimulatorConfig, out: Path) -> pa.Table:
         if out.suffix == ".parquet":
             pa.parquet.write_table(table, aside)
         else:
-            with pa.output_stream(aside, compression="gzip" if out.suffix == ".gz" else None) as sink:
+            with pa.output_stream(
+                aside, compression="gzip" if out.suffix == ".gz" else None
+            ) as sink:
                 pa.csv.write_csv(table, sink)
         os.replace(aside, out)
     except OSError as error:

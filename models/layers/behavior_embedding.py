@@ -12,8 +12,8 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
     """Embeds targets by their inherent features, and behaviours by inherent and cross features.
 
     Inherent features (item, category) belong to the item alone, so targets and behaviours share
-    their tables; cross features (behaviour type, dwell ...) belong to a user's dealing with the item
-    and exist only in the past (TWIN, arXiv 2302.02352, section 4.2). The row of a behaviour is
+    their tables; cross features (behaviour type, dwell ...) belong to a user's dealing with the
+    item and exist only in the past (TWIN, arXiv 2302.02352, section 4.2). The row of a behaviour is
     `[item, category, cross_1 ... cross_J]`, so that its first columns align with a target's row.
 
     Args:

@@ -19,8 +19,8 @@ class FourierTransformer(tf.keras.layers.Layer):
     """Mixes a retrieved subsequence over time in the frequency domain.
 
     `y = LayerNorm(x + dropout(irfft(rfft(x) . W)))`, one complex [D/H, D/H] matrix `W_h` per head
-    (MIRRN, arXiv 2411.15005, multi-head Fourier transformer). Transforms are orthonormal, over the K
-    axis; `W` is the same at every frequency.
+    (MIRRN, arXiv 2411.15005, multi-head Fourier transformer). Transforms are orthonormal, over the
+    K axis; `W` is the same at every frequency.
 
     Deviates from the released code, which reads only the diagonals of `W_h` (`mix="diagonal"`) and
     lets padding into the mean; here invalid positions enter as zeros and leave as zeros.
@@ -178,7 +178,7 @@ class FourierTransformer(tf.keras.layers.Layer):
 
 
 def inner_frequencies(steps: int) -> np.ndarray:
-    """Returns 1 for frequencies that have an imaginary part, else 0 (the first; the last if even)."""
+    """Returns 1 for frequencies with an imaginary part, 0 for the first (and the last if even)."""
     inner = np.ones(steps // 2 + 1)
     inner[0] = 0
     if steps % 2 == 0:

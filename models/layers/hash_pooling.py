@@ -9,8 +9,8 @@ import tensorflow as tf
 class HashCollisionPooling(tf.keras.layers.Layer):
     """Averages over signatures the behaviours that share the target's signature.
 
-    `SDIM(q) = 1/G sum_g l2( sum_j [sig_g(s_j) = sig_g(q)] s_j )`: the m SimHash signs form G = m / tau
-    signatures of tau bits (SDIM, arXiv 2205.10249, equations 9 to 11).
+    `SDIM(q) = 1/G sum_g l2( sum_j [sig_g(s_j) = sig_g(q)] s_j )`: the m SimHash signs form G = m /
+    tau signatures of tau bits (SDIM, arXiv 2205.10249, equations 9 to 11).
 
     Args:
       signature_bits: int, tau; must divide m.

@@ -8,8 +8,8 @@ import tensorflow as tf
 def normalized_mean(x: tf.Tensor, weights: tf.Tensor, epsilon: float) -> tf.Tensor:
     """Returns `sum_k weights_k (x_k - mean(x_k)) / sqrt(variance(x_k) + epsilon)`.
 
-    The normalised [N, K, D] tensor is never formed: the sum is `r^T x - r^T mean`, with
-    `r_k = weights_k / sqrt(variance + epsilon)`; and the gradient is one pass over `x`, fused by XLA.
+    The normalised [N, K, D] tensor is never formed: the sum is `r^T x - r^T mean`, with `r_k =
+    weights_k / sqrt(variance + epsilon)`; and the gradient is one pass over `x`, fused by XLA.
 
     Args:
       x: [N, K, D] float.

@@ -29,9 +29,9 @@ class TargetPositionEncoding(tf.keras.layers.Layer):
     """Encodes how far before the target a behaviour happened, in behaviours and in time.
 
     `p = phi(distance, gap) W`, where `phi` holds the logarithms of both and their squares (MIRRN,
-    arXiv 2411.15005, target-aware position encoding). Deviates from the paper's table of one row per
-    distance: distances reach 10^5 here, logarithms let all of them share what they learn, and being
-    linear in 4 numbers the encoding passes through further linear layers at no cost.
+    arXiv 2411.15005, target-aware position encoding). Deviates from the paper's table of one row
+    per distance: distances reach 10^5 here, logarithms let all of them share what they learn, and
+    being linear in 4 numbers the encoding passes through further linear layers at no cost.
 
     Args:
       units: int, width of the encoding: D to add to behaviours, H to bias attention heads.

@@ -104,9 +104,9 @@ class HammingSearch(SearchUnit):
 class ConsistentSearch(SearchUnit):
     """The K behaviours of highest relevance, as the attention that reads them computes it.
 
-    TWIN's CP-GSU (arXiv 2302.02352, section 4.3): "we traverse the ranked lists of the heads" in turn
-    until K unique behaviours are collected (`per_head`). `shared` ranks once, by the mean relevance
-    over heads: for one head the same, for several a quarter of the cost.
+    TWIN's CP-GSU (arXiv 2302.02352, section 4.3) walks the ranked lists of the heads in turn until
+    K unique behaviours are collected (`per_head`). Otherwise one list ranks by the mean relevance
+    over heads: the same for one head, a fraction of the time for several.
 
     Args:
       count: int, K.

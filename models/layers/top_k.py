@@ -29,7 +29,7 @@ def top_k(scores: tf.Tensor, k: int, ranked: bool = True) -> tuple[tf.Tensor, tf
 def block_top_k(scores: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns what `top_k` does, in two levels: the k best blocks hold the k best scores.
 
-    A score of the top k lies in a block whose maximum is at least as large, and at most k blocks can
+    A score of the top k lies in a block whose maximum is at least as large, and fewer than k blocks
     come before it. Blocks of equal maxima go to the lower index, and the winners are put back in
     order, so ties fall as in a single `top_k`.
 

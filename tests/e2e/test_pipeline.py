@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.e2e.conftest import Run
 
 pytestmark = pytest.mark.slow
@@ -26,7 +27,9 @@ def test_the_first_run_is_blessed_pushed_and_summed_up(first: Run) -> None:
     assert summary["examples"]["targets"] == 60 * 40
     assert summary["examples"]["eval"] == 60 * 8
     assert summary["train"]["steps"] > 0
-    assert {"BehaviorExampleGen", "Trainer", "Evaluator", "Pusher", "total"} <= set(summary["seconds"])
+    assert {"BehaviorExampleGen", "Trainer", "Evaluator", "Pusher", "total"} <= set(
+        summary["seconds"]
+    )
     assert Path(summary["report"]).exists()
     assert summary["config_hash"]
     printed = (first.output / "printed.txt").read_text()
@@ -35,7 +38,9 @@ def test_the_first_run_is_blessed_pushed_and_summed_up(first: Run) -> None:
     assert "WARNING" not in printed
 
 
-def test_the_pushed_model_scores_alone_and_both_signatures_agree(first: Run, tmp_path: Path) -> None:
+def test_the_pushed_model_scores_alone_and_both_signatures_agree(
+    first: Run, tmp_path: Path
+) -> None:
     """A fresh process that has no Everlong on its path, only TensorFlow."""
     examples = next(Path(first.output, "artifacts/BehaviorExampleGen").glob("**/Split-eval"))
     script = Path(__file__).parent / "score_alone.py"
@@ -99,7 +104,9 @@ def test_bad_input_exits_with_2(first: Run, arguments: list[str], words: str) ->
 def test_a_run_killed_in_the_trainer_resumes(first: Run, tmp_path: Path) -> None:
     run = Run(tmp_path / "killed")
     slow = ["--set", "training.epochs=400", "--set", "training.checkpoint_seconds=0.5"]
-    process = subprocess.Popen(run.command(*slow), stdout=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        run.command(*slow), stdout=subprocess.DEVNULL, start_new_session=True
+    )
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline and not list(run.output.glob("checkpoints/**/*.index")):
         assert process.poll() is None, "ended before its first checkpoint"

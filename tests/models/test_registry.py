@@ -117,8 +117,7 @@ def test_training_compiles_and_equals_eager(model, long):
 def test_shapes_may_be_unknown_when_traced(model):
     batch = tensors(random_batch(seed=5))
     spec = {
-        name: tf.TensorSpec([None] * value.shape.rank, value.dtype)
-        for name, value in batch.items()
+        name: tf.TensorSpec([None] * value.shape.rank, value.dtype) for name, value in batch.items()
     }
     traced = tf.function(model, input_signature=[spec])
     np.testing.assert_allclose(traced(batch), model(batch), **TOLERANCE)
@@ -146,9 +145,7 @@ def test_same_seed_same_weights():
     one, same, other = (small_model("twin", seed) for seed in (1, 1, 2))
     for a, b in zip(one.get_weights(), same.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert any(
-        (a != b).any() for a, b in zip(one.get_weights(), other.get_weights(), strict=True)
-    )
+    assert any((a != b).any() for a, b in zip(one.get_weights(), other.get_weights(), strict=True))
 
 
 def test_configs_survive_json():

@@ -51,7 +51,9 @@ def test_recall_gather_products_and_distance_by_loops(embedding, monkeypatch, sh
     seen = View.of(tensors(batch), embedding, 1)
     rng = np.random.default_rng(0)
     shape = (*batch["target_item"].shape, 2)
-    chosen = Selection(tf.constant(rng.integers(0, 5, shape), tf.int32), rng.random(shape) < 0.7)
+    chosen = Selection(
+        tf.constant(rng.integers(0, 5, shape), tf.int32), tf.constant(rng.random(shape) < 0.7)
+    )
     kernel = rng.normal(size=(embedding.behavior_dim, 3)).astype(np.float32)
     rows, gathered = seen.rows.numpy(), seen.gather(chosen).numpy()
     products = seen.products(chosen)(tf.constant(kernel)).numpy()

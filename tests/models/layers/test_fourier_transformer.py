@@ -102,9 +102,7 @@ def test_released_einsum_reads_only_the_diagonals():
     y = x + np.fft.irfft(mixed, 4, axis=1, norm="ortho")
     y = (y - y.mean(-1, keepdims=True)) / np.sqrt(y.var(-1, keepdims=True) + layer.epsilon)
     actual = layer(tf.constant(behaviors), tf.constant(valid)).numpy()
-    np.testing.assert_allclose(
-        actual.reshape(x.shape), y * scale + offset, rtol=1e-3, atol=1e-4
-    )
+    np.testing.assert_allclose(actual.reshape(x.shape), y * scale + offset, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 8])
@@ -151,9 +149,7 @@ def test_gradients_are_the_finite_differences(transform):
             variable.assign(value)
             return f_behaviors(behaviors)
 
-        np.testing.assert_allclose(
-            gradient, numeric_gradient(f_weight, kept), rtol=2e-2, atol=5e-3
-        )
+        np.testing.assert_allclose(gradient, numeric_gradient(f_weight, kept), rtol=2e-2, atol=5e-3)
         variable.assign(kept)
 
 
@@ -171,9 +167,9 @@ def test_dropout_acts_in_training_only():
 
 
 def test_faults_are_named():
-    with pytest.raises(ValueError, match="`heads` must divide .* 6. Received: 4"):
+    with pytest.raises(ValueError, match=r"`heads` must divide .* 6. Received: 4"):
         FourierTransformer(4).build([1, 1, 2, 6])
-    with pytest.raises(ValueError, match="`mix` .* Received: 'full'"):
+    with pytest.raises(ValueError, match=r"`mix` .* Received: 'full'"):
         FourierTransformer(1, mix="full")
-    with pytest.raises(ValueError, match="`transform` .* Received: 'dft'"):
+    with pytest.raises(ValueError, match=r"`transform` .* Received: 'dft'"):
         FourierTransformer(1, transform="dft")

@@ -22,9 +22,9 @@ def test_pooling_averages_normalised_sums_of_what_collides():
         for group in range(0, bits, tau):
             part = slice(group, group + tau)
             total = np.zeros(4)
-            for l in range(length):
-                if visible[b, t, l] and (queries[b, t, part] == keys[b, l, part]).all():
-                    total += rows[b, l]
+            for p in range(length):
+                if visible[b, t, p] and (queries[b, t, part] == keys[b, p, part]).all():
+                    total += rows[b, p]
             norm = np.linalg.norm(total)
             expected += total / norm if norm > 0 else 0
         np.testing.assert_allclose(actual[b, t], expected / (bits // tau), rtol=1e-4, atol=1e-6)

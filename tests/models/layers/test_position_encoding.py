@@ -22,9 +22,7 @@ def test_encoding_is_linear_in_its_basis():
     assert not layer(tf.constant([3]), tf.constant([7])).numpy().any()  # starts from nothing
     layer.set_weights([np.array([[10, 0], [0, 0], [0, 20], [0, 0]], np.float32)])
     encoded = layer(tf.constant([[1, 3]]), tf.constant([[0, 7]])).numpy()
-    np.testing.assert_allclose(
-        encoded, [[[math.log(2), 0], [math.log(4), math.log(8)]]], rtol=1e-6
-    )
+    np.testing.assert_allclose(encoded, [[[math.log(2), 0], [math.log(4), math.log(8)]]], rtol=1e-6)
 
 
 def test_times_that_run_backwards_count_as_no_gap():

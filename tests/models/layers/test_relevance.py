@@ -23,19 +23,19 @@ def by_loops(layer: TargetRelevance, target, rows):
     """`alpha = (K_h W_h)(q W_q)^T / sqrt(d) + (K_c W_c) beta`, one pair at a time."""
     head_dim = layer.head_dim
     alpha = np.zeros((B, T, HEADS, L))
-    for b, t, h, l in np.ndindex(*alpha.shape):
-        inherent, cross = rows[b, l, :WIDTH], rows[b, l, WIDTH:]
+    for b, t, h, p in np.ndindex(*alpha.shape):
+        inherent, cross = rows[b, p, :WIDTH], rows[b, p, WIDTH:]
         if layer.projection:
             query = layer.query_kernel.numpy()[h] @ target[b, t]
             key = layer.key_kernel.numpy()[h] @ inherent
         else:
             part = slice(h * head_dim, (h + 1) * head_dim)
             query, key = target[b, t, part], inherent[part]
-        alpha[b, t, h, l] = query @ key / np.sqrt(head_dim)
+        alpha[b, t, h, p] = query @ key / np.sqrt(head_dim)
         if layer.bias is not None:
             for j in range(FEATURES):
                 scalar = cross[j * CROSS : (j + 1) * CROSS] @ layer.bias.compress.numpy()[h, j]
-                alpha[b, t, h, l] += scalar * layer.bias.beta.numpy()[h, j, 0]
+                alpha[b, t, h, p] += scalar * layer.bias.beta.numpy()[h, j, 0]
     return alpha
 
 
@@ -49,7 +49,9 @@ def test_relevance_is_the_papers(projection, cross_features):
         layer.bias.beta.assign(tf.random.stateless_normal(layer.bias.beta.shape, [1, 2]))
         queries = layer(tf.constant(target))
     expected = by_loops(layer, target, rows)
-    np.testing.assert_allclose(relevance(queries, tf.constant(rows)), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        relevance(queries, tf.constant(rows)), expected, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_relevance_of_gathered_behaviors_is_the_same():
@@ -70,5 +72,5 @@ def test_relevance_works_without_cross_features_in_the_log():
 
 
 def test_slices_need_heads_that_divide_the_width():
-    with pytest.raises(ValueError, match="`heads` must divide .* 6, .* Received: 4"):
+    with pytest.raises(ValueError, match=r"`heads` must divide .* 6, .* Received: 4"):
         TargetRelevance(4, 0, 1, projection=False)(tf.zeros([1, 1, WIDTH]))

@@ -103,8 +103,7 @@ def test_walk_over_heads_is_the_literal_one(seed, heads, count):
     for b, t in np.ndindex(B, T):
         seen = range(window.first.numpy()[b, t], window.stop.numpy()[b, t])
         ranked = [
-            sorted(seen, key=lambda p, h=h: (-scores[b, t, h, p], p))[:count]
-            for h in range(heads)
+            sorted(seen, key=lambda p, h=h: (-scores[b, t, h, p], p))[:count] for h in range(heads)
         ]
         assert chosen(selection)[b, t] == set(literal_walk(ranked, count))
 

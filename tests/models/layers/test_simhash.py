@@ -13,10 +13,10 @@ from models.layers.simhash import agreements, pack, packed_agreements, signs
 def brute_force_agreements(layer, queries, keys):
     projection = layer.projection.numpy()
     out = np.zeros((queries.shape[0], queries.shape[1], keys.shape[1]))
-    for b, t, l in np.ndindex(*out.shape):
+    for b, t, p in np.ndindex(*out.shape):
         for i in range(layer.bits):
-            same = (queries[b, t] @ projection[:, i] >= 0) == (keys[b, l] @ projection[:, i] >= 0)
-            out[b, t, l] += same
+            same = (queries[b, t] @ projection[:, i] >= 0) == (keys[b, p] @ projection[:, i] >= 0)
+            out[b, t, p] += same
     return out
 
 

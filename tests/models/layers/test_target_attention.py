@@ -37,12 +37,12 @@ def by_loops(layer, queries, rows, mask, bias=None):
             seen = np.flatnonzero(mask[b, t])
             value = np.zeros(HEAD_DIM)
             if seen.size:
-                alpha = np.array([queries[b, t, h] @ rows[b, l] for l in seen])
+                alpha = np.array([queries[b, t, h] @ rows[b, p] for p in seen])
                 if bias is not None:
                     alpha += bias[b, t, h, seen]
                 weights = np.exp(alpha) / np.exp(alpha).sum()
-                for weight, l in zip(weights, seen, strict=True):
-                    value += weight * (rows[b, l] @ layer.value_kernel.numpy()[h])
+                for weight, p in zip(weights, seen, strict=True):
+                    value += weight * (rows[b, p] @ layer.value_kernel.numpy()[h])
             heads.append(value)
         kernel, offset = (w.numpy() for w in layer.output_layer.weights)
         out[b, t] = np.concatenate(heads) @ kernel + offset

@@ -17,9 +17,7 @@ def full_sort(scores, k):
 
 
 @settings(max_examples=30)
-@given(
-    st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 7 * BLOCK), st.integers(1, 4)
-)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 7 * BLOCK), st.integers(1, 4))
 def test_block_top_k_is_a_stable_sort(seed, k, length, values):
     scores = np.random.default_rng(seed).integers(0, values, (2, length)).astype(np.float32)
     k = min(k, length)
