@@ -38,8 +38,8 @@ class Head(tf.keras.layers.Layer):
 class CtrModel(tfrs.Model):
     """Click-through rate of T targets of each user, who is read once.
 
-    Targets and behaviours share embedding tables; a short-term module reads the newest behaviours, a
-    long-term module the whole history; TFRS `Cross` and an MLP turn
+    Targets and behaviours share embedding tables; a short-term module reads the newest behaviours,
+    a long-term module the whole history; TFRS `Cross` and an MLP turn
     `[target, short, long, target * short, target * long]` into a logit.
 
     Args:

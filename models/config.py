@@ -100,8 +100,8 @@ class MirrnConfig(RetrievalConfig):
     local_query: Literal["mean", "gru", "last_m"] = Field(
         "mean",
         description=(
-            "How the local subsequence becomes a query: its mean; a GRU over its newest behaviours; "
-            "the mean of its newest `local_last` behaviours."
+            "How the local subsequence becomes a query: its mean; a GRU over, or the mean of, its "
+            "newest `local_last` behaviours."
         ),
     )
     local_last: PositiveInt = Field(

@@ -15,9 +15,9 @@ from models.view import View
 class DareInterest(Interest):
     """TWIN whose search and attention weights read tables of their own.
 
-    DARE, arXiv 2410.02604: gradients of attention and of representation conflict where they share an
-    embedding, and attention does with a narrower one, which makes the search cheaper. The product of
-    representation and target, which the paper adds, is in every model's frame.
+    DARE, arXiv 2410.02604: gradients of attention and of representation conflict where they share
+    an embedding, and attention does with a narrower one, which makes the search cheaper. The
+    product of representation and target, which the paper adds, is in every model's frame.
     """
 
     def __init__(self, config: DareConfig, embedding: BehaviorEmbedding):

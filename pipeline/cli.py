@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="everlong",
-        description="Trains, judges and ships click-through-rate models that read a user's whole history.",
+        description="Click-through-rate models that read whole histories: trained, judged, shipped.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

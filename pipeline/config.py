@@ -35,7 +35,7 @@ class PushConfig(Section):
 
     destination: str | None = Field(
         None,
-        description="Folder that TF Serving watches; a blessed model becomes DESTINATION/<version>. "
+        description="Folder that TF Serving watches; a blessed model is DESTINATION/<version>. "
         "null: OUTPUT_DIR/serving.",
     )
 

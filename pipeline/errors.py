@@ -71,10 +71,9 @@ def _key(location: tuple[int | str, ...], model: type[pydantic.BaseModel]) -> st
             candidates = [s for field in fields for s in sections(field.annotation)]
         elif isinstance(part, int):
             parts.append(str(part))
-        elif part == location[-1] or not candidates:
+        elif (part == location[-1] or not candidates) and part not in _marks(candidates):
             # A key that no section knows, or one of a free mapping; a union's mark is neither.
-            if part not in _marks(candidates):
-                parts.append(str(part))
+            parts.append(str(part))
     return ".".join(map(str, parts))
 
 

@@ -31,8 +31,8 @@ def explain(error: ComponentFailed, log: Path, terminal: Terminal) -> int:
         for c in chain
     ):
         terminal.line(
-            f"everlong: {error.node}: no space left on the disk of {log.parent}; free some, or choose "
-            "another --output-dir. Nothing half-written is kept: run the same command again"
+            f"everlong: {error.node}: no space left on the disk of {log.parent}; free some, or "
+            "choose another --output-dir. Nothing half-written is kept: run the same command again"
         )
         return FAILED
     last = chain[0]

@@ -1,4 +1,4 @@
-"""Runs the pipeline on this machine: TFX's LocalDagRunner, SQLite ML Metadata, one output folder."""
+"""Runs the pipeline on this machine: LocalDagRunner, SQLite ML Metadata, one output folder."""
 
 from __future__ import annotations
 

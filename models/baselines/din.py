@@ -13,7 +13,7 @@ def build(config: DinConfig, sizes: FeatureSizes) -> CtrModel:
 
     Deviates from the paper in its activation unit: multi-head scaled dot products, the same as in
     the other models' attention, in place of an MLP over each pair, so that models differ in what
-    they read and in nothing else. DIN has no other module: its attention takes the short-term's place.
+    they read and in nothing else. Its attention takes the short-term module's place.
     """
     frame = config.model_copy(update={"short_term": 0})
     return CtrModel(

@@ -10,7 +10,10 @@ from models.layers import BehaviorEmbedding, HammingSearch, SimHash
 
 
 class EtaInterest(RetrievedInterest):
-    """Attends to the K behaviours whose codes are closest to the target's (ETA, arXiv 2108.04468)."""
+    """Attends to the K behaviours whose codes are closest to the target's.
+
+    ETA, arXiv 2108.04468: Hamming distance of SimHash codes.
+    """
 
     def __init__(self, config: EtaConfig, embedding: BehaviorEmbedding):
         super().__init__(config, embedding)

@@ -13,7 +13,7 @@ class SimSoftInterest(RetrievedInterest):
     """Attends to the K behaviours whose embeddings are closest to the target's.
 
     SIM, arXiv 2006.05639, soft search: `r = (W_a e_i) . (W_b e_a)`. Deviates in searching by the
-    embeddings themselves, jointly trained, in place of ones trained beforehand on an auxiliary task.
+    embeddings themselves, jointly trained, in place of ones trained before on an auxiliary task.
     """
 
     def __init__(self, config: SimSoftConfig, embedding: BehaviorEmbedding):

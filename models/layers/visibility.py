@@ -1,7 +1,7 @@
 """What a target may see of its user's history.
 
-Inside the models a history runs **newest first**: index 0 is the last slot of the padded history,
-so that equal scores, which `top_k` resolves toward the lower index, go to the more recent behaviour.
+Inside the models a history runs **newest first**: index 0 is the last slot of the padded history.
+Equal scores, which `top_k` resolves toward the lower index, so go to the more recent behaviour.
 """
 
 from __future__ import annotations

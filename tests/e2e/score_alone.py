@@ -1,4 +1,4 @@
-"""Run by test_pipeline in a process without Everlong: scores serialized examples and raw tensors."""
+"""Run by test_pipeline without Everlong: scores serialized examples and raw tensors."""
 
 import glob
 import json

@@ -22,20 +22,13 @@ def model(request):
     return small_model(request.param)
 
 
-@pytest.fixture(params=["short", "long"])
-def long(request, monkeypatch):
-    """Histories as long ones, whose retrieved behaviours are gathered, and as short ones."""
-    if request.param == "long":
-        monkeypatch.setattr(view, "SHORT_HISTORY", 0)
-
-
 def test_every_configured_model_has_a_builder():
     variants = ModelConfig.__origin__.__args__
     names = {variant.model_fields["name"].annotation.__args__[0] for variant in variants}
     assert names == set(BUILDERS) == {variant.split()[0] for variant in VARIANTS}
 
 
-def test_logits_are_finite_and_of_each_target(model, long):
+def test_logits_are_finite_and_of_each_target(model):
     batch = random_batch(targets=4)
     batch["target_valid"][1] = False  # a user of padding alone; another has no history
     logits = model(tensors(batch)).numpy()
@@ -44,7 +37,7 @@ def test_logits_are_finite_and_of_each_target(model, long):
     assert np.isfinite(logits).all()
 
 
-def test_padding_changes_nothing(model, long):
+def test_padding_changes_nothing(model):
     plain = model(tensors(random_batch())).numpy()
     padded = random_batch(padding=5)
     for name in padded:
@@ -54,7 +47,7 @@ def test_padding_changes_nothing(model, long):
     np.testing.assert_allclose(model(tensors(padded)).numpy()[:, :4], plain, **TOLERANCE)
 
 
-def test_users_do_not_see_each_other(model, long):
+def test_users_do_not_see_each_other(model):
     batch = random_batch()
     order = [2, 0, 1]
     shuffled = {name: values[order] for name, values in batch.items()}
@@ -63,7 +56,7 @@ def test_users_do_not_see_each_other(model, long):
     )
 
 
-def test_targets_do_not_see_each_other(model, long):
+def test_targets_do_not_see_each_other(model):
     batch = random_batch(users=2, targets=3)
     together = model(tensors(batch)).numpy()
     for t in range(3):
@@ -74,7 +67,7 @@ def test_targets_do_not_see_each_other(model, long):
         np.testing.assert_allclose(model(tensors(alone))[:, 0], together[:, t], **TOLERANCE)
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(st.integers(0, 2**32 - 1))
 def test_what_is_not_visible_changes_nothing(model, seed):
     batch = random_batch(seed)
@@ -102,7 +95,14 @@ def train(model, batch):
     return loss, [tf.convert_to_tensor(g) for g in gradients]
 
 
-def test_training_compiles_and_equals_eager(model, long):
+@pytest.mark.parametrize(
+    ("variant", "short"),
+    [(name, view.SHORT_HISTORY) for name in BUILDERS]
+    + [("twin per head", 0), ("mirrn diagonal gru", 0)],
+)
+def test_training_compiles_and_equals_eager(variant, short, monkeypatch):
+    monkeypatch.setattr(view, "SHORT_HISTORY", short)
+    model = small_model(variant)
     batch = tensors(random_batch(seed=4, users=2, targets=2))
     loss, gradients = train(model, batch)
     jit_loss, jit_gradients = tf.function(train, jit_compile=True)(model, batch)
@@ -126,7 +126,7 @@ def test_shapes_may_be_unknown_when_traced(model):
 def test_saved_model_gives_the_same_numbers(model, tmp_path):
     batch = tensors(random_batch(seed=6))
     module = tf.Module()
-    module.model = model
+    module.kept = model.variables
     module.score = tf.function(lambda: model(batch), input_signature=[])
     tf.saved_model.save(module, str(tmp_path))
     loaded = tf.saved_model.load(str(tmp_path))

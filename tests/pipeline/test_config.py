@@ -38,7 +38,8 @@ def test_every_shipped_configuration_is_valid(path):
 def test_the_promised_configurations_are_shipped():
     shipped = {path.stem for path in configuration.SHIPPED.glob("*.yaml")}
     assert shipped >= {
-        "demo", "movielens_1m", "online_retail", "uboot_touch", "taobao", "tmall", "alipay", "kuairand"
+        "demo", "movielens_1m", "online_retail", "uboot_touch",
+        "taobao", "tmall", "alipay", "kuairand",
     }  # fmt: skip
 
 
