@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="everlong",
-        description="Click-through-rate models that read whole histories: trained, judged, shipped.",
+        description="Trains, judges and ships click-through-rate models that read whole histories.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -15,8 +15,19 @@ from pipeline.exits import BAD_INPUT, DONE
 def test_the_same_graph_compiles_to_a_valid_pipeline_spec(tmp_path: Path) -> None:
     out = tmp_path / "pipeline.yaml"
     code = main(
-        ["compile", "--config", "demo", "--engine", "kubeflow", "--out", str(out)]
-        + ["--set", "kubeflow.pipeline_root=gs://bucket/everlong", "--set", "kubeflow.image=here:1"]
+        [
+            "compile",
+            "--config",
+            "demo",
+            "--engine",
+            "kubeflow",
+            "--out",
+            str(out),
+            "--set",
+            "kubeflow.pipeline_root=gs://bucket/everlong",
+            "--set",
+            "kubeflow.image=here:1",
+        ]  # fmt: skip
     )
     assert code == DONE
     spec = json_format.ParseDict(yaml.safe_load(out.read_text()), pipeline_spec_pb2.PipelineSpec())
