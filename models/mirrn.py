@@ -18,8 +18,8 @@ from models.layers import (
     TargetPositionEncoding,
     Window,
 )
-from models.layers.linear import times
 from models.layers.simhash import signs
+from models.layers.subsequence import Subsequence
 from models.view import View
 
 CLUSTER_BITS = 3  # the coarse buckets of `global_query: cluster`
@@ -120,43 +120,33 @@ class MirrnInterest(Interest):
             embedding.behavior_dim, trainable=config.position_encoding
         )
         self.refine = REFINEMENTS[config.refinement](config, embedding.behavior_dim)
-        self.state = tf.keras.layers.Dense(embedding.behavior_dim, name="state")
+        self.state = (
+            tf.keras.layers.Dense(embedding.behavior_dim, name="state")
+            if self.queries.gru
+            else None
+        )
         self.fusion = InterestFusion(config.heads, embedding.inherent_dim)
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         codes, keys, states = self.queries(view)
         chosen = self._search(codes, keys, view.window)
         shape = tf.shape(view.target)
-        grains, count = len(self.config.granularities), self.config.retrieve
-        per_query = [shape[0], shape[1] * grains, count]
-        products = view.products(chosen)
-
-        def behaviors_times(kernel: tf.Tensor) -> tf.Tensor:
-            rows = products(kernel)
-            return tf.reshape(rows, [*per_query, rows.shape[-1]])
-
-        phi, weights = self.position.factors(*view.distance(chosen))
-        interests = self.refine(
-            behaviors_times,
-            (tf.reshape(phi, [*per_query, phi.shape[-1]]), weights),
-            tf.reshape(chosen.valid, per_query),
-            training=training,
-        )
-        interests = tf.reshape(interests, [shape[0], shape[1], grains, interests.shape[-1]])
-        if states is not None:
+        behaviors = view.subsequence(chosen, self.position)
+        interests = self.refine(behaviors, training=training)
+        interests = tf.reshape(interests, [shape[0], shape[1], codes.shape[2], interests.shape[-1]])
+        if self.state is not None:
             interests = tf.concat([interests, self.state(states)[:, :, None]], 2)
         return self.fusion(view.target, interests)
 
     def _search(self, codes: tf.Tensor, keys: tf.Tensor, window: Window) -> Selection:
-        """Returns K oldest-first behaviours for each of G queries, of [B, T, G * K]."""
+        """Returns K behaviours, oldest first, for each target's G queries, [B, T * G, K]."""
         shape = tf.shape(codes)
-        grains, count = codes.shape[2], self.config.retrieve
-        chosen = self.search(
+        grains = codes.shape[2]
+        return self.search(
             tf.reshape(codes, [shape[0], shape[1] * grains, codes.shape[-1]]),
             keys,
             Window(*(tf.repeat(edge, grains, 1) for edge in window)),
         ).oldest_first()
-        return Selection(*(tf.reshape(x, [shape[0], shape[1], grains * count]) for x in chosen))
 
 
 def masked_mean(rows: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:
@@ -173,10 +163,7 @@ class Refinement(tf.keras.layers.Layer):
       config: hyper-parameters.
       width: int, D.
     Call arguments:
-      behaviors_times: returns `behaviors @ kernel`, [B, T, K, D], of a kernel [D, D].
-      encoding: `phi` [B, T, K, F] and `W` [F, D], the position encoding to add. It and behaviours
-        are zero where not valid.
-      valid: [B, T, K] bool.
+      behaviors: of [B, T, K].
     Returns:
       [B, T, D].
     """
@@ -185,8 +172,9 @@ class Refinement(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self.width = width
 
-    def call(self, behaviors_times, encoding, valid, training=False):
-        rows = behaviors_times(tf.eye(self.width, dtype=self.compute_dtype)) + times(*encoding)
+    def call(self, behaviors: Subsequence, training: bool = False) -> tf.Tensor:
+        rows = behaviors.times(tf.eye(self.width, dtype=self.compute_dtype))
+        valid = behaviors.valid
         return masked_mean(self.mixed(rows, valid, training), valid)
 
     def mixed(self, rows: tf.Tensor, valid: tf.Tensor, training: bool) -> tf.Tensor:
@@ -207,10 +195,10 @@ class FourierRefinement(Refinement):
         )
         self.transformer.build([None, None, config.retrieve, width])
 
-    def call(self, behaviors_times, encoding, valid, training=False):
+    def call(self, behaviors: Subsequence, training: bool = False) -> tf.Tensor:
         if self.transformer.transform == "matmul":
-            return self.transformer.mean(behaviors_times, encoding, valid, training=training)
-        return super().call(behaviors_times, encoding, valid, training=training)
+            return self.transformer.mean(behaviors, training=training)
+        return super().call(behaviors, training=training)
 
     def mixed(self, rows, valid, training):
         return self.transformer(rows, valid, training=training)

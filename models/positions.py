@@ -67,7 +67,7 @@ def target_match(
     # `tf.where` streams over the [B, T, L] mask; a top_k or a sort would cost many times as much.
     row, position = tf.unstack(tf.where(tf.reshape(found, [-1, length])), axis=1)
     matches = tf.RaggedTensor.from_value_rowids(
-        position, row, nrows=tf.size(target, out_type=tf.int64)
+        position, row, nrows=tf.size(target, out_type=tf.int64), validate=False
     )
     last = tf.cast(matches[:, -match:].to_tensor(-1, shape=[None, match]), tf.int32)
     return tf.reshape(last, tf.concat([tf.shape(target), [match]], axis=0))

@@ -153,10 +153,11 @@ class ServingModule(tf.Module):
         settings = self._settings
         given_end = raw.pop(features.TARGET_HIST_END, None)
         full_length = _row_lengths(raw[features.HISTORY_ITEM])
-        raw = {
-            name: x[:, -settings.max_length :] if name.startswith(features.HISTORY_PREFIX) else x
-            for name, x in raw.items()
-        }
+        raw = tf.cond(
+            tf.reduce_any(full_length > settings.max_length),
+            lambda: _newest(raw, settings.max_length),
+            lambda: raw,  # cutting copies every history, and seldom has anything to cut
+        )
         cut = full_length - _row_lengths(raw[features.HISTORY_ITEM])
         hist_end = tf.repeat(full_length, targets, axis=1)
         if given_end is not None:
@@ -183,6 +184,14 @@ class ServingModule(tf.Module):
         )
         logits = tf.cast(self._logits(batch), tf.float32)
         return tf.where(batch[features.TARGET_VALID], tf.sigmoid(logits), 0.0)
+
+
+def _newest(raw: dict[str, tf.RaggedTensor], length: int) -> dict[str, tf.RaggedTensor]:
+    """Returns the same features with all but the last `length` behaviours cut off."""
+    return {
+        name: x[:, -length:] if name.startswith(features.HISTORY_PREFIX) else x
+        for name, x in raw.items()
+    }
 
 
 def _row_lengths(ragged: tf.RaggedTensor) -> tf.Tensor:

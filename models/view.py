@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import tensorflow as tf
 
 from models import features
-from models.layers import BehaviorEmbedding, Selection, Window
+from models.layers import BehaviorEmbedding, Selection, TargetPositionEncoding, Window
 from models.layers.gather import gather_rows
-from models.layers.linear import times
+from models.layers.subsequence import Subsequence
 
 # Up to this length, attention over a user's own rows under a mask costs less than gathering rows
 # for every target, whose gradient has to be scattered back: see benchmarks.
@@ -116,31 +116,33 @@ class View:
             return gather_rows(flat, flat_positions(chosen.positions, self.length))
         return self.embedding({name: take(ids, chosen.positions) for name, ids in self.ids.items()})
 
-    def products(self, chosen: Selection) -> Callable[[tf.Tensor], tf.Tensor]:
-        """Returns a function from a kernel [D, E] to `rows @ kernel`, [B, T, K, E], of the chosen.
-
-        What is not valid gives zeros. In short histories a user's behaviours are projected before
-        they are gathered, once instead of once per target.
-        """
+    def subsequence(self, chosen: Selection, encoding: TargetPositionEncoding) -> Subsequence:
+        """Returns the chosen behaviours with their position encoding, in factors."""
+        phi, weights = encoding.factors(*self.distance(chosen))
         if not self.is_short:
             rows = self.gather(chosen) * tf.cast(chosen.valid, self.rows.dtype)[..., None]
-            return lambda kernel: times(rows, kernel)
-        flat = tf.reshape(self.rows, [-1, self.rows.shape[-1]])
+            return Subsequence(rows, None, phi, weights, chosen.valid)
+        rows = tf.pad(tf.reshape(self.rows, [-1, self.rows.shape[-1]]), [[0, 1], [0, 0]])
         index = flat_positions(chosen.positions, self.length)
-        nothing = tf.shape(flat)[0]
-        index = tf.where(chosen.valid, index, nothing)
-        flat = tf.pad(flat, [[0, 1], [0, 0]])
-        return lambda kernel: gather_rows(tf.matmul(flat, kernel), index)
+        index = tf.where(chosen.valid, index, tf.shape(rows)[0] - 1)
+        return Subsequence(rows, index, phi, weights, chosen.valid)
 
     def distance(self, chosen: Selection) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns how far before the target the chosen behaviours lie, each [B, T, K].
+        """Returns how far before its target each chosen behaviour lies.
+
+        Args:
+          chosen: of [B, T * G, K]: G choices for each target.
 
         Returns:
-          behaviours in between, int32, and time in between, int64; 0 where not valid.
+          behaviours in between, int32, and time in between, int64, each [B, T * G, K]; 0 where not
+          valid.
         """
-        behaviors = chosen.positions - self.window.first[..., None]
-        time = self.target_time[..., None] - take(self.time, chosen.positions)
-        return tf.where(chosen.valid, behaviors, 0), tf.where(chosen.valid, time, 0)
+        choices = tf.shape(chosen.positions)[1] // tf.shape(self.target_time)[1]
+        first, now = (
+            tf.repeat(x, choices, 1)[..., None] for x in (self.window.first, self.target_time)
+        )
+        time = take(self.time, chosen.positions)
+        return tuple(tf.where(chosen.valid, x, 0) for x in (chosen.positions - first, now - time))
 
 
 def newest_first(values: tf.Tensor, least: int) -> tf.Tensor:

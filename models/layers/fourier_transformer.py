@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import tensorflow as tf
 
 from models.layers.linear import times
 from models.layers.normalized_mean import normalized_mean
+from models.layers.subsequence import Subsequence
 
 MIXES = ("block", "diagonal")
 TRANSFORMS = ("fft", "matmul")
@@ -90,40 +89,18 @@ class FourierTransformer(tf.keras.layers.Layer):
         x = (x - mean) * tf.math.rsqrt(variance + self.epsilon)
         return (x * self.scale + self.offset) * present
 
-    def mean(
-        self,
-        behaviors_times: Callable[[tf.Tensor], tf.Tensor],
-        encoding: tuple[tf.Tensor, tf.Tensor],
-        valid: tf.Tensor,
-        training: bool = False,
-    ) -> tf.Tensor:
-        """Returns the mean over valid K of `call(behaviors + phi W, valid)`, [B, T, D].
-
-        Args:
-          behaviors_times: returns `behaviors @ kernel`, [B, T, K, D], of a kernel [D, D]. So the
-            caller may project a user's behaviours once, before it gathers them for every target.
-          encoding: `phi` [B, T, K, F] and `W` [F, D], of few F: a position encoding. It and
-            behaviours are zero where not valid.
-          valid: [B, T, K] bool.
-          training: bool.
-        """
+    def mean(self, behaviors: Subsequence, training: bool = False) -> tf.Tensor:
+        """Returns the mean over valid K of what `call` returns, [B, T, D]."""
         real, imaginary = self._kernel(self.real), self._kernel(self.imaginary)
         identity = tf.eye(real.shape[0], dtype=real.dtype)
+        valid = behaviors.valid
         hilbert = tf.constant(hilbert_matrix(valid.shape[-1]), real.dtype)
-        phi, weights = encoding
-        around = tf.matmul(hilbert, behaviors_times(imaginary))
-        around_phi = tf.matmul(hilbert, phi)
-
-        def apply(through):
-            kernels = tf.concat([tf.matmul(weights, through), tf.matmul(weights, imaginary)], 0)
-            encoded = times(tf.concat([phi, around_phi], -1), kernels)
-            return tf.add_n([behaviors_times(through), around, encoded])
-
+        around = tf.matmul(hilbert, behaviors.times(imaginary))
         if training and self.dropout:
-            x = behaviors_times(identity) + times(phi, weights)
-            x += self.dropout_layer(apply(real), training=training)
+            mixed = self.dropout_layer(behaviors.times(real, around), training=training)
+            x = behaviors.times(identity, mixed)
         else:
-            x = apply(identity + real)
+            x = behaviors.times(identity + real, around)
         shape = tf.shape(x)
         weights = tf.cast(valid, x.dtype)
         weights /= tf.maximum(tf.reduce_sum(weights, -1, keepdims=True), 1)

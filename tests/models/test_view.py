@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from models import view
-from models.layers import BehaviorEmbedding, Selection
+from models.layers import BehaviorEmbedding, Selection, TargetPositionEncoding
 from models.view import View
 from tests.models.batches import SIZES, random_batch, tensors
 
@@ -45,7 +45,7 @@ def test_an_end_beyond_the_history_is_cut(embedding):
 
 
 @pytest.mark.parametrize("short", [0, 100])
-def test_recall_gather_products_and_distance_by_loops(embedding, monkeypatch, short):
+def test_recall_gather_subsequence_and_distance_by_loops(embedding, monkeypatch, short):
     monkeypatch.setattr(view, "SHORT_HISTORY", short)
     batch = random_batch(seed=1, length=5)
     seen = View.of(tensors(batch), embedding, 1)
@@ -56,15 +56,18 @@ def test_recall_gather_products_and_distance_by_loops(embedding, monkeypatch, sh
     )
     kernel = rng.normal(size=(embedding.behavior_dim, 3)).astype(np.float32)
     rows, gathered = seen.rows.numpy(), seen.gather(chosen).numpy()
-    products = seen.products(chosen)(tf.constant(kernel)).numpy()
+    encoding = TargetPositionEncoding(embedding.behavior_dim)
+    encoding.kernel.assign(tf.random.stateless_normal(encoding.kernel.shape, [1, 2]))
+    products = seen.subsequence(chosen, encoding).times(tf.constant(kernel), 1.0).numpy()
     behaviors, gap = (x.numpy() for x in seen.distance(chosen))
     recalled, mask = (x.numpy() for x in seen.recall(chosen))
     for b, t, k in np.ndindex(*shape):
         p = chosen.positions.numpy()[b, t, k]
         valid = chosen.valid[b, t, k]
         np.testing.assert_allclose(gathered[b, t, k], rows[b, p])
-        expected = rows[b, p] @ kernel if valid else np.zeros(3)
-        np.testing.assert_allclose(products[b, t, k], expected, rtol=1e-4, atol=1e-6)
+        encoded = encoding(behaviors[b, t, k, None], gap[b, t, k, None]).numpy()[0]
+        expected = (rows[b, p] + encoded) @ kernel + 1 if valid else np.ones(3)
+        np.testing.assert_allclose(products[b, t, k], expected, rtol=1e-4, atol=1e-5)
         if valid:
             time = batch["target_time"][b, t] - batch["history_time"][b, 4 - p]
             assert gap[b, t, k] == time

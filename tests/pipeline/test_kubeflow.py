@@ -14,20 +14,9 @@ from pipeline.exits import BAD_INPUT, DONE
 
 def test_the_same_graph_compiles_to_a_valid_pipeline_spec(tmp_path: Path) -> None:
     out = tmp_path / "pipeline.yaml"
+    overrides = ["--set", "kubeflow.pipeline_root=gs://bucket/e", "--set", "kubeflow.image=here:1"]
     code = main(
-        [
-            "compile",
-            "--config",
-            "demo",
-            "--engine",
-            "kubeflow",
-            "--out",
-            str(out),
-            "--set",
-            "kubeflow.pipeline_root=gs://bucket/everlong",
-            "--set",
-            "kubeflow.image=here:1",
-        ]  # fmt: skip
+        ["compile", "--config", "demo", "--engine", "kubeflow", "--out", str(out), *overrides]
     )
     assert code == DONE
     spec = json_format.ParseDict(yaml.safe_load(out.read_text()), pipeline_spec_pb2.PipelineSpec())

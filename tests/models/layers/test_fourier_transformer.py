@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from models.layers import FourierTransformer
 from models.layers.fourier_transformer import hilbert_matrix
+from models.layers.subsequence import Subsequence
 from tests.models.numeric import numeric_gradient
 
 B, T, HEADS, WIDTH = 2, 2, 2, 6
@@ -29,6 +30,12 @@ def draw(steps, seed=0):
     valid[0, 0] = True
     valid[1, 1] = False
     return behaviors, valid
+
+
+def plain(behaviors, valid):
+    """Gathered behaviours without a position encoding."""
+    phi, weights = tf.zeros([*behaviors.shape[:3], 1]), tf.zeros([1, WIDTH])
+    return Subsequence(behaviors, None, phi, weights, tf.constant(valid))
 
 
 def by_numpy(layer, behaviors, valid):
@@ -76,15 +83,15 @@ def test_mean_is_the_mean_of_the_valid(mix):
     present = valid[..., None]
     phi = (rng.normal(size=(B, T, 5, 3)) * present).astype(np.float32)
     weights = rng.normal(size=(3, WIDTH)).astype(np.float32)
-    zeroed = tf.constant(behaviors * present)
-    actual = layer.mean(
-        lambda kernel: tf.matmul(zeroed, kernel),
-        (tf.constant(phi), tf.constant(weights)),
-        tf.constant(valid),
-    )
     y = by_numpy(layer, behaviors + phi @ weights, valid)
     expected = y.sum(2) / np.maximum(valid.sum(2), 1)[..., None]
-    np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
+    rows, index = (behaviors * present).reshape(-1, WIDTH), np.arange(B * T * 5, dtype=np.int32)
+    for arguments in [(rows, index.reshape(valid.shape)), (behaviors * present, None)]:
+        arguments = [*arguments, phi, weights, valid]
+        actual = layer.mean(
+            Subsequence(*(None if x is None else tf.constant(x) for x in arguments))
+        )
+        np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_released_einsum_reads_only_the_diagonals():
@@ -127,8 +134,7 @@ def test_gradients_are_the_finite_differences(transform):
         if transform != "mean":
             return tf.reduce_sum(layer(x, tf.constant(valid)), 2) / counts.astype(np.float32)
         zeroed = x * tf.cast(valid, tf.float32)[..., None]
-        encoding = tf.zeros([B, T, 3, 1]), tf.zeros([1, WIDTH])
-        return layer.mean(lambda kernel: tf.matmul(zeroed, kernel), encoding, tf.constant(valid))
+        return layer.mean(plain(zeroed, valid))
 
     x = tf.constant(behaviors)
     with tf.GradientTape() as tape:
@@ -158,11 +164,7 @@ def test_dropout_acts_in_training_only():
     behaviors, valid = map(tf.constant, draw(4))
     np.testing.assert_array_equal(layer(behaviors, valid), layer(behaviors, valid))
     assert (layer(behaviors, valid, training=True) != layer(behaviors, valid)).numpy().any()
-    encoding = tf.zeros([B, T, 4, 1]), tf.zeros([1, WIDTH])
-    means = [
-        layer.mean(lambda kernel: tf.matmul(behaviors, kernel), encoding, valid, training=training)
-        for training in (True, False)
-    ]
+    means = [layer.mean(plain(behaviors, valid), training=training) for training in (True, False)]
     assert (means[0] != means[1]).numpy().any()
 
 

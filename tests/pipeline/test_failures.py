@@ -1,0 +1,46 @@
+import errno
+import io
+from pathlib import Path
+
+import pytest
+
+from components.behavior_example_gen.errors import LogError
+from pipeline.console import Terminal
+from pipeline.exits import BAD_INPUT, FAILED
+from pipeline.failures import explain
+from pipeline.local_runner import ComponentFailed
+
+
+def _explained(cause: Exception) -> tuple[int, str]:
+    stream = io.StringIO()
+    failure = ComponentFailed("Transform")
+    failure.__cause__ = cause
+    return explain(failure, Path("/runs/mine/log.txt"), Terminal(stream)), stream.getvalue()
+
+
+def test_what_the_user_gave_is_told_without_the_story_of_beam():
+    fault = RuntimeError("wrapped")
+    fault.__cause__ = LogError("a.csv: has no column 'x'. [while running 'Read/Map']")
+    code, text = _explained(fault)
+    assert code == BAD_INPUT
+    assert text == "everlong: Transform: a.csv: has no column 'x'.\n"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [OSError(errno.ENOSPC, "No space left on device"), RuntimeError("write: No space left on dev")],
+)
+def test_a_full_disk_says_so(fault):
+    code, text = _explained(fault)
+    assert code == FAILED
+    assert "no space left on the disk of /runs/mine" in text
+    assert "--output-dir" in text
+
+
+def test_of_a_traceback_in_a_message_the_innermost_error_is_told():
+    code, text = _explained(
+        TypeError("in user code:\n\n    File x\n\n    ValueError: shapes differ: 2, 3\n    * a=1")
+    )
+    assert code == FAILED
+    assert "ValueError: shapes differ: 2, 3" in text
+    assert "/runs/mine/log.txt" in text
