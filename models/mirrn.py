@@ -129,7 +129,8 @@ class MirrnInterest(Interest):
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         codes, keys, states = self.queries(view)
-        chosen = self._search(codes, keys, view.window)
+        found = self.search(codes, keys, view.window)
+        chosen = Selection(*(merge_axes(x, 1) for x in found)).oldest_first()
         shape = tf.shape(view.target)
         behaviors = view.subsequence(chosen, self.position)
         interests = self.refine(behaviors, training=training)
@@ -138,15 +139,11 @@ class MirrnInterest(Interest):
             interests = tf.concat([interests, self.state(states)[:, :, None]], 2)
         return self.fusion(view.target, interests)
 
-    def _search(self, codes: tf.Tensor, keys: tf.Tensor, window: Window) -> Selection:
-        """Returns K behaviours, oldest first, for each target's G queries, [B, T * G, K]."""
-        shape = tf.shape(codes)
-        grains = codes.shape[2]
-        return self.search(
-            tf.reshape(codes, [shape[0], shape[1] * grains, codes.shape[-1]]),
-            keys,
-            Window(*(tf.repeat(edge, grains, 1) for edge in window)),
-        ).oldest_first()
+
+def merge_axes(x: tf.Tensor, axis: int) -> tf.Tensor:
+    """Returns `x` with `axis` and the next one as one."""
+    shape = tf.shape(x)
+    return tf.reshape(x, tf.concat([shape[:axis], [-1], shape[axis + 2 :]], 0))
 
 
 def masked_mean(rows: tf.Tensor, valid: tf.Tensor) -> tf.Tensor:

@@ -113,5 +113,11 @@ class Checkpoints:
 
 def _random_states(model: tf.keras.Model) -> list[tf.random.Generator]:
     """Returns what dropout draws from, which Keras keeps out of a model's checkpoints."""
-    dropouts = [m for m in model.submodules if isinstance(m, tf.keras.layers.Dropout)]
-    return [dropout._random_generator._generator for dropout in dropouts]
+    sources = [
+        module._random_generator
+        for module in model.submodules
+        if isinstance(module, tf.keras.layers.Dropout)
+    ]
+    for source in sources:
+        source._maybe_init()  # of a layer that no call has built yet
+    return [source._generator for source in sources]

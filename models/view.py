@@ -12,9 +12,9 @@ from models.layers import BehaviorEmbedding, Selection, TargetPositionEncoding, 
 from models.layers.gather import gather_rows
 from models.layers.subsequence import Subsequence
 
-# Up to this length, attention over a user's own rows under a mask costs less than gathering rows
-# for every target, whose gradient has to be scattered back: see benchmarks.
-SHORT_HISTORY = 1024
+# Up to this length, attention over all of a user's behaviours under a mask costs less than
+# gathering the chosen ones: see benchmarks.
+MASKED_LENGTH = 256
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False)
@@ -88,9 +88,18 @@ class View:
         return self.time.shape[1] or tf.shape(self.time)[1]
 
     @property
-    def is_short(self) -> bool:
-        """Whether histories are read under a mask instead of gathered."""
-        return self.time.shape[1] is not None and self.time.shape[1] <= SHORT_HISTORY
+    def is_masked(self) -> bool:
+        """Whether histories are so short that attention reads them whole, under a mask."""
+        return self.time.shape[1] is not None and self.time.shape[1] <= MASKED_LENGTH
+
+    def reads_own(self, chosen: Selection) -> bool:
+        """Whether behaviours are gathered from the user's own rows instead of the tables.
+
+        That is so where histories are shorter than what is chosen from them: then gradients reach
+        the tables as one row per behaviour, and not as one per choice.
+        """
+        choices = chosen.positions.shape[1:].num_elements()
+        return None not in (self.time.shape[1], choices) and self.time.shape[1] <= choices
 
     def recall(self, chosen: Selection) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the chosen behaviours' rows, with gradients, and which of them are real.
@@ -98,28 +107,29 @@ class View:
         Returns:
           rows [B, L, D] and mask [B, T, L] of short histories, else [B, T, K, D] and [B, T, K].
         """
-        if self.is_short:
+        if self.is_masked:
             return self.rows, chosen.mask(self.length)
         return self.gather(chosen), chosen.valid
 
     def recent(self, count: int) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns what `recall` does, of the newest `count` visible behaviours."""
-        window = self.window.newest(count)
-        if self.is_short:
-            return self.rows, window.mask(self.length)
-        return self.recall(window.select(count))
+        if self.is_masked:
+            return self.rows, self.window.newest(count).mask(self.length)
+        return self.recall(self.window.select(count))
 
     def gather(self, chosen: Selection) -> tf.Tensor:
         """Returns the chosen behaviours' rows, [B, T, K, D], with gradients to their embeddings."""
-        if self.is_short:
+        if self.reads_own(chosen):
             flat = tf.reshape(self.rows, [-1, self.rows.shape[-1]])
             return gather_rows(flat, flat_positions(chosen.positions, self.length))
-        return self.embedding({name: take(ids, chosen.positions) for name, ids in self.ids.items()})
+        return self.embedding(
+            {name: take(ids, chosen.positions) for name, ids in self.ids.items()}
+        )
 
     def subsequence(self, chosen: Selection, encoding: TargetPositionEncoding) -> Subsequence:
         """Returns the chosen behaviours with their position encoding, in factors."""
         phi, weights = encoding.factors(*self.distance(chosen))
-        if not self.is_short:
+        if not self.reads_own(chosen):
             rows = self.gather(chosen) * tf.cast(chosen.valid, self.rows.dtype)[..., None]
             return Subsequence(rows, None, phi, weights, chosen.valid)
         rows = tf.pad(tf.reshape(self.rows, [-1, self.rows.shape[-1]]), [[0, 1], [0, 0]])

@@ -1,4 +1,4 @@
-"""A log of clicks whose every probability is known."""
+"""A behaviour log whose every click probability is known."""
 
 from components.simulator.config import ClickWeights, SimulatorConfig
 from components.simulator.report import describe

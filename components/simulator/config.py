@@ -2,87 +2,105 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+import pydantic
+from pydantic import Field
 
 from models.config import Section
 
 
 class ClickWeights(Section):
-    """How much of the variance of the click's log-odds each planted cause explains."""
+    """How much of the variance of a click's log-odds each planted cause explains.
+
+    Only their proportions count: they are scaled to a sum of 1.
+    """
 
     interest: float = Field(
-        0.70, ge=0, description="Share of the user's lasting like or dislike of the category."
+        0.8, ge=0, description="Share of the lasting like or dislike of the item's category."
     )
     session: float = Field(
-        0.15, ge=0, description="Share of the match between the item's topic and the session."
+        0.1, ge=0, description="Share of whether the session began with a search for the category."
     )
     taste: float = Field(
-        0.15, ge=0, description="Share of the slowly moving, periodic taste for the topic."
+        0.1,
+        ge=0,
+        description="Share of the taste for the category, slowly moving and weekly recurring.",
     )
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def _some_weight(self) -> ClickWeights:
-        if not self.interest + self.session + self.taste > 0:
-            raise ValueError("`weights` must not all be 0: a click would depend on nothing.")
+        if self.interest + self.session + self.taste == 0:
+            raise ValueError(
+                "`weights` must not all be 0, or clicks depend on nothing: raise at least one."
+            )
         return self
 
 
 class SimulatorConfig(Section):
-    """A simulated log of impressions, clicked or skipped. See `components.simulator.simulate`."""
+    """A simulated behaviour log whose click probabilities are known.
 
-    seed: int = Field(7, ge=0, description="The seed: the same seed gives the same log.")
+    With the defaults a target's category is seen some 45 times in the whole history, but only 3
+    times in the last 50 rows: a model must find the right behaviours, however old they are.
+    """
+
+    seed: int = Field(7, ge=0, description="The same seed gives the same log.")
     users: int = Field(1600, ge=1, description="Number of users.")
     median_history: int = Field(
-        1200, ge=1, description="Median number of behaviours before a user's first target."
+        1400, ge=1, description="Median number of impressions before a user's first target."
     )
     max_history: int = Field(
-        2000, ge=1, description="Largest number of behaviours before a user's first target."
+        2000, ge=1, description="Largest number of impressions before a user's first target."
     )
     targets_per_user: int = Field(
-        67, ge=1, description="How many of a user's last rows are targets."
+        67, ge=1, description="How many of a user's last impressions are targets."
     )
-    categories: int = Field(160, ge=1, description="Number of categories.")
-    items_per_category: int = Field(20, ge=1, description="Number of items of a category.")
+    categories: int = Field(120, ge=2, description="Number of categories.")
+    items_per_category: int = Field(8, ge=1, description="Number of items of a category.")
     item_popularity: float = Field(
         1.0, ge=0, description="Zipf exponent of an item's popularity within its category."
     )
-    user_categories: int = Field(28, ge=2, description="Number of categories that a user ever looks at.")
-    searches: int = Field(3, ge=1, description="Searches that a session begins with, each of another category.")
-    user_items: int = Field(
-        2, ge=1, description="Number of items of each such category that a user ever sees."
+    user_categories: int = Field(
+        24, ge=2, description="Number of categories that a user ever gets to see."
     )
-    session_length: float = Field(24.0, ge=1, description="Mean number of rows of a session.")
-    sessions_per_day: float = Field(2.0, gt=0, le=6, description="Mean number of sessions a day.")
+    user_items: int = Field(
+        2, ge=1, description="Draws of an item, by popularity, for each category of a user."
+    )
+    session_length: float = Field(
+        36.0, ge=1, description="Mean number of impressions of a session."
+    )
+    sessions_per_day: float = Field(0.4, gt=0, le=5, description="Mean number of sessions a day.")
+    searches: int = Field(
+        3, ge=1, description="Searches that a session begins with, each for another category."
+    )
     focus: float = Field(
-        0.4, ge=0, le=1, description="Share of a session's rows that show the session's own topic."
+        0.4, ge=0, le=1, description="Share of impressions drawn from what was searched for."
     )
     taste_days: float = Field(
-        60.0, gt=0, description="Days after which a user's taste is mostly another one."
+        120.0, gt=0, description="Days in which a user's taste becomes another one."
     )
     rhythm: float = Field(
-        0.3, ge=0, le=1, description="Share of the taste's variance that recurs every week."
+        0.2, ge=0, le=1, description="Share of the taste's variance that recurs every week."
     )
     exposure: float = Field(
-        0.7, ge=0, description="How strongly the taste also steers what a session shows."
+        0.5, ge=0, description="How strongly the taste decides what is searched for; 0: not at all."
     )
     weights: ClickWeights = Field(
-        ClickWeights(), description="What clicks depend on: shares of the log-odds' variance."
+        ClickWeights(), description="What clicks depend on, and how much."
     )
     signal: float = Field(
-        1.6, gt=0, description="Standard deviation of the log-odds: what there is to predict."
+        1.7, gt=0, description="Standard deviation of a click's log-odds: all there is to predict."
     )
-    click_rate: float = Field(0.4, gt=0, lt=1, description="Share of the rows that are clicked.")
+    click_rate: float = Field(0.4, gt=0, lt=1, description="Share of impressions with a click.")
 
-    @model_validator(mode="after")
+    @pydantic.model_validator(mode="after")
     def _sizes_fit(self) -> SimulatorConfig:
         for small, large in (
-            ("searches", "user_categories"),
-            ("user_categories", "categories"),
             ("median_history", "max_history"),
+            ("user_categories", "categories"),
+            ("searches", "user_categories"),
         ):
             if getattr(self, small) > getattr(self, large):
                 raise ValueError(
-                    f"`{small}` must be at most `{large}` ({getattr(self, large)}). "
-                    f"Received: {getattr(self, small)}"
+                    f"`{small}` ({getattr(self, small)}) must be at most `{large}` "
+                    f"({getattr(self, large)}): lower the one or raise the other."
                 )
         return self

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from models.metrics import auc
 
 
-def describe(table: pa.Table) -> dict[str, float]:
+def describe(table: pa.Table) -> dict[str, int | float]:
     """Describes a log of `simulate`.
 
     Args:
       table: Table, as `simulate` returns it.
 
     Returns:
-      `users`, `events`, `targets`; `history_p50` and `history_max`, the rows before a user's
-      first target; `click_rate` of all rows, `base_rate` of the targets; `oracle_auc`, the AUC of
-      the true click probability on the targets, which no model beats but by luck.
+      `users`, `events`, `targets`; `history_p50` and `history_max`, of a user's rows before the
+      first target; `base_rate`, the share of targets with a click; `oracle_auc`, the AUC of the
+      true click probability: no model beats it but by luck.
     """
-    targets = table.filter(pc.is_valid(table["label"]))
-    per_user = table.group_by("user_id").aggregate([("label", "count"), ("time", "count")])
-    history = np.asarray(per_user["time_count"]) - np.asarray(per_user["label_count"])
-    label = np.asarray(targets["label"])
+    is_target = np.asarray(table["label"].is_valid())
+    label = np.asarray(table["label"].drop_null())
+    _, begin = np.unique(np.asarray(table["user_id"]), return_index=True)
+    first_target = np.flatnonzero(is_target)
+    history = first_target[np.searchsorted(first_target, begin)] - begin
     return {
-        "users": per_user.num_rows,
+        "users": len(begin),
         "events": table.num_rows,
-        "targets": targets.num_rows,
+        "targets": len(label),
         "history_p50": int(np.median(history)),
         "history_max": int(history.max()),
-        "click_rate": float(pc.mean(table["behavior"]).as_py()),
         "base_rate": float(label.mean()),
-        "oracle_auc": float(auc(label, np.asarray(targets["click_probability"]))),
+        "oracle_auc": float(auc(label, np.asarray(table["click_probability"].drop_null()))),
     }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tensorflow as tf
+
 from models.base import CtrModel
 from models.config import EtaConfig
 from models.features import FeatureSizes
 from models.interests import RetrievedInterest
-from models.layers import BehaviorEmbedding, HammingSearch, SimHash
+from models.layers import BehaviorEmbedding, HammingSearch, Selection, SimHash
 
 
 class EtaInterest(RetrievedInterest):
@@ -22,7 +24,8 @@ class EtaInterest(RetrievedInterest):
 
     def choose(self, view, queries):
         behaviors = view.rows[..., : view.target.shape[-1]]
-        return self.search(self.hash(view.target), self.hash(behaviors), view.window)
+        found = self.search(self.hash(view.target)[:, :, None], self.hash(behaviors), view.window)
+        return Selection(*(tf.squeeze(x, 2) for x in found))
 
 
 def build(config: EtaConfig, sizes: FeatureSizes) -> CtrModel:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from models.layers.fused import fused
+
 
 def _sum_by_index(values: tf.Tensor, indices: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     """Returns, [N, D], the sums of the `values` [..., D] that share an index [...]."""
@@ -11,12 +13,12 @@ def _sum_by_index(values: tf.Tensor, indices: tf.Tensor, like: tf.Tensor) -> tf.
     return _segment_sum(tf.reshape(values, [-1, values.shape[-1]]), tf.reshape(indices, [-1]), like)
 
 
-@tf.function(jit_compile=True)
+@fused
 def _segment_sum(values, indices, like):
     return tf.math.unsorted_segment_sum(values, indices, tf.shape(like)[0])
 
 
-@tf.function(jit_compile=True)
+@fused
 def _gather_plus(rows, indices, phi, weights, addend):
     encoded = tf.gather(rows, indices) + addend
     for column in range(phi.shape[-1]):  # unrolled, so that XLA adds it in the same pass

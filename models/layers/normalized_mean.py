@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from models.layers.fused import fused
+
 
 def normalized_mean(x: tf.Tensor, weights: tf.Tensor, epsilon: float) -> tf.Tensor:
     """Returns `sum_k weights_k (x_k - mean(x_k)) / sqrt(variance(x_k) + epsilon)`.
@@ -36,7 +38,7 @@ def normalized_mean(x: tf.Tensor, weights: tf.Tensor, epsilon: float) -> tf.Tens
     return forward(x)
 
 
-@tf.function(jit_compile=True)
+@fused
 def _spread(x, upstream, scale, slope, shift):
     return scale[:, :, None] * upstream[:, None, :] - slope[:, :, None] * x + shift[:, :, None]
 

@@ -26,6 +26,22 @@ def relevance(queries: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     )
 
 
+# Of embeddings drawn from N(0, 0.05^2), as `BehaviorEmbedding`'s, a row's relevance to itself then
+# starts near 2.5 and to an unrelated row near 0 +- 0.6, whatever the width of a head near 16.
+_GAIN = 16.0
+
+
+def _similarity(shape: tuple[int, int, int], dtype: tf.DType | None = None) -> tf.Tensor:
+    """Kernels with which head h compares its own slice of two rows: [H, d, Dq] of an identity.
+
+    Two kernels drawn at random would rank behaviours at random, and a search through thousands
+    would hardly ever show the attention what it could learn from.
+    """
+    heads, head_dim, width = shape
+    rows = tf.eye(heads * head_dim, width, dtype=dtype or tf.float32)
+    return _GAIN * tf.reshape(rows, shape)
+
+
 @tf.keras.utils.register_keras_serializable("everlong")
 class TargetRelevance(tf.keras.layers.Layer):
     """Makes of each target the query vectors whose inner product with a behaviour is its relevance.
@@ -34,6 +50,9 @@ class TargetRelevance(tf.keras.layers.Layer):
     equation 5). Relevance is linear in the behaviour `[K_h, K_c]`, so instead of projecting L
     behaviours, the projection is absorbed into the query, exactly:
     `alpha = [K_h, K_c] . [W_h (W_q^T q) / sqrt(d), W_c beta]`.
+
+    Deviates from the paper, which does not say how `W_h` and `W_q` start, in starting both as one
+    scaled identity: the search begins with similar items instead of random ones.
 
     Args:
       heads: int, H > 0.
@@ -72,12 +91,11 @@ class TargetRelevance(tf.keras.layers.Layer):
                 f"Received: {self.heads}"
             )
         if self.projection:
-            limit = (6 / (width + self.head_dim)) ** 0.5  # Glorot's, of each head
             self.query_kernel, self.key_kernel = (
                 self.add_weight(
                     name=name,
                     shape=[self.heads, self.head_dim, width],
-                    initializer=tf.keras.initializers.RandomUniform(-limit, limit),
+                    initializer=_similarity,
                 )
                 for name in ("query_kernel", "key_kernel")
             )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from models.layers.fused import fused
 from models.layers.relevance import relevance
-from models.layers.simhash import agreements
 from models.layers.top_k import top_k
 from models.layers.visibility import Selection, Window
 
@@ -22,11 +22,11 @@ class SearchUnit(tf.keras.layers.Layer):
     Args:
       count: int, K; at most the history's length.
     Call arguments:
-      queries: what `scores` compares, first axes [B, T].
+      queries: what `scores` compares, first axes [B, T] or [B, T, G]: G searches for each target.
       keys: what it is compared with, first axes [B, L], newest first.
       window: what each target may see.
     Returns:
-      The K best visible behaviours, in no particular order.
+      The K best visible behaviours, in no particular order, of [B, T, K] or [B, T, G, K].
     """
 
     def __init__(self, count: int, **kwargs):
@@ -34,16 +34,29 @@ class SearchUnit(tf.keras.layers.Layer):
         self.count = count
 
     def scores(self, queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
-        """Returns how well keys answer queries, [B, T, L] float32; `NEVER` where not at all."""
+        """Returns how well keys answer queries, [B, T, L] or [B, T, G, L]; `NEVER` if not at all."""
         raise NotImplementedError
 
     def call(self, queries, keys, window: Window) -> Selection:
         scores = self.scores(tf.stop_gradient(queries), tf.stop_gradient(keys))
-        scores = tf.cast(scores, tf.float32)
-        return best(tf.where(window.mask(tf.shape(scores)[-1]), scores, NEVER), self.count)
+        return best(visible(scores, window), self.count)
 
     def get_config(self):
         return super().get_config() | {"count": self.count}
+
+
+def visible(scores: tf.Tensor, window: Window) -> tf.Tensor:
+    """Returns `scores` [B, T, L] or [B, T, G, L] in float32, `NEVER` outside of each window."""
+    edges = (
+        edge[..., None, None] if scores.shape.rank == 4 else edge[..., None] for edge in window
+    )
+    return _between(scores, *edges)
+
+
+@fused
+def _between(scores, first, stop):
+    index = tf.range(tf.shape(scores)[-1])
+    return tf.where((index >= first) & (index < stop), tf.cast(scores, tf.float32), NEVER)
 
 
 def best(scores: tf.Tensor, count: int, ranked: bool = False) -> Selection:
@@ -93,11 +106,11 @@ class InnerProductSearch(SearchUnit):
 class HammingSearch(SearchUnit):
     """The K behaviours whose codes agree in most bits (ETA, arXiv 2108.04468; MIRRN, 2411.15005).
 
-    Call arguments: queries [B, T, m] and keys [B, L, m], signs from `SimHash`.
+    Call arguments: queries [B, T, G, m] and keys [B, L, m], signs from `SimHash`.
     """
 
     def scores(self, queries, keys):
-        return agreements(queries, keys)
+        return relevance(queries, keys)  # twice the bits that agree, less m: the same order
 
 
 @tf.keras.utils.register_keras_serializable("everlong")
@@ -127,8 +140,7 @@ class ConsistentSearch(SearchUnit):
         if not self.per_head or queries.shape[2] == 1:
             return super().call(queries, keys, window)
         scores = relevance(tf.stop_gradient(queries), tf.stop_gradient(keys))
-        visible = window.mask(tf.shape(keys)[1])[:, :, None, :]
-        ranked = best(tf.where(visible, tf.cast(scores, tf.float32), NEVER), self.count, True)
+        ranked = best(visible(scores, window), self.count, ranked=True)
         return walk(ranked, self.count)
 
     def get_config(self):

@@ -11,37 +11,6 @@ from typing import NamedTuple
 import tensorflow as tf
 
 
-class Selection(NamedTuple):
-    """Behaviours chosen for each target.
-
-    Attributes:
-      positions: [B, T, K] int32, indices into the newest-first history; 0 where not `valid`.
-      valid: [B, T, K] bool; False where fewer than K were found.
-    """
-
-    positions: tf.Tensor
-    valid: tf.Tensor
-
-    def mask(self, length: tf.Tensor | int) -> tf.Tensor:
-        """Returns the chosen as a mask, [B, T, `length`] bool."""
-        shape = tf.shape(self.positions)
-        rows = shape[0] * shape[1]
-        offsets = tf.reshape(tf.range(rows) * length, [shape[0], shape[1], 1])
-        hits = tf.scatter_nd(
-            tf.reshape(self.positions + offsets, [-1, 1]),
-            tf.reshape(tf.cast(self.valid, tf.float32), [-1]),
-            [rows * length],
-        )
-        return tf.reshape(hits > 0, [shape[0], shape[1], length])
-
-    def oldest_first(self) -> Selection:
-        """Returns the same choice in time order, oldest first; what is not valid goes last."""
-        ages = tf.where(self.valid, self.positions, -1)
-        ages, _ = tf.math.top_k(tf.cast(ages, tf.float32), self.positions.shape[-1])
-        positions = tf.cast(ages, tf.int32)
-        return Selection(tf.maximum(positions, 0), positions >= 0)
-
-
 class Window(NamedTuple):
     """A contiguous stretch of the newest-first history for each target.
 
@@ -85,3 +54,34 @@ class Window(NamedTuple):
         positions = self.first[..., None] + tf.range(count)
         valid = positions < self.stop[..., None]
         return Selection(tf.where(valid, positions, 0), valid)
+
+
+class Selection(NamedTuple):
+    """Behaviours chosen for each target.
+
+    Attributes:
+      positions: [B, T, K] int32, indices into the newest-first history; 0 where not `valid`.
+      valid: [B, T, K] bool; False where fewer than K were found.
+    """
+
+    positions: tf.Tensor
+    valid: tf.Tensor
+
+    def mask(self, length: tf.Tensor | int) -> tf.Tensor:
+        """Returns the chosen as a mask, [B, T, `length`] bool."""
+        shape = tf.shape(self.positions)
+        rows = shape[0] * shape[1]
+        offsets = tf.reshape(tf.range(rows) * length, [shape[0], shape[1], 1])
+        hits = tf.scatter_nd(
+            tf.reshape(self.positions + offsets, [-1, 1]),
+            tf.reshape(tf.cast(self.valid, tf.float32), [-1]),
+            [rows * length],
+        )
+        return tf.reshape(hits > 0, [shape[0], shape[1], length])
+
+    def oldest_first(self) -> Selection:
+        """Returns the same choice in time order, oldest first; what is not valid goes last."""
+        ages = tf.where(self.valid, self.positions, -1)
+        ages, _ = tf.math.top_k(tf.cast(ages, tf.float32), self.positions.shape[-1])
+        positions = tf.cast(ages, tf.int32)
+        return Selection(tf.maximum(positions, 0), positions >= 0)

@@ -9,14 +9,19 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pydantic
 import pytest
 import tensorflow as tf
 
 from models import loop, trainer
 from models.buckets import BatchShape
+from models.config import ModelConfig
+from models.features import FeatureSizes
 from models.inputs import Split
 from models.loop import TrainingLoop
+from models.optimizers import build_optimizer
 from models.progress import Checkpoints, Progress
+from models.registry import BUILDERS, build_model
 from models.training import EarlyStoppingConfig, TrainingConfig
 from tests.models.transformed import MATCH, Transformed
 
@@ -110,6 +115,25 @@ def test_other_settings_or_data_do_not_resume(transformed, tmp_path):
     args.custom_config["code"] = "other"
     keys.add(trainer._run_key(args))
     assert len(keys) == 5
+
+
+@pytest.mark.parametrize("name", sorted(BUILDERS))
+def test_every_model_has_checkpoints(name, tmp_path):
+    config = pydantic.TypeAdapter(ModelConfig).validate_python({"name": name})
+    tf.keras.backend.experimental.enable_tf_random_generator()
+    model = build_model(config, FeatureSizes(9, 5, {"behavior": 4}), seed=0)
+    optimizer = build_optimizer(TrainingConfig(), model, total_steps=1)
+    tables = {table.ref() for table in model.embedding_variables}
+    assert tables
+    assert {v.ref() for v in model.trainable_variables} > tables
+    checkpoints = Checkpoints(str(tmp_path), model, optimizer, 1e9)
+    checkpoints.save(Progress(step=3))
+    before = [v.numpy() for v in model.variables]
+    for variable in model.variables:
+        variable.assign(tf.zeros_like(variable))
+    assert checkpoints.restore() == Progress(step=3, resumed_from_step=3)
+    for variable, value in zip(model.variables, before, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
 
 
 def test_xla(transformed, tmp_path):

@@ -60,9 +60,9 @@ def test_search_finds_the_best_visible(kind, seed):
         unit, arguments = InnerProductSearch(K), (small, keys)
         scores = np.einsum("btd,bld->btl", small, keys)
     elif kind == "hamming":
-        arguments = np.where(small >= 0, 1, -1.0), np.where(keys >= 0, 1, -1.0)
         unit = HammingSearch(K)
-        scores = (arguments[0][:, :, None] == arguments[1][:, None]).sum(-1)
+        arguments = np.where(small >= 0, 1, -1.0)[:, :, None], np.where(keys >= 0, 1, -1.0)
+        scores = (arguments[0] == arguments[1][:, None]).sum(-1)
     elif kind == "category":
         arguments = rng.integers(0, 3, (B, T)), rng.integers(0, 3, (B, L))
         unit = CategorySearch(K)
@@ -76,6 +76,8 @@ def test_search_finds_the_best_visible(kind, seed):
     if kind != "category":
         arguments = [np.asarray(x, np.float32) for x in arguments]
     selection = unit(*map(tf.constant, arguments), window)
+    if kind == "hamming":
+        selection = Selection(*(x[:, :, 0] for x in selection))
     assert (chosen(selection) == expected(scores, window)).all()
     assert not selection.positions.numpy()[~selection.valid.numpy()].any()
 

@@ -33,7 +33,7 @@ CASES = [
     (layers.InterestFusion(2, 4), (TARGET, QUERIES)),
     (layers.HashCollisionPooling(3), (SIGNS[:, :3], SIGNS, ROWS, MASK)),
     (layers.InnerProductSearch(2), (TARGET, ROWS[..., :4], WINDOW)),
-    (layers.HammingSearch(2), (SIGNS, SIGNS, Window(*(x[:, :1] for x in WINDOW)))),
+    (layers.HammingSearch(2), (SIGNS[:, :3, None], SIGNS, WINDOW)),
     (layers.CategorySearch(2), (IDS, tf.tile(IDS, [1, 2])[:, :5], WINDOW)),
     (layers.RecencySearch(2), (IDS, IDS, WINDOW)),
     (layers.ConsistentSearch(2, per_head=True), (QUERIES, ROWS, WINDOW)),

@@ -1,0 +1,136 @@
+"""The rows of one user, before any click: what is shown when, and what speaks for a click."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from components.simulator.config import SimulatorConfig
+
+DAY = 86_400
+LOG_END = 1_704_067_200  # 2024-01-01 00:00 UTC; every log ends in the day before
+SESSION_GAP = 1_800
+
+_MAX_PAUSE = 900  # seconds between two rows of a session, well below SESSION_GAP
+_MEAN_PAUSE = 40
+_NIGHT = 0.6  # how much the hour thins out sessions: 0 never, 1 completely at night
+_SPREAD = 0.4  # standard deviation of the logarithm of a history's length
+_WAVES = 16  # cosines that make up one moving taste
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """One user's rows, oldest first.
+
+    Attributes:
+      category, item: [N] int64.
+      time: [N] int64, seconds, strictly increasing.
+      is_search: [N] bool; a search for the category, else an impression of the item.
+      causes: [N, 3] float, raw `CAUSES` of a click: +1 or -1; 1 or 0; around 0.
+    """
+
+    category: np.ndarray
+    item: np.ndarray
+    time: np.ndarray
+    is_search: np.ndarray
+    causes: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Sessions:
+    """S sessions of N rows.
+
+    Attributes:
+      session: [N] int, the session of each row.
+      rank: [N] int, the place of each row in its session.
+      time: [N] int64.
+      start: [S] int64, the time of each session's first row.
+    """
+
+    session: np.ndarray
+    rank: np.ndarray
+    time: np.ndarray
+    start: np.ndarray
+
+
+def draw_rows(config: SimulatorConfig, rng: np.random.Generator) -> Rows:
+    """Draws a user and all their rows."""
+    length = config.median_history * np.exp(_SPREAD * rng.standard_normal())
+    impressions = int(np.clip(length, 1, config.max_history)) + config.targets_per_user
+    own = rng.permutation(config.categories)[: config.user_categories]  # [C]
+    like = rng.choice([-1.0, 1.0], size=config.user_categories)
+    items = _popular_items(config, rng)  # [C, user_items]
+
+    sessions = _draw_sessions(config, rng, impressions)
+    session, is_search = sessions.session, sessions.rank < config.searches
+    taste = _tastes(config, rng, sessions.start)  # [S, C]
+    # The Gumbel trick: the first of the order are a draw without replacement by exp(taste).
+    order = np.argsort(-config.exposure * taste - rng.gumbel(size=taste.shape), axis=1)
+    searched = order[:, : config.searches]  # [S, searches]
+
+    n = len(session)
+    any_searched = searched[session, rng.integers(config.searches, size=n)]
+    any_own = rng.integers(config.user_categories, size=n)
+    shown = np.where(rng.random(n) < config.focus, any_searched, any_own)
+    pick = np.minimum(sessions.rank, config.searches - 1)
+    which = np.where(is_search, searched[session, pick], shown)  # [N], of the user's own
+
+    match = (searched[session] == which[:, None]).any(axis=1)
+    item = items[which, rng.integers(config.user_items, size=n)]
+    return Rows(
+        category=own[which],
+        item=own[which] * config.items_per_category + item,
+        time=sessions.time,
+        is_search=is_search,
+        causes=np.stack([like[which], match, taste[session, which]], axis=1),
+    )
+
+
+def _popular_items(config: SimulatorConfig, rng: np.random.Generator) -> np.ndarray:
+    """Draws each category's items for a user, [user_categories, user_items], by Zipf's law."""
+    weight = np.arange(1, config.items_per_category + 1) ** -config.item_popularity
+    edges = np.cumsum(weight)[:-1] / weight.sum()
+    return np.searchsorted(edges, rng.random((config.user_categories, config.user_items)), "right")
+
+
+def _draw_sessions(config: SimulatorConfig, rng: np.random.Generator, impressions: int) -> Sessions:
+    """Cuts `impressions` into sessions, puts searches before them and all of it in time."""
+    most = int(2 * impressions / config.session_length) + 20
+    size = 1 + rng.poisson(rng.gamma(4.0, (config.session_length - 1) / 4, size=most))
+    end = np.minimum(np.cumsum(size), impressions)
+    size = np.diff(end, prepend=0)
+    size = size[size > 0] + config.searches
+    session = np.repeat(np.arange(len(size)), size)
+    first = (np.cumsum(size) - size)[session]
+    rank = np.arange(len(session)) - first
+
+    pause = np.minimum(1 + rng.exponential(_MEAN_PAUSE, size=len(session)), _MAX_PAUSE)
+    clock = np.cumsum(np.where(rank == 0, 0, pause).astype(np.int64))
+    offset = clock - clock[first]
+    duration = offset[np.cumsum(size) - 1]
+
+    # On an even clock, sessions follow each other at random; bending it makes nights thin. The bend
+    # shrinks a distance to 1 - _NIGHT of it at most, so sessions never come too close.
+    rest = (duration + SESSION_GAP + 2) / (1 - _NIGHT)
+    idle = max(DAY / config.sessions_per_day - rest.mean(), 0.0)
+    even = np.cumsum(rest + rng.exponential(idle, size=len(rest))) - rest
+    even += LOG_END - DAY * rng.uniform(0.5, 1) - even[-1]
+    angle = 2 * np.pi * (even / DAY + rng.normal(0.25, 0.1))
+    start = (even + _NIGHT * DAY / (2 * np.pi) * np.sin(angle)).astype(np.int64)
+    return Sessions(session, rank, start[session] + offset, start)
+
+
+def _tastes(config: SimulatorConfig, rng: np.random.Generator, time: np.ndarray) -> np.ndarray:
+    """Draws a user's tastes for their categories at `time`, [len(time), user_categories].
+
+    A taste has variance 1: `rhythm` of it is a weekly wave, the rest a Gaussian process of length
+    scale `taste_days`, drawn as a sum of random cosines so that it is known at any time.
+    """
+    shape = (_WAVES, 1, config.user_categories)
+    days = (time / DAY)[:, None]
+    speed = rng.normal(0, 1 / config.taste_days, size=shape)
+    phase = rng.uniform(0, 2 * np.pi, size=shape)
+    slow = np.sqrt(2 / _WAVES) * np.cos(speed * days + phase).sum(axis=0)
+    weekly = np.sqrt(2) * np.cos(2 * np.pi * days / 7 + rng.uniform(0, 2 * np.pi, size=shape[1:]))
+    return np.sqrt(1 - config.rhythm) * slow + np.sqrt(config.rhythm) * weekly

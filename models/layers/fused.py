@@ -1,0 +1,26 @@
+"""Small programs that XLA compiles, within graphs that it does not."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+def fused(function: Callable) -> Callable:
+    """Compiles a function of tensors by XLA where that pays, and leaves it alone elsewhere.
+
+    On CPU a whole training step runs faster without XLA, but some of its parts several times faster
+    with it: chains of elementwise operations, which become one pass over memory, and sums by index.
+    In eager mode, and where a shape is unknown (a serving signature), nothing is compiled, since
+    every new shape would cost a compilation.
+    """
+    compiled = tf.function(function, jit_compile=True)
+
+    @functools.wraps(function)
+    def call(*tensors):
+        known = all(tf.convert_to_tensor(x).shape.is_fully_defined() for x in tensors)
+        return (compiled if known and not tf.executing_eagerly() else function)(*tensors)
+
+    return call
