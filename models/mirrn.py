@@ -18,8 +18,11 @@ from models.layers import (
     TargetPositionEncoding,
     Window,
 )
+from models.layers.by_user import by_user
 from models.layers.simhash import signs
 from models.layers.subsequence import Subsequence
+from models.layers.target_attention import pool
+from models.layers.visibility import ones_between
 from models.view import View
 
 CLUSTER_BITS = 3  # the coarse buckets of `global_query: cluster`
@@ -48,37 +51,33 @@ class GranularQueries(tf.keras.layers.Layer):
 
     def call(self, view: View):
         """Returns codes [B, T, G, m], codes [B, L, m], and the GRU's states [B, T, Dq] or None."""
-        width = view.target.shape[-1]
-        projected = self.hash.project(tf.stop_gradient(view.rows[..., :width]))
-        weights = {
-            "global": lambda: self._global_weights(view, projected),
-            "local": lambda: self._local_window(view).mask(view.length),
-        }
+        projected = self.hash.project(tf.stop_gradient(view.rows))
+        local = view.local
+        if self.config.local_query != "mean":
+            local = local.newest(self.config.local_last)
         queries, states = {}, None
-        pooled = [
-            name
-            for name in self.config.granularities
-            if name in weights and not (name == "local" and self.gru)
-        ]
-        if pooled:
-            masks = tf.concat([weights[name]() for name in pooled], 1)
-            sums = tf.matmul(tf.cast(masks, projected.dtype), projected)
-            queries |= zip(pooled, tf.split(sums, len(pooled), 1), strict=True)
         if "target" in self.config.granularities:
             queries["target"] = self.hash.project(tf.stop_gradient(view.target))
         if self.gru is not None:
-            states = self._local_states(view)
+            states = self._states(view, local)
             queries["local"] = self.hash.project(tf.stop_gradient(states))
+        if self._pooled:
+            sums = by_user(self._sums, projected.shape[1], projected, view.window, local)
+            queries |= zip(self._pooled, tf.unstack(sums, axis=2), strict=True)
         stacked = tf.stack([queries[name] for name in self.config.granularities], 2)
         return signs(stacked), signs(projected), states
 
-    def _local_window(self, view: View) -> Window:
-        if self.config.local_query == "mean":
-            return view.local
-        return view.local.newest(self.config.local_last)
+    @property
+    def _pooled(self) -> list[str]:
+        """Granularities whose query is a sum over behaviours."""
+        return [
+            name
+            for name in self.config.granularities
+            if name == "global" or (name == "local" and self.gru is None)
+        ]
 
-    def _local_states(self, view: View) -> tf.Tensor:
-        chosen = view.local.select(self.config.local_last).oldest_first()
+    def _states(self, view: View, local: Window) -> tf.Tensor:
+        chosen = local.select(self.config.local_last).oldest_first()
         rows = view.gather(chosen)
         states = self.gru(
             tf.reshape(rows, [-1, *rows.shape[2:]]),
@@ -86,16 +85,26 @@ class GranularQueries(tf.keras.layers.Layer):
         )
         return tf.reshape(states, tf.shape(view.target))
 
-    def _global_weights(self, view: View, projected: tf.Tensor) -> tf.Tensor:
-        visible = view.window.mask(view.length)
-        if self.config.global_query == "mean":
-            return visible
+    def _sums(self, projected: tf.Tensor, window: Window, local: Window) -> tf.Tensor:
+        """Returns the sums over each pooled granularity of projected behaviours, [B, T, G', m]."""
+        windows = [window if name == "global" else local for name in self._pooled]
+        first, stop = (tf.stack(edges, 2)[..., None] for edges in zip(*windows, strict=True))
+        weights = ones_between(first, stop, projected[0, :, 0])
+        if "global" in self._pooled and self.config.global_query == "cluster":
+            place = self._pooled.index("global")
+            largest = self._in_largest_bucket(projected, weights[:, :, place])
+            others = [tf.ones_like(largest)] * len(self._pooled)
+            others[place] = largest
+            weights *= tf.stack(others, 2)
+        return pool(weights, projected)
+
+    def _in_largest_bucket(self, projected: tf.Tensor, visible: tf.Tensor) -> tf.Tensor:
+        """Returns 1 where a behaviour is in the most frequent coarse bucket, else 0, [B, T, L]."""
         bits = tf.cast(projected[..., :CLUSTER_BITS] >= 0, tf.int32)
         bucket = tf.reduce_sum(bits * 2 ** tf.range(CLUSTER_BITS), -1)
-        members = tf.one_hot(bucket, 2**CLUSTER_BITS, dtype=projected.dtype)
-        counts = tf.matmul(tf.cast(visible, projected.dtype), members)
-        largest = tf.argmax(counts, -1, output_type=tf.int32)
-        return visible & (bucket[:, None, :] == largest[:, :, None])
+        members = tf.one_hot(bucket, 2**CLUSTER_BITS, dtype=visible.dtype)
+        largest = tf.argmax(tf.matmul(visible, members), -1, output_type=tf.int32)
+        return tf.cast(bucket[:, None, :] == largest[:, :, None], visible.dtype)
 
 
 class MirrnInterest(Interest):

@@ -122,9 +122,7 @@ class View:
         if self.reads_own(chosen):
             flat = tf.reshape(self.rows, [-1, self.rows.shape[-1]])
             return gather_rows(flat, flat_positions(chosen.positions, self.length))
-        return self.embedding(
-            {name: take(ids, chosen.positions) for name, ids in self.ids.items()}
-        )
+        return self.embedding({name: take(ids, chosen.positions) for name, ids in self.ids.items()})
 
     def subsequence(self, chosen: Selection, encoding: TargetPositionEncoding) -> Subsequence:
         """Returns the chosen behaviours with their position encoding, in factors."""

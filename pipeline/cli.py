@@ -12,7 +12,7 @@ from pipeline.exits import BAD_INPUT, DONE, INTERRUPTED
 
 _EXAMPLES = """\
 examples:
-  everlong run --config demo                          simulate, train, evaluate, push (5 minutes)
+  everlong run --config demo                          simulate, train, evaluate, push (3 minutes)
   everlong run --config my.yaml --set model.name=mirrn
   everlong config --explain                           every key, its meaning and default
   everlong simulate --config demo --out log.parquet   the demo's behaviour log as a file

@@ -63,7 +63,9 @@ def summarize(config: Config, output: Path, timing: Timing) -> dict[str, Any]:
         "versions": {"python": platform.python_version()}
         | {package: _version(package) for package in _PACKAGES},
     }
-    write_atomically(output / "summary.json", json.dumps(summary, indent=2) + "\n")
+    write_atomically(
+        output / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+    )
     return summary
 
 

@@ -27,6 +27,8 @@ from models import features
 # Bytes of serialized examples, after padding to the longest, that the model scores at once: bounds
 # memory by the length of histories, not by their number.
 BATCH_BYTES = 4 << 20
+# The argument of the signature `serving_default`.
+_EXAMPLES = "examples"
 
 
 def custom_extractors(
@@ -73,7 +75,10 @@ def _narrow(extracts: tfma.Extracts, label: str, wanted: set[str]) -> Iterator[t
         yield {
             tfma.INPUT_KEY: inputs[rows],
             tfma.LABELS_KEY: labels[rows],
-            tfma.FEATURES_KEY: {name: column[rows] for name, column in values.items()},
+            # TFMA calls a signature by keyword only if its argument is among the features; called
+            # without, TensorFlow first formats an error that prints every history.
+            tfma.FEATURES_KEY: {_EXAMPLES: inputs[rows]}
+            | {name: column[rows] for name, column in values.items()},
         }
 
 
@@ -120,7 +125,8 @@ def _by_slice(
 ) -> Iterator[tfma.Extracts]:
     """Splits a batch into one for each slice that it touches; a row is in many."""
     del extracts[tfma.INPUT_KEY]
-    values, count = extracts[tfma.FEATURES_KEY], len(extracts[tfma.LABELS_KEY])
+    count = len(extracts[tfma.LABELS_KEY])
+    values = {n: x for n, x in extracts[tfma.FEATURES_KEY].items() if n != _EXAMPLES}
     columns = [values[name] for name in sliced]
     combinations, which = _distinct(columns, count)
     rows_of: dict[tuple, list[int]] = {}

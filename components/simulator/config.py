@@ -59,7 +59,7 @@ class SimulatorConfig(Section):
         1.0, ge=0, description="Zipf exponent of an item's popularity within its category."
     )
     user_categories: int = Field(
-        24, ge=2, description="Number of categories that a user ever gets to see."
+        28, ge=2, description="Number of categories that a user ever gets to see."
     )
     user_items: int = Field(
         2, ge=1, description="Draws of an item, by popularity, for each category of a user."
@@ -72,7 +72,7 @@ class SimulatorConfig(Section):
         3, ge=1, description="Searches that a session begins with, each for another category."
     )
     focus: float = Field(
-        0.4, ge=0, le=1, description="Share of impressions drawn from what was searched for."
+        0.3, ge=0, le=1, description="Share of impressions drawn from what was searched for."
     )
     taste_days: float = Field(
         120.0, gt=0, description="Days in which a user's taste becomes another one."
@@ -87,7 +87,7 @@ class SimulatorConfig(Section):
         ClickWeights(), description="What clicks depend on, and how much."
     )
     signal: float = Field(
-        1.7, gt=0, description="Standard deviation of a click's log-odds: all there is to predict."
+        1.5, gt=0, description="Standard deviation of a click's log-odds: all there is to predict."
     )
     click_rate: float = Field(0.4, gt=0, lt=1, description="Share of impressions with a click.")
 

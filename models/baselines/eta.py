@@ -23,8 +23,8 @@ class EtaInterest(RetrievedInterest):
         self.search = HammingSearch(config.retrieve)
 
     def choose(self, view, queries):
-        behaviors = view.rows[..., : view.target.shape[-1]]
-        found = self.search(self.hash(view.target)[:, :, None], self.hash(behaviors), view.window)
+        targets, behaviors = self.hash(view.target), self.hash(view.rows)
+        found = self.search(targets[:, :, None], behaviors, view.window)
         return Selection(*(tf.squeeze(x, 2) for x in found))
 
 

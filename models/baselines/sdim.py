@@ -21,8 +21,7 @@ class SdimInterest(Interest):
         self.project = tf.keras.layers.Dense(embedding.inherent_dim, name="project")
 
     def call(self, view, training=False):
-        behaviors = view.rows[..., : view.target.shape[-1]]
-        codes = (self.hash(tf.stop_gradient(x)) for x in (view.target, behaviors))
+        codes = (self.hash(tf.stop_gradient(x)) for x in (view.target, view.rows))
         pooled = self.pooling(*codes, view.rows, view.window.mask(view.length))
         return self.project(pooled)
 

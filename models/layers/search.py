@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from models.layers.by_user import by_user
 from models.layers.fused import fused
 from models.layers.relevance import relevance
 from models.layers.top_k import top_k
@@ -34,12 +35,15 @@ class SearchUnit(tf.keras.layers.Layer):
         self.count = count
 
     def scores(self, queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
-        """Returns how well keys answer queries, [B, T, L] or [B, T, G, L]; `NEVER` if not at all."""
+        """Returns how well keys answer, [B, T, L] or [B, T, G, L]; `NEVER` where not at all."""
         raise NotImplementedError
 
     def call(self, queries, keys, window: Window) -> Selection:
-        scores = self.scores(tf.stop_gradient(queries), tf.stop_gradient(keys))
-        return best(visible(scores, window), self.count)
+        return by_user(self.choose, keys.shape[1], queries, keys, window)
+
+    def choose(self, queries, keys, window: Window) -> Selection:
+        """Returns what `call` does, for all users at once."""
+        return best(visible(self.scores(queries, keys), window), self.count)
 
     def get_config(self):
         return super().get_config() | {"count": self.count}
@@ -136,10 +140,10 @@ class ConsistentSearch(SearchUnit):
     def scores(self, queries, keys):
         return tf.matmul(tf.reduce_mean(queries, 2), keys, transpose_b=True)
 
-    def call(self, queries, keys, window: Window) -> Selection:
+    def choose(self, queries, keys, window: Window) -> Selection:
         if not self.per_head or queries.shape[2] == 1:
-            return super().call(queries, keys, window)
-        scores = relevance(tf.stop_gradient(queries), tf.stop_gradient(keys))
+            return super().choose(queries, keys, window)
+        scores = relevance(queries, keys)
         ranked = best(visible(scores, window), self.count, ranked=True)
         return walk(ranked, self.count)
 

@@ -86,8 +86,12 @@ class SimHash(tf.keras.layers.Layer):
         )
 
     def project(self, x: tf.Tensor) -> tf.Tensor:
-        """Returns `r_i . x`, [..., m]; linear, so a pooled vector is hashed by pooling these."""
-        return times(x, self.projection)
+        """Returns `r_i . x`, [..., m]; linear, so a pooled vector is hashed by pooling these.
+
+        Columns of `x` beyond D (a behaviour's cross features) do not count.
+        """
+        further = x.shape[-1] - self.width
+        return times(x, tf.pad(self.projection, [[0, further], [0, 0]]))
 
     def call(self, x: tf.Tensor) -> tf.Tensor:
         return signs(self.project(x))

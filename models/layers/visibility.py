@@ -10,6 +10,23 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from models.layers.fused import fused
+
+
+@fused
+def ones_between(first: tf.Tensor, stop: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """Returns 1 where `first <= index < stop`, else 0, of `like`'s type and length.
+
+    Args:
+      first, stop: [..., 1] int32.
+      like: [L].
+
+    Returns:
+      [..., L].
+    """
+    index = tf.range(tf.shape(like)[0])
+    return tf.cast((index >= first) & (index < stop), like.dtype)
+
 
 class Window(NamedTuple):
     """A contiguous stretch of the newest-first history for each target.

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from models import view
 from models.config import ModelConfig
+from models.layers import by_user
 from models.registry import BUILDERS
+from models.view import View
 from tests.models.batches import random_batch, tensors
 from tests.models.small_models import VARIANTS, config, small_model
 
@@ -80,11 +82,20 @@ def test_what_is_not_visible_changes_nothing(model, seed):
     np.testing.assert_array_equal(model(tensors(batch)), before)
 
 
-def test_short_and_long_histories_are_read_alike(model, monkeypatch):
+def test_all_ways_to_read_behaviors_give_the_same(model, monkeypatch):
     batch = tensors(random_batch(seed=3))
-    short = model(batch).numpy()
-    monkeypatch.setattr(view, "SHORT_HISTORY", 0)
-    np.testing.assert_allclose(model(batch), short, **TOLERANCE)
+    masked = model(batch).numpy()
+    monkeypatch.setattr(view, "MASKED_LENGTH", 0)
+    np.testing.assert_allclose(model(batch), masked, **TOLERANCE)
+    monkeypatch.setattr(View, "reads_own", lambda self, chosen: False)
+    np.testing.assert_allclose(model(batch), masked, **TOLERANCE)
+
+
+def test_one_user_at_a_time_gives_the_same(model, monkeypatch):
+    batch = tensors(random_batch(seed=3))
+    together = model(batch).numpy()
+    monkeypatch.setattr(by_user, "LONG_HISTORY", 0)
+    np.testing.assert_allclose(model(batch), together, **TOLERANCE)
 
 
 def train(model, batch):
@@ -96,12 +107,12 @@ def train(model, batch):
 
 
 @pytest.mark.parametrize(
-    ("variant", "short"),
-    [(name, view.SHORT_HISTORY) for name in BUILDERS]
+    ("variant", "masked"),
+    [(name, view.MASKED_LENGTH) for name in BUILDERS]
     + [("twin per head", 0), ("mirrn diagonal gru", 0)],
 )
-def test_training_compiles_and_equals_eager(variant, short, monkeypatch):
-    monkeypatch.setattr(view, "SHORT_HISTORY", short)
+def test_training_compiles_and_equals_eager(variant, masked, monkeypatch):
+    monkeypatch.setattr(view, "MASKED_LENGTH", masked)
     model = small_model(variant)
     batch = tensors(random_batch(seed=4, users=2, targets=2))
     loss, gradients = train(model, batch)

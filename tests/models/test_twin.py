@@ -30,7 +30,7 @@ def interest_by_loops(model, seen, per_head):
             chosen = sorted(visible, key=lambda p: -mean[p])[: twin.config.retrieve]
         values = []
         for h in range(heads):
-            weights = np.exp(alpha[h, chosen])
+            weights = np.exp(alpha[h, chosen] - max(alpha[h, chosen], default=0))
             pooled = sum(
                 w / weights.sum() * rows[b, p] for w, p in zip(weights, chosen, strict=True)
             )

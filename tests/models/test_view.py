@@ -44,9 +44,11 @@ def test_an_end_beyond_the_history_is_cut(embedding):
     assert (seen.window.size.numpy()[1] == batch["history_length"][1]).all()
 
 
-@pytest.mark.parametrize("short", [0, 100])
-def test_recall_gather_subsequence_and_distance_by_loops(embedding, monkeypatch, short):
-    monkeypatch.setattr(view, "SHORT_HISTORY", short)
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("masked", [0, 100])
+def test_recall_gather_subsequence_and_distance_by_loops(embedding, monkeypatch, masked, own):
+    monkeypatch.setattr(view, "MASKED_LENGTH", masked)
+    monkeypatch.setattr(View, "reads_own", lambda self, chosen: own)
     batch = random_batch(seed=1, length=5)
     seen = View.of(tensors(batch), embedding, 1)
     rng = np.random.default_rng(0)
@@ -74,31 +76,30 @@ def test_recall_gather_subsequence_and_distance_by_loops(embedding, monkeypatch,
             assert behaviors[b, t, k] == p - seen.window.first.numpy()[b, t]
         else:
             assert gap[b, t, k] == behaviors[b, t, k] == 0
-        if short:
+        if masked:
             assert not valid or mask[b, t, p]
         else:
             np.testing.assert_allclose(recalled[b, t, k], rows[b, p])
             assert mask[b, t, k] == valid
 
 
-@pytest.mark.parametrize("short", [0, 100])
-def test_recent_reads_the_newest(embedding, monkeypatch, short):
-    monkeypatch.setattr(view, "SHORT_HISTORY", short)
+@pytest.mark.parametrize("masked", [0, 100])
+def test_recent_reads_the_newest(embedding, monkeypatch, masked):
+    monkeypatch.setattr(view, "MASKED_LENGTH", masked)
     batch = random_batch(seed=4)
     seen = View.of(tensors(batch), embedding, 1)
     rows, mask = (x.numpy() for x in seen.recent(2))
     for b, t in np.ndindex(*batch["target_item"].shape):
         first, size = seen.window.first.numpy()[b, t], seen.window.size.numpy()[b, t]
-        source = rows[b] if short else rows[b, t]
+        source = rows[b] if masked else rows[b, t]
         expected = seen.rows.numpy()[b, first : first + min(size, 2)]
         np.testing.assert_allclose(source[mask[b, t]], expected)
 
 
-def test_gradients_of_long_histories_touch_only_what_was_gathered(embedding, monkeypatch):
-    monkeypatch.setattr(view, "SHORT_HISTORY", 0)
+@pytest.mark.parametrize(("length", "rows"), [(4, 3 * 4), (20, 3 * 4 * 2)])
+def test_gradients_touch_the_fewer_of_behaviors_and_choices(embedding, length, rows):
     with tf.GradientTape() as tape:
-        seen = View.of(tensors(random_batch()), embedding, 1)
-        chosen = seen.window.select(1)
-        loss = tf.reduce_sum(seen.gather(chosen))
+        seen = View.of(tensors(random_batch(users=3, targets=4, length=length)), embedding, 1)
+        loss = tf.reduce_sum(seen.gather(seen.window.select(2)))
     gradient = tape.gradient(loss, embedding.trainable_variables[0])
-    assert gradient.indices.shape == [chosen.positions.shape.num_elements()]
+    assert gradient.indices.shape == [rows]

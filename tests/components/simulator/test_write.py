@@ -19,9 +19,10 @@ def test_every_format_holds_the_simulated_log(tmp_path: Path) -> None:
     assert pyarrow.parquet.read_table(tmp_path / "deep" / "log.parquet").equals(expected)
     write(SMALL, tmp_path / "log.csv")
     write(SMALL, tmp_path / "log.csv.gz")
-    assert gzip.decompress((tmp_path / "log.csv.gz").read_bytes()) == (
-        tmp_path / "log.csv"
-    ).read_bytes()
+    assert (
+        gzip.decompress((tmp_path / "log.csv.gz").read_bytes())
+        == (tmp_path / "log.csv").read_bytes()
+    )
     read = pyarrow.csv.read_csv(tmp_path / "log.csv")
     assert read["time"].to_pylist() == expected["time"].to_pylist()
     assert read["label"].null_count == expected["label"].null_count
