@@ -66,6 +66,13 @@ def test_a_rerun_takes_everything_from_the_cache(first: Run) -> None:
     assert first.pushed == before
 
 
+def test_from_node_runs_that_node_again(first: Run) -> None:
+    done = first("--from-node", "Evaluator")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Evaluator" in first.summary["seconds"]
+    assert "Trainer" not in first.summary["seconds"]
+
+
 def test_a_worse_model_is_refused_and_the_pushed_one_stays(first: Run) -> None:
     before = first.pushed
     done = first("--set", "training.max_steps=1", "--set", "training.learning_rate=0.5")
@@ -77,13 +84,6 @@ def test_a_worse_model_is_refused_and_the_pushed_one_stays(first: Run) -> None:
     assert first.pushed == before
     # Nothing before the Trainer depends on how it trains.
     assert {"BehaviorExampleGen", "StatisticsGen", "Transform"} <= set(first.summary["cached"])
-
-
-def test_from_node_runs_that_node_again(first: Run) -> None:
-    done = first("--from-node", "Evaluator")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Evaluator" in first.summary["seconds"]
-    assert "Trainer" not in first.summary["seconds"]
 
 
 @pytest.mark.parametrize(

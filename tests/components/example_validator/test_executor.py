@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
@@ -34,7 +36,8 @@ def run(folder, spoil=lambda data: None):
         (path / "FeatureStats.pb").write_bytes(statistics(data).SerializeToString())
     schema = standard_artifacts.Schema()
     schema.uri = str(folder / "schema")
-    assemble.write_schema(ingest(), schema.uri)
+    Path(schema.uri).mkdir()
+    Path(schema.uri, "schema.pbtxt").write_text(assemble.schema_text(ingest()))
     anomalies = standard_artifacts.ExampleAnomalies()
     anomalies.uri = str(folder / "anomalies")
     Executor().Do(
