@@ -94,8 +94,7 @@ class FourierTransformer(tf.keras.layers.Layer):
         real, imaginary = self._kernel(self.real), self._kernel(self.imaginary)
         identity = tf.eye(real.shape[0], dtype=real.dtype)
         valid = behaviors.valid
-        hilbert = tf.constant(hilbert_matrix(valid.shape[-1]), real.dtype)
-        around = tf.matmul(hilbert, behaviors.times(imaginary))
+        around = hilbert(behaviors.times(imaginary))
         if training and self.dropout:
             mixed = self.dropout_layer(behaviors.times(real, around), training=training)
             x = behaviors.times(identity, mixed)
@@ -126,8 +125,7 @@ class FourierTransformer(tf.keras.layers.Layer):
         real, imaginary = self._kernel(self.real), self._kernel(self.imaginary)
         steps = behaviors.shape[-2]
         if self.transform == "matmul":
-            hilbert = tf.constant(hilbert_matrix(steps), behaviors.dtype)
-            return times(behaviors, real) + tf.matmul(hilbert, times(behaviors, imaginary))
+            return times(behaviors, real) + hilbert(times(behaviors, imaginary))
         # Both transforms act on the last axis; orthonormal scaling cancels between them.
         spectrum = tf.signal.rfft(tf.linalg.matrix_transpose(tf.cast(behaviors, tf.float32)))
         p, q = (
@@ -152,6 +150,15 @@ class FourierTransformer(tf.keras.layers.Layer):
             "dropout": self.dropout,
             "epsilon": self.epsilon,
         }
+
+
+@tf.custom_gradient
+def hilbert(x: tf.Tensor) -> tf.Tensor:
+    """Returns `irfft(i rfft(x))` over the K axis of [B, T, K, D]."""
+    matrix = hilbert_matrix(x.shape[-2])
+    # The transpose as a constant: products that transpose on the fly are slower.
+    transposed = tf.constant(matrix.T.copy(), x.dtype)
+    return tf.matmul(tf.constant(matrix, x.dtype), x), lambda g: tf.matmul(transposed, g)
 
 
 def inner_frequencies(steps: int) -> np.ndarray:

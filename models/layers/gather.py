@@ -7,7 +7,7 @@ import tensorflow as tf
 from models.layers.fused import fused
 
 
-def _sum_by_index(values: tf.Tensor, indices: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+def sum_by_index(values: tf.Tensor, indices: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     """Returns, [N, D], the sums of the `values` [..., D] that share an index [...]."""
     # Reshaped outside of the program, where it is free: inside, XLA copies.
     return _segment_sum(tf.reshape(values, [-1, values.shape[-1]]), tf.reshape(indices, [-1]), like)
@@ -42,7 +42,7 @@ def gather_rows(rows: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
 
     @tf.custom_gradient
     def gather(rows):
-        return tf.gather(rows, indices), lambda upstream: _sum_by_index(upstream, indices, rows)
+        return tf.gather(rows, indices), lambda upstream: sum_by_index(upstream, indices, rows)
 
     return gather(rows)
 
@@ -66,7 +66,7 @@ def gather_plus(rows, indices, phi, weights, addend) -> tf.Tensor:
         def gradient(upstream):
             flat = tf.reshape(upstream, [-1, rows.shape[-1]])
             to_weights = tf.matmul(tf.reshape(phi, [-1, phi.shape[-1]]), flat, transpose_a=True)
-            return _sum_by_index(upstream, indices, rows), to_weights, upstream
+            return sum_by_index(upstream, indices, rows), to_weights, upstream
 
         return _gather_plus(rows, indices, phi, weights, addend), gradient
 

@@ -1,0 +1,39 @@
+"""Which functions XLA compiles, and that they stay the same functions."""
+
+from __future__ import annotations
+
+import pytest
+import tensorflow as tf
+
+from models.layers.fused import fused
+
+
+@fused
+def doubled(x):
+    return x * 2
+
+
+def compiled_calls(traced: tf.types.experimental.GenericFunction, *specs) -> int:
+    graph = traced.get_concrete_function(*specs).graph
+    return sum("_XlaMustCompile" in op.node_def.attr for op in graph.get_operations())
+
+
+@pytest.mark.parametrize(("shape", "compiled"), [([2, 3], 1), ([None, 3], 0)])
+def test_only_graphs_of_known_shapes_are_compiled(shape, compiled):
+    spec = tf.TensorSpec(shape, tf.float32)
+    assert compiled_calls(tf.function(doubled), spec) == compiled
+
+
+def test_values_are_the_functions_own():
+    x = tf.constant([1.0, 2.0])
+    assert doubled(x).numpy().tolist() == [2, 4]
+    assert tf.function(doubled)(x).numpy().tolist() == [2, 4]
+    assert tf.function(doubled, jit_compile=True)(x).numpy().tolist() == [2, 4]
+
+
+def test_gradient_passes():
+    x = tf.constant([3.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.function(doubled)(x)
+    assert tape.gradient(y, x).numpy().tolist() == [2]
