@@ -59,7 +59,7 @@ class SimulatorConfig(Section):
         1.0, ge=0, description="Zipf exponent of an item's popularity within its category."
     )
     user_categories: int = Field(
-        26, ge=2, description="Number of categories that a user ever gets to see."
+        28, ge=2, description="Number of categories that a user ever gets to see."
     )
     user_items: int = Field(
         2, ge=1, description="Draws of an item, by popularity, for each category of a user."
@@ -87,7 +87,7 @@ class SimulatorConfig(Section):
         ClickWeights(), description="What clicks depend on, and how much."
     )
     signal: float = Field(
-        1.6, gt=0, description="Standard deviation of a click's log-odds: all there is to predict."
+        1.5, gt=0, description="Standard deviation of a click's log-odds: all there is to predict."
     )
     click_rate: float = Field(0.4, gt=0, lt=1, description="Share of impressions with a click.")
 

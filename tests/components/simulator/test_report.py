@@ -53,8 +53,8 @@ def test_the_demo_is_as_large_as_it_says():
     ("given", "message"),
     [
         ({"median_history": 50, "max_history": 40}, r"`median_history` \(50\) must be at most"),
-        ({"categories": 20}, r"`user_categories` \(26\) must be at most `categories` \(20\)"),
-        ({"searches": 30}, r"`searches` \(30\) must be at most `user_categories` \(26\)"),
+        ({"categories": 20}, r"`user_categories` \(28\) must be at most `categories` \(20\)"),
+        ({"searches": 30}, r"`searches` \(30\) must be at most `user_categories` \(28\)"),
         ({"click_rate": 1.0}, "click_rate"),
         ({"sessions": 3}, "sessions"),
     ],
