@@ -1,0 +1,6 @@
+"""The commands of `everlong`, one module each: `SUMMARY`, `add_arguments(parser)`, `execute(arguments)`.
+
+`execute` returns the exit code. Heavy imports wait inside it until the input has been checked.
+"""
+
+COMMANDS = ("run", "simulate", "config", "compile")

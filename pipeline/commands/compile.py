@@ -1,0 +1,35 @@
+"""`everlong compile`: the pipeline in an orchestrator's own format."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from pipeline.commands.arguments import add_config
+from pipeline.config import load
+from pipeline.console import quiet
+from pipeline.exits import DONE
+
+SUMMARY = "compile the pipeline for an orchestrator"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    parser.add_argument("--engine", required=True, choices=["kubeflow"], help="who will run it")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="FILE.yaml to write"
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    from components.behavior_example_gen.check import check_log
+
+    loaded = load(arguments.config, arguments.overrides)
+    check_log(loaded.ingest)
+    with quiet(Path(os.devnull)) as terminal, terminal.running("loading TensorFlow and TFX"):
+        from pipeline.kubeflow_runner import compile_pipeline
+
+        compile_pipeline(loaded, arguments.out)
+    print(f"written to {arguments.out}; every step runs image {loaded.kubeflow.image}")
+    return DONE

@@ -1,0 +1,34 @@
+"""`everlong config`: every key explained, or one configuration checked and printed in full."""
+
+from __future__ import annotations
+
+import argparse
+
+import yaml
+
+from pipeline.commands.arguments import add_config
+from pipeline.config import load
+from pipeline.errors import ConfigError
+from pipeline.exits import DONE
+
+SUMMARY = "check a configuration, or explain every key"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser, required=False)
+    parser.add_argument("--explain", action="store_true", help="print every key with its meaning")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    if arguments.explain:
+        from pipeline.explain import explain
+
+        print("\n".join(explain()))
+        return DONE
+    if arguments.config is None:
+        raise ConfigError("config: give --explain, or --config FILE to check one")
+    loaded = load(arguments.config, arguments.overrides)
+    print(
+        yaml.safe_dump(loaded.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end=""
+    )
+    return DONE
