@@ -1,4 +1,4 @@
-"""The commands of `everlong`, one module each: `SUMMARY`, `add_arguments(parser)`, `execute(arguments)`.
+"""The commands of `everlong`, a module each: `SUMMARY`, `add_arguments(parser)`, `execute(parsed)`.
 
 `execute` returns the exit code. Heavy imports wait inside it until the input has been checked.
 """
