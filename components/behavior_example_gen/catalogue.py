@@ -41,9 +41,23 @@ class Catalogue:
         """Returns [t] int64: the place of each of some ids, all of which are in the catalogue."""
         return pc.index_in(items, self.items).to_numpy().astype(np.int64)
 
+    def fill(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        """Gives rows whose `category` is null that of their item; 0 or b"" to unknown items."""
+        own = self.categories.take(pc.index_in(rows["item"], self.items))
+        none = pa.scalar(0 if pa.types.is_integer(own.type) else b"", own.type)
+        filled = pc.coalesce(rows["category"], own, none)
+        return rows.set_column(rows.schema.get_field_index("category"), "category", filled)
 
-def count_pairs(rows: pa.RecordBatch | pa.Table) -> pa.Table:
-    """Counts the rows of each (item, category): a table of `item`, `category` and `count`."""
+
+def count_pairs(rows: pa.Table) -> pa.Table:
+    """Counts the rows of each (item, category), or adds up what was counted.
+
+    Args:
+      rows: a table with `item` and `category`, or one as this function returns.
+
+    Returns:
+      A table of `item`, `category` and `count`.
+    """
     if "count" in rows.schema.names:
         pairs = rows
     else:
@@ -54,13 +68,13 @@ def count_pairs(rows: pa.RecordBatch | pa.Table) -> pa.Table:
 
 
 class CombineItems(beam.CombineFn):
-    """Combines record batches into the `Catalogue` of all their items, None without any row."""
+    """Combines tables of `count_pairs` into the `Catalogue` of all items, None without any row."""
 
     def create_accumulator(self) -> list[pa.Table]:
         return []
 
-    def add_input(self, tables: list[pa.Table], rows: pa.RecordBatch) -> list[pa.Table]:
-        return self.merge_accumulators([tables, [count_pairs(rows)]])
+    def add_input(self, tables: list[pa.Table], pairs: pa.Table) -> list[pa.Table]:
+        return self.merge_accumulators([tables, [pairs]])
 
     def merge_accumulators(self, accumulators: list[list[pa.Table]]) -> list[pa.Table]:
         tables = [table for accumulator in accumulators for table in accumulator]

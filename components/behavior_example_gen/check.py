@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 from components.behavior_example_gen.config import IngestConfig
-from components.behavior_example_gen.counts import Counts, check_rows, describe
+from components.behavior_example_gen.counts import Counts
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.reader import LogReader, list_sources
-from components.behavior_example_gen.sources import find_files
+from components.behavior_example_gen.intake import Intake
+from components.behavior_example_gen.sources import fingerprint, open_sources
+from components.behavior_example_gen.verdict import check_rows, describe
+
+__all__ = ["check_log", "fingerprint"]
 
 
 def check_log(config: IngestConfig) -> None:
@@ -20,13 +20,13 @@ def check_log(config: IngestConfig) -> None:
     Raises:
       LogError: naming the file, its fault and the way out.
     """
-    if config.log.simulator is not None:
-        return
-    reader, heads, whole = LogReader(config), Counts(), True
-    for source in list_sources(config):
-        blocks = reader.read(source)
-        heads += next((counts for _, counts in blocks), Counts())
-        whole &= next(blocks, None) is None
+    intake, heads, whole = Intake(config), Counts(), True
+    for source in open_sources(config).values():
+        if not source.has_heads:
+            return  # a simulation, a query: known only once it runs
+        for block, complete in source.heads():
+            heads += intake.take(block)[1]
+            whole &= complete
     if whole:
         check_rows(heads, config)
     if not heads.rows_kept:
@@ -34,17 +34,3 @@ def check_log(config: IngestConfig) -> None:
             f"{describe(config)}: none of the first {heads.rows:,} rows can be used. Mend the log, "
             f"`log.columns` or `log.where`.\n{heads.table()}"
         )
-
-
-def fingerprint(config: IngestConfig) -> str:
-    """Returns a digest that changes when a file of the log does: its name, size or time.
-
-    TFX keys its cache by it, as files are not artifacts.
-    """
-    if config.log.simulator is not None:
-        return "simulated"
-    log = config.log
-    files = find_files(log.folder, log.files)
-    files += find_files(log.folder, log.items.files) if log.items else []
-    facts = [(f.path, f.size_in_bytes, f.last_updated_in_seconds) for f in files]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

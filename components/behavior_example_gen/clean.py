@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.behavior_example_gen.config import SPLITS, IngestConfig
+from components.behavior_example_gen.config import SPLITS, IngestConfig, Table
 from components.behavior_example_gen.filters import RowFilter
+from components.behavior_example_gen.hashing import combine, fraction, id_hash
 from components.behavior_example_gen.order import SEQUENCE
 from components.behavior_example_gen.parse import Column, to_float, to_id, to_text, to_time
 
 NO_TARGET = -1  # label of a row that is a behaviour but no target
-RAGGED = "row: wrong number of columns"
 FILTER = "where: "
 DUPLICATE = "duplicate"
+IN_HISTORY = "in_history"  # column of a log with impressions
+_SAMPLE = 0x5A3  # keeps the draw of users apart from all other uses of their hash
 
 
 def is_fault(reason: str) -> bool:
@@ -27,16 +28,21 @@ def is_fault(reason: str) -> bool:
 
 @dataclasses.dataclass
 class Verdict:
-    """Which rows are kept so far, and how many were dropped by which reason."""
+    """Which rows are kept so far, and which were dropped by which reason.
+
+    Attributes:
+      kept: [n] bool.
+      dropped: indices of rows by reason.
+    """
 
     kept: np.ndarray
-    dropped: collections.Counter[str]
+    dropped: dict[str, np.ndarray]
 
     def drop(self, rows: np.ndarray, reason: str) -> None:
         """Drops the rows of a mask [n]; a row counts once, for the first reason met."""
-        count = int(np.count_nonzero(rows & self.kept))
-        if count:
-            self.dropped[reason] += count
+        found = np.flatnonzero(rows & self.kept)
+        if len(found):
+            self.dropped[reason] = found
             self.kept &= ~rows
 
     def read(self, part: str, column: Column, missing_is_fault: bool = True) -> pa.Array:
@@ -48,49 +54,91 @@ class Verdict:
 
 
 def clean(
-    cells: pa.RecordBatch, config: IngestConfig, sequence: np.ndarray | None = None
-) -> tuple[pa.RecordBatch, collections.Counter[str]]:
+    cells: pa.RecordBatch, config: IngestConfig, sequence: np.ndarray, table: Table = "log"
+) -> tuple[pa.RecordBatch, dict[str, np.ndarray]]:
     """Reads the cells of some rows, and drops the rows that cannot or shall not be used.
 
     Args:
-      cells: the columns `config.used_columns()`, as text or typed.
+      cells: the columns `config.used_columns(table)`, as text or typed.
       config: the configuration.
-      sequence: [n] int64, position of the rows in the log, where that counts.
+      sequence: [n] int64, position of the rows in the log.
+      table: the one that the rows are of.
 
     Returns:
-      The rows that are kept and the number of dropped rows by reason. Columns: `user`, `item`,
+      The rows that are kept and the indices of the dropped ones by reason. Columns: `user`, `item`,
       `category`, (`behavior`,) int64 or binary; `time`, int64 ticks; `label`, int8: 1, 0 or -1
       (no target); (`split`, int8, index of `SPLITS`;) (`oracle`, float64, nullable;)
-      `feature.<name>`, float32; (`sequence`, int64).
+      `feature.<name>`, float32; `sequence`, int64. If impressions are a separate table, rows of
+      both have the same columns, and `in_history`, int8, tells them apart: impressions 0, rows of
+      the log 1. The category of an impression is null where that of the log's item is meant.
     """
-    log, mapping = config.log, config.log.mapping
-    verdict = Verdict(np.ones(cells.num_rows, bool), collections.Counter())
+    log, mapping, absent = config.log, config.mapping(table), _Absent(cells.num_rows)
+    shown, targets = table == "impressions", table == config.tables()[-1]
+    verdict = Verdict(np.ones(cells.num_rows, bool), {})
     rows: dict[str, pa.Array] = {}
-    for part, column in mapping.ids().items():
-        optional = part == "category"
+    for part, general in log.mapping.ids().items():
+        column, optional = mapping.ids().get(part), part == "category"
+        if column is None:
+            rows[part] = absent.ids(general.type, null=optional)
+            continue
         rows[part] = verdict.read(part, to_id(cells[column.column], column), not optional)
         if optional:  # an item without a category has the one of a log without categories
-            rows[part] = rows[part].fill_null(0 if column.type == "int" else b"")
-    if mapping.category is None:
-        rows["category"] = pa.array(np.zeros(cells.num_rows, np.int64))
+            rows[part] = _filled(rows[part])
+    if log.mapping.category is None:
+        rows["category"] = absent.ids("int")
     rows["time"] = verdict.read("time", to_time(cells[mapping.time.column], mapping.time))
-    rows["label"] = _label(cells, rows, config, verdict)
+    if targets:
+        rows["label"] = _label(cells, rows, config, verdict)
+    else:
+        rows["label"] = absent.numbers(np.int8, NO_TARGET)
+    if shown:
+        verdict.drop(rows["label"].to_numpy() == NO_TARGET, "label: missing")
     for name, feature in log.features.items():
+        if shown:
+            rows[f"feature.{name}"] = absent.numbers(np.float32)
+            continue
         values = verdict.read(f"feature {name}", to_float(cells[feature.column]))
         rows[f"feature.{name}"] = values.cast(pa.float32())
-    if mapping.oracle is not None:
-        rows["oracle"] = verdict.read("oracle", to_float(cells[mapping.oracle]), False)
+    if config.oracle is not None:
+        rows["oracle"] = pa.nulls(cells.num_rows, pa.float64())
+        if targets:
+            rows["oracle"] = verdict.read("oracle", to_float(cells[config.oracle]), False)
     if config.split.column is not None:
-        rows["split"] = _split(cells[config.split.column], rows, verdict)
-    for text in log.where:
+        rows["split"] = absent.numbers(np.int8)
+        if targets:
+            rows["split"] = _split(cells[config.split.column], rows, verdict)
+    for text in config.table(table).where:
         condition = RowFilter.parse(text)
         verdict.drop(~condition.keep(cells[condition.column]), FILTER + text)
-    if sequence is not None:
-        rows[SEQUENCE] = pa.array(sequence)
+    if log.user_share < 1:
+        # Not the hash by which shards are made: a sample would fill only some of them.
+        draw = fraction(combine(_SAMPLE, id_hash(_filled(rows["user"]))))
+        verdict.drop(draw >= log.user_share, f"{FILTER}log.user_share")
+    if log.impressions is not None:
+        rows[IN_HISTORY] = absent.numbers(np.int8, int(not shown))
+    rows[SEQUENCE] = pa.array(sequence)
     batch = pa.RecordBatch.from_pydict(rows)
     if not verdict.kept.all():
         batch = batch.filter(pa.array(verdict.kept))
     return batch, verdict.dropped
+
+
+@dataclasses.dataclass(frozen=True)
+class _Absent:
+    """Columns [n] for what a table does not know."""
+
+    size: int
+
+    def numbers(self, kind: type, value: int = 0) -> pa.Array:
+        return pa.array(np.full(self.size, value, kind))
+
+    def ids(self, kind: str, null: bool = False) -> pa.Array:
+        missing = pa.nulls(self.size, pa.int64() if kind == "int" else pa.binary())
+        return missing if null else _filled(missing)
+
+
+def _filled(ids: pa.Array) -> pa.Array:
+    return ids.fill_null(0 if pa.types.is_integer(ids.type) else b"")
 
 
 def _label(

@@ -78,26 +78,36 @@ Id = Annotated[IdColumn, pydantic.BeforeValidator(_named)]
 Time = Annotated[TimeColumn, pydantic.BeforeValidator(_named)]
 
 
-class ColumnConfig(Section):
-    """Which column of the log holds what."""
+class ImpressionColumns(Section):
+    """Which column of a table of impressions holds what."""
 
     user: Id = Field(description="Who acted.")
     item: Id = Field(description="On what.")
     category: Id | None = Field(
-        None, description="Category of the item; null: all items share the category 0 or ''."
+        None,
+        description="Category of the item; null: that of the item in the log, or, where the log "
+        "has none, the category 0 or '' of all items.",
     )
     time: Time = Field(description="When; the order of a user's rows.")
-    behavior: Id | None = Field(
-        None, description="What was done, such as pv, cart, buy, or a rating."
-    )
     oracle: str | None = Field(
         None, description="True click probability, which only a simulated log knows."
     )
 
     def ids(self) -> dict[str, IdColumn]:
-        """The configured id columns by their part in the log."""
+        """The configured id columns by their part in the table."""
         parts = ("user", "item", "category", "behavior")
-        return {part: getattr(self, part) for part in parts if getattr(self, part) is not None}
+        return {part: found for part in parts if (found := getattr(self, part, None)) is not None}
+
+
+class ColumnConfig(ImpressionColumns):
+    """Which column of the log holds what."""
+
+    category: Id | None = Field(
+        None, description="Category of the item; null: all items share the category 0 or ''."
+    )
+    behavior: Id | None = Field(
+        None, description="What was done, such as pv, cart, buy, or a rating."
+    )
 
 
 # What `components.simulator.simulate` returns.

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic
 from pydantic import Field
 
-from components.behavior_example_gen.columns import SIMULATED, ColumnConfig, FeatureColumn
+from components.behavior_example_gen.columns import (
+    SIMULATED,
+    ColumnConfig,
+    FeatureColumn,
+    ImpressionColumns,
+)
 from components.behavior_example_gen.filters import RowFilter
 from components.simulator.config import SimulatorConfig
 from models.config import Section
 
 SPLITS = ("train", "validation", "eval")
+
+Table = Literal["log", "impressions"]
 
 
 class CsvConfig(Section):
@@ -37,26 +44,82 @@ class ItemsConfig(Section):
     columns: list[str] = Field(min_length=1, description="Columns to join.")
 
 
-class LogConfig(Section):
-    """Where the behaviour log is, which column holds what, and which rows count."""
+class TableConfig(Section):
+    """Where a table of events is, and how it is read: files, or another source."""
 
-    folder: str = Field(".", description="Folder of the files, relative to the working directory.")
+    folder: str = Field(
+        ".", description="Folder of the files, also gs:// or s3://; relative: to where you are."
+    )
     files: str | list[str] | None = Field(
         None, description="File, glob or folder within `folder`, or a list of them."
     )
-    format: Literal["auto", "csv", "parquet"] = Field(
-        "auto", description="Format of the files; auto: Parquet by its extension, otherwise text."
+    format: Literal["auto", "csv", "parquet", "tfrecord"] = Field(
+        "auto",
+        description="Format of the files; auto: Parquet (*.parquet) and TFRecord (*.tfrecord*) by "
+        "name, otherwise text. An event of a TFRecord is one tf.train.Example.",
     )
     csv: CsvConfig = Field(CsvConfig(), description="How the text files are read.")
+    source: str | None = Field(
+        None,
+        pattern=r"^(tfds|bigquery|beam):\S+$",
+        description="Instead of files: tfds:NAME[/config][:split], bigquery:PROJECT.DATASET.TABLE "
+        "or beam:package.module.function, which returns a transform that reads.",
+    )
+    options: dict[str, Any] = Field({}, description="Further arguments of `source`.")
+    where: list[str] = Field([], description="Rows to keep: each one COLUMN OPERATOR VALUE.")
+
+    @pydantic.field_validator("where")
+    @classmethod
+    def _where_parses(cls, where: list[str]) -> list[str]:
+        for text in where:
+            RowFilter.parse(text)
+        return where
+
+    @pydantic.model_validator(mode="after")
+    def _one_source(self) -> TableConfig:
+        if self.files is not None and self.source is not None:
+            raise ValueError(
+                f"`files` and `source` exclude each other. Received: {self.files!r} and "
+                f"{self.source!r}; remove one of them."
+            )
+        if self.options and self.source is None:
+            raise ValueError(
+                f"`options` are arguments of `source`, which is not set. Received: {self.options}"
+            )
+        return self
+
+
+class ImpressionsConfig(TableConfig):
+    """A second table: what was shown to whom when. Its rows are the targets, those of the log the
+    behaviours; an impression sees the behaviours of its user that are strictly earlier."""
+
+    folder: str | None = Field(None, description="Folder of the files; null: that of the log.")
+    columns: ImpressionColumns = Field(description="Which column holds what.")
+
+    @pydantic.model_validator(mode="after")
+    def _has_rows(self) -> ImpressionsConfig:
+        if self.files is None and self.source is None:
+            raise ValueError("`log.impressions` needs `files` or a `source`.")
+        return self
+
+
+class LogConfig(TableConfig):
+    """Where the behaviour log is, which column holds what, and which rows count."""
+
     columns: ColumnConfig | None = Field(None, description="Which column holds what.")
     features: dict[str, FeatureColumn] = Field(
         {}, description="Further numeric cross features by name: `history_<name>`."
     )
     items: ItemsConfig | None = Field(None, description="A table to join by item.")
-    where: list[str] = Field([], description="Rows to keep: each one COLUMN OPERATOR VALUE.")
+    impressions: ImpressionsConfig | None = Field(
+        None, description="A second table, of the targets; null: targets are rows of the log."
+    )
     duplicates: Literal["drop", "keep"] = Field(
         "drop",
         description="Rows equal in every used column: keep them where a time is a day.",
+    )
+    user_share: float = Field(
+        1.0, gt=0, le=1, description="Share of the users that are kept, drawn by hash of the id."
     )
     max_bad_rows: float = Field(
         0.01, ge=0, le=1, description="Share of faulty rows above which the run stops."
@@ -68,33 +131,54 @@ class LogConfig(Section):
         None, description="Simulate the log, instead of reading files."
     )
 
-    @pydantic.field_validator("where")
-    @classmethod
-    def _where_parses(cls, where: list[str]) -> list[str]:
-        for text in where:
-            RowFilter.parse(text)
-        return where
-
     @pydantic.model_validator(mode="after")
-    def _one_source(self) -> LogConfig:
+    def _parts_fit(self) -> LogConfig:
         if self.simulator is not None:
-            given = [key for key in ("files", "columns", "items") if getattr(self, key) is not None]
+            excluded = ("files", "source", "columns", "items", "impressions")
+            given = [key for key in excluded if getattr(self, key) is not None]
             if given:
                 raise ValueError(
                     f"`log.simulator` replaces the files, so it excludes {given}: remove them, or "
                     f"remove `simulator`."
                 )
-        elif self.files is None or self.columns is None:
-            missing = "files" if self.files is None else "columns"
+        elif self.columns is None or (self.files is None and self.source is None):
+            missing = "columns" if self.columns is None else "files"
             raise ValueError(
-                f"`log.{missing}` is missing: a log is either `files` with `columns`, or a "
-                f"`simulator`."
+                f"`log.{missing}` is missing: a log is either `files` or a `source` with "
+                f"`columns`, or a `simulator`."
             )
         taken = {"item", "category", "behavior", "time"} & set(self.features)
         if taken:
             raise ValueError(
                 f"`log.features` must not be named {sorted(taken)}: `history_<name>` is taken. "
                 f"Choose another name."
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _tables_fit(self) -> LogConfig:
+        if self.impressions is None:
+            return self
+        ours, theirs = self.mapping, self.impressions.columns
+        pairs = [(key, getattr(ours, key), getattr(theirs, key)) for key in ("user", "item")]
+        if theirs.category is not None:
+            if ours.category is None:
+                raise ValueError(
+                    "`log.impressions.columns.category` is set, but `log.columns.category` is not: "
+                    "set both, or remove it."
+                )
+            pairs.append(("category", ours.category, theirs.category))
+        for key, one, other in pairs:
+            if one.type != other.type:
+                raise ValueError(
+                    f"`log.columns.{key}` has type {one.type}, and `log.impressions.columns.{key}` "
+                    f"type {other.type}: ids of both tables must be of one type."
+                )
+        units = [(t.ticks_per_second, t.unit == "order") for t in (ours.time, theirs.time)]
+        if units[0] != units[1]:
+            raise ValueError(
+                f"`log.columns.time` and `log.impressions.columns.time` must count in one unit. "
+                f"Received: {ours.time.unit} and {theirs.time.unit}"
             )
         return self
 
@@ -224,6 +308,9 @@ class IngestConfig(Section):
     history: HistoryConfig = Field(HistoryConfig(), description="What a target sees.")
     split: SplitConfig = Field(SplitConfig(), description="The three splits.")
     seed: int = Field(7, ge=0, description="Seed of negatives, of user_hash and of the order.")
+    shard_memory: int = Field(
+        256, ge=1, description="MiB that the users of one shard may take while they are cut."
+    )
 
     @pydantic.model_validator(mode="after")
     def _parts_fit(self) -> IngestConfig:
@@ -233,6 +320,18 @@ class IngestConfig(Section):
                 f"`history.session_gap` is in seconds, but `log.columns.time` has only an order. "
                 f"Received: {gap}; set `history.session_gap: null`."
             )
+        if self.log.impressions is not None:
+            if self.label.column is None:
+                raise ValueError(
+                    "`log.impressions` needs `label.column`, their label: `label.negatives` is for "
+                    "logs without impressions."
+                )
+            if self.history.include != "all":
+                raise ValueError(
+                    f"`history.include` asks for the rows of one label, but with "
+                    f"`log.impressions` the behaviours have none. Received: "
+                    f"{self.history.include!r}; set it to all."
+                )
         behavior, positives = self.log.mapping.behavior, self.label.positives
         if positives is not None and behavior is None:
             raise ValueError(
@@ -246,11 +345,43 @@ class IngestConfig(Section):
             )
         return self
 
-    def used_columns(self) -> list[str]:
-        """Names of all columns that are read, of the log or joined to it, each once."""
-        mapping, log = self.log.mapping, self.log
+    def tables(self) -> list[Table]:
+        """The tables of the log: itself, and the impressions if they are separate."""
+        return ["log"] if self.log.impressions is None else ["log", "impressions"]
+
+    @property
+    def oracle(self) -> str | None:
+        """The column of the true click probability, in the table that holds the targets."""
+        return self.mapping(self.tables()[-1]).oracle
+
+    @property
+    def looks_up_categories(self) -> bool:
+        """Whether impressions get the categories that their items have in the log."""
+        impressions, ours = self.log.impressions, self.log.mapping.category
+        return impressions is not None and ours is not None and impressions.columns.category is None
+
+    def table(self, name: Table) -> TableConfig:
+        """Returns the section of a table."""
+        return self.log if name == "log" else self.log.impressions
+
+    def mapping(self, name: Table) -> ImpressionColumns:
+        """Returns which column of a table holds what; that of the log is a `ColumnConfig`."""
+        return self.log.mapping if name == "log" else self.log.impressions.columns
+
+    def used_columns(self, table: Table = "log") -> list[str]:
+        """Names of all columns of a table that are used, read or joined to it, each once."""
+        mapping = self.mapping(table)
         names = [column.column for column in mapping.ids().values()]
-        names += [mapping.time.column, *(f.column for f in log.features.values())]
-        names += [name for name in (mapping.oracle, self.label.column, self.split.column) if name]
-        names += [RowFilter.parse(text).column for text in log.where]
+        names.append(mapping.time.column)
+        if table == "log":
+            names += [feature.column for feature in self.log.features.values()]
+        if table == self.tables()[-1]:  # the one that holds the targets
+            further = (self.oracle, self.label.column, self.split.column)
+            names += [name for name in further if name]
+        names += [RowFilter.parse(text).column for text in self.table(table).where]
         return list(dict.fromkeys(names))
+
+    def read_columns(self, table: Table = "log") -> list[str]:
+        """Names of the columns that are read from a table: the used ones that are not joined."""
+        joined = self.log.items.columns if self.log.items else []
+        return [name for name in self.used_columns(table) if name not in joined]

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import heapq
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 
-from components.behavior_example_gen.clean import is_fault
-from components.behavior_example_gen.config import SPLITS, IngestConfig
-from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.config import SPLITS
 
+SAMPLES = 20  # rows of each reason that are put into quarantine
 _OF_SPLIT = ("examples", "targets", "users", "positives")
+
+
+class Sample(NamedTuple):
+    """A dropped row: the part of the log that it is in, its number there, and its cells."""
+
+    part: int
+    number: int
+    row: dict[str, str] | str
 
 
 @dataclasses.dataclass
@@ -27,6 +35,10 @@ class Counts:
       users: users with a row that was used.
       dropped: numbers of rows by reason; of targets, if the reason begins with "target: ".
       splits: for each split, the number of `examples`, `targets`, `users` and `positives`.
+      known_items: rows whose item is in the table of items.
+      samples: the first rows of the log that were dropped by each reason, at most `SAMPLES`.
+      origins: names of the parts of the log, by number.
+      kinds: for each column, a file of each kind of values that it holds.
     """
 
     rows: int = 0
@@ -36,6 +48,10 @@ class Counts:
     splits: dict[str, collections.Counter[str]] = dataclasses.field(
         default_factory=lambda: {name: collections.Counter() for name in SPLITS}
     )
+    known_items: int = 0
+    samples: dict[str, list[Sample]] = dataclasses.field(default_factory=dict)
+    origins: dict[int, str] = dataclasses.field(default_factory=dict)
+    kinds: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -44,6 +60,10 @@ class Counts:
             self.users + other.users,
             self.dropped + other.dropped,
             {name: self.splits[name] + other.splits[name] for name in SPLITS},
+            self.known_items + other.known_items,
+            _merge(self.samples, other.samples, _first_samples),
+            self.origins | other.origins,
+            _merge(self.kinds, other.kinds, _first_files),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,7 +72,7 @@ class Counts:
             "rows": self.rows,
             "rows_kept": self.rows_kept,
             "users": self.users,
-            "dropped": dict(self.dropped.most_common()),
+            "dropped": dict(sorted(self.dropped.items(), key=lambda item: (-item[1], item[0]))),
             "splits": {
                 name: {key: counter[key] for key in _OF_SPLIT}
                 for name, counter in self.splits.items()
@@ -60,9 +80,8 @@ class Counts:
         }
 
     @classmethod
-    def from_json(cls, text: str) -> Counts:
-        """Reads what `json.dumps(counts.to_dict())` wrote."""
-        plain = json.loads(text)
+    def from_dict(cls, plain: dict[str, Any]) -> Counts:
+        """Reads the numbers that `to_dict` returned."""
         return cls(
             plain["rows"],
             plain["rows_kept"],
@@ -72,13 +91,37 @@ class Counts:
         )
 
     def table(self) -> str:
-        """Returns the reasons for which rows were dropped, one a line."""
-        lines = [f"  {count:>12,}  {reason}" for reason, count in self.dropped.most_common()]
-        return "\n".join([f"  {self.rows:>12,}  rows in the log", *lines])
+        """Returns the reasons for which rows were dropped, one a line, each with an example."""
+        lines = [f"  {self.rows:>12,}  rows in the log"]
+        for reason, count in self.to_dict()["dropped"].items():
+            sample = next(iter(self.samples.get(reason, [])), None)
+            where = f", first at {self.origins[sample.part]}:{sample.number}" if sample else ""
+            lines.append(f"  {count:>12,}  {reason}{where}")
+        return "\n".join(lines)
+
+    def quarantine(self) -> str:
+        """Returns the sampled rows as JSON lines: `file`, `line`, `reason` and `row`.
+
+        Lines are those of a text editor, from 1; of a source that is no text, numbers of rows.
+        """
+        sampled = [(sample, reason) for reason, rows in self.samples.items() for sample in rows]
+        return "".join(
+            json.dumps(
+                {
+                    "file": self.origins[row.part],
+                    "line": row.number,
+                    "reason": reason,
+                    "row": row.row,
+                },
+                ensure_ascii=False,
+            )
+            + "\n"
+            for row, reason in sorted(sampled, key=lambda pair: (pair[0][:2], pair[1]))
+        )
 
 
 class CombineCounts(beam.CombineFn):
-    """Adds `Counts` up, into JSON."""
+    """Adds `Counts` up."""
 
     def create_accumulator(self) -> Counts:
         return Counts()
@@ -89,71 +132,17 @@ class CombineCounts(beam.CombineFn):
     def merge_accumulators(self, accumulators: Iterable[Counts]) -> Counts:
         return sum(accumulators, Counts())
 
-    def extract_output(self, counts: Counts) -> str:
-        return json.dumps(counts.to_dict())
+    def extract_output(self, counts: Counts) -> Counts:
+        return counts
 
 
-def check_rows(counts: Counts, config: IngestConfig) -> None:
-    """Refuses a log that has no rows, or too many bad ones.
-
-    Raises:
-      LogError: with the table of reasons.
-    """
-    where = describe(config)
-    if not counts.rows:
-        raise LogError(f"{where}: the log is empty: it has no rows.")
-    bad = sum(count for reason, count in counts.dropped.items() if is_fault(reason))
-    if bad > config.log.max_bad_rows * counts.rows:
-        raise LogError(
-            f"{where}: {bad:,} of {counts.rows:,} rows ({bad / counts.rows:.2%}) are bad, more "
-            f"than `log.max_bad_rows` = {config.log.max_bad_rows:.2%} allows. Mend the log or "
-            f"`log.columns`, or raise `log.max_bad_rows`.\n{counts.table()}"
-        )
-    if not counts.rows_kept:
-        raise LogError(
-            f"{where}: no row is left. Mend `log.where` or `log.columns`.\n{counts.table()}"
-        )
+def _merge(one: dict[str, Any], other: dict[str, Any], join: Any) -> dict[str, Any]:
+    return one | {key: join(one[key], more) if key in one else more for key, more in other.items()}
 
 
-def check_splits(counts: Counts, config: IngestConfig) -> None:
-    """Refuses a log whose splits cannot train and judge a model.
-
-    Raises:
-      LogError: naming the split, its number of targets, and what to change.
-    """
-    where = describe(config)
-    if counts.users < 2:
-        raise LogError(
-            f"{where}: the log has rows of one user only; a model is judged by how it ranks for "
-            f"several. Check `log.columns.user` ({config.log.mapping.user.column!r}).\n"
-            f"{counts.table()}"
-        )
-    sizes = ", ".join(f"{name} {counts.splits[name]['targets']:,}" for name in SPLITS)
-    for name in SPLITS:
-        targets, positives = counts.splits[name]["targets"], counts.splits[name]["positives"]
-        if not targets:
-            raise LogError(
-                f"{where}: the {name} split has no targets ({sizes}). Change `split` (by "
-                f"{config.split.by!r}, validation {config.split.validation}, eval "
-                f"{config.split.eval}), or lower `history.min_length` "
-                f"({config.history.min_length}).\n{counts.table()}"
-            )
-        if name != "validation" and positives in (0, targets):
-            raise LogError(
-                f"{where}: all {targets:,} targets of the {name} split have the label "
-                f"{int(positives > 0)}; both labels are needed. Change {_label_rule(config)}, or "
-                f"`split` ({sizes})."
-            )
+def _first_samples(one: list[Sample], other: list[Sample]) -> list[Sample]:
+    return heapq.nsmallest(SAMPLES, one + other, key=lambda sample: sample[:2])
 
 
-def describe(config: IngestConfig) -> str:
-    """Returns what the log is, for messages."""
-    if config.log.simulator is not None:
-        return "the simulated log"
-    return f"{config.log.files} in {config.log.folder!r}"
-
-
-def _label_rule(config: IngestConfig) -> str:
-    if config.label.column is None:
-        return "`label.negatives`"
-    return f"`label.at_least` ({config.label.at_least}) of the column {config.label.column!r}"
+def _first_files(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
+    return _merge(one, other, min)

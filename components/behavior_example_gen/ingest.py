@@ -2,161 +2,183 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
-import tensorflow as tf
+import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
-from components.behavior_example_gen.catalogue import CombineItems
+from components.behavior_example_gen import progress
+from components.behavior_example_gen.catalogue import Catalogue, CombineItems, count_pairs
 from components.behavior_example_gen.config import SPLITS, IngestConfig
 from components.behavior_example_gen.counts import CombineCounts, Counts
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.hashing import combine, id_hash
-from components.behavior_example_gen.reader import LogReader, Source, list_sources
+from components.behavior_example_gen.intake import Intake
+from components.behavior_example_gen.parallel import ParallelDoFn
+from components.behavior_example_gen.records import write_records
 from components.behavior_example_gen.shard import Shard
+from components.behavior_example_gen.sources import Block, log_size, read_log
+from components.behavior_example_gen.spill import Piece, gather, spill
+from components.behavior_example_gen.storage import write_text
 from components.behavior_example_gen.targets import WholeLog
-from components.behavior_example_gen.timeline import CombineTimes
+from components.behavior_example_gen.timeline import CombineTimes, Timeline
+from components.behavior_example_gen.verdict import check_rows
 
-_SHARD_BYTES = 48 << 20  # of raw rows; sorting and encoding take a few times as much
-_MIN_SHARDS = 4  # files that readers can interleave
-_COUNTS = "counts"
+COUNTS, QUARANTINE = "counts.json", "quarantine.jsonl"
+_MIN_SHARDS, _MAX_SHARDS = 4, 4096  # files that readers can interleave; pieces of a spill file
+_WORKING = 8  # bytes that sorting and cutting take, for each byte of the rows
+_SPILL_BYTES = 32 << 20  # of raw rows that one spill file is made of
+_COUNTED, _TIMES, _ITEMS = "counts", "times", "items"
 
 
-def ingest(pipeline: beam.Pipeline, config: IngestConfig, output: str, counts_path: str) -> None:
+def ingest(pipeline: beam.Pipeline, config: IngestConfig, output: str, work: str) -> None:
     """Adds to a pipeline what turns a log into examples.
 
     Args:
       pipeline: a Beam pipeline.
       config: the configuration.
-      output: folder of the splits; `Split-<name>/data_tfrecord-*.gz` are written.
-      counts_path: file for the `Counts`, as JSON.
+      output: folder with `Split-<name>` for each split, which get `data_tfrecord-*.gz`; it gets
+        `quarantine.jsonl`. All workers must share its file system.
+      work: folder on that file system for rows on their way and unfinished files; it gets
+        `counts.json`, the `Counts`.
     """
-    sources = list_sources(config)
-    shards = config.log.shards or shard_count(sources)
-    read = (
-        pipeline
-        | "Sources" >> beam.Create(sources)
-        | "Spread" >> beam.Reshuffle()
-        | "Read" >> beam.ParDo(_Read(config)).with_outputs(_COUNTS, main="rows")
-    )
+    shards = config.log.shards or shard_count(log_size(config), config.shard_memory << 20)
+    tags = [_COUNTED, *_needed(config)]
+    read = read_log(pipeline, config) | "Spill" >> beam.ParDo(
+        _Spill(config, shards, work, tags)
+    ).with_outputs(*tags, main="pieces")
+    taken = read[_COUNTED] | "AddTaken" >> beam.CombineGlobally(CombineCounts())
+    checked = taken | "Check" >> beam.Map(_check, config.model_dump_json(), output)
+    whole = {"checked": beam.pvalue.AsSingleton(checked)}
+    for tag, combine in _needed(config).items():
+        whole[tag] = beam.pvalue.AsSingleton(read[tag] | tag >> beam.CombineGlobally(combine))
     cut = (
-        read.rows
-        | "Partition" >> beam.FlatMap(partition, shards)
+        read.pieces
         | "GroupByShard" >> beam.GroupByKey()
-        | "Cut" >> beam.ParDo(_Cut(config, output, shards), **_whole_log(read.rows, config))
+        | "Cut" >> beam.ParDo(_Cut(config, shards, output, work), **whole)
     )
     _ = (
-        (read[_COUNTS], cut)
+        (taken, cut)
         | "AllCounts" >> beam.Flatten()
         | "AddCounts" >> beam.CombineGlobally(CombineCounts())
-        | "WriteCounts" >> beam.Map(_write_text, counts_path)
+        | "WriteCounts" >> beam.Map(_write_counts, config.model_dump_json(), output, work)
     )
 
 
-def shard_count(sources: list[Source]) -> int:
-    """Returns into how many shards the users are cut, by the size of the log alone."""
-    size = sum(source.size for source in sources)
-    return min(max(_MIN_SHARDS, -(-size // _SHARD_BYTES)), 4096)
-
-
-def partition(rows: pa.RecordBatch, shards: int) -> Iterator[tuple[int, bytes]]:
-    """Yields the rows of each shard, as Arrow's stream format; a user's rows share a shard."""
-    shard = (combine(id_hash(rows["user"])) % np.uint64(shards)).astype(np.uint16)
-    order = np.argsort(shard, kind="stable")
-    ends = np.cumsum(np.bincount(shard, minlength=shards))
-    sorted_rows = rows.take(pa.array(order))
-    for number, (begin, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
-        if end > begin:
-            yield number, _to_bytes(sorted_rows.slice(begin, end - begin))
+def shard_count(log_bytes: int, shard_bytes: int) -> int:
+    """Returns into how many shards the users are cut, so that each can be cut in its memory."""
+    return min(max(_MIN_SHARDS, -(-log_bytes * _WORKING // shard_bytes)), _MAX_SHARDS)
 
 
 def unwrap(fault: Exception) -> Exception:
     """Returns the `LogError` that a Beam runner wrapped, or else the fault itself."""
-    found = re.search(r"LogError: (.+)", str(fault))
-    message = str(fault) if isinstance(fault, LogError) else found and found[1]
+    found = re.search(r"LogError: ((?:.+\n?)(?:  .+\n?)*)", str(fault))
+    message = str(fault) if isinstance(fault, LogError) else found and found[1].rstrip()
     return LogError(re.sub(r" \[while running .*", "", message)) if message else fault
 
 
-class _Read(beam.DoFn):
-    def __init__(self, config: IngestConfig):
-        self._json = config.model_dump_json()
+class _Spill(ParallelDoFn):
+    """Cleans blocks of rows, and spills them by shard, some blocks at a time."""
+
+    busy = "spill_seconds"
+
+    def __init__(self, config: IngestConfig, shards: int, work: str, tags: list[str]):
+        super().__init__()
+        self._json, self._shards, self._work, self._tags = (
+            config.model_dump_json(), shards, work, tags,
+        )  # fmt: skip
 
     def setup(self) -> None:
-        self._reader = LogReader(IngestConfig.model_validate_json(self._json))
+        super().setup()
+        self._intake = Intake(IngestConfig.model_validate_json(self._json))
 
-    def process(self, source: Source) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
-        for rows, counts in self._reader.read(source):
-            yield beam.pvalue.TaggedOutput(_COUNTS, counts)
-            if rows.num_rows:
-                yield rows
+    def start_bundle(self) -> None:
+        super().start_bundle()
+        self._waiting: list[Block] = []
+
+    def process(self, block: Block) -> Iterator[object]:
+        self._waiting.append(block)
+        if sum(waiting.batch.nbytes for waiting in self._waiting) >= _SPILL_BYTES:
+            yield from self.submit(self._waiting)
+            self._waiting = []
+
+    def finish_bundle(self) -> Iterator[object]:
+        if self._waiting:
+            yield from self.windowed(self.submit(self._waiting))
+        yield from super().finish_bundle()
+
+    def work(self, blocks: list[Block]) -> list[object]:
+        taken = [self._intake.take(block) for block in blocks]
+        batches = [rows for rows, _ in taken if rows.num_rows]
+        counts = sum((counts for _, counts in taken), Counts())
+        results: list[object] = [beam.pvalue.TaggedOutput(_COUNTED, counts)]
+        if batches:
+            results += spill(batches, self._shards, self._work)
+            rows = pa.Table.from_batches(batches)
+            if _TIMES in self._tags:
+                results.append(beam.pvalue.TaggedOutput(_TIMES, Timeline.of(rows)))
+            if _ITEMS in self._tags:
+                known = rows.filter(pc.is_valid(rows["category"]))
+                results.append(beam.pvalue.TaggedOutput(_ITEMS, count_pairs(known)))
+        progress.add(rows=counts.rows)
+        return results
 
 
-class _Cut(beam.DoFn):
-    def __init__(self, config: IngestConfig, output: str, shards: int):
-        self._json, self._output, self._shards = config.model_dump_json(), output, shards
+class _Cut(ParallelDoFn):
+    """Makes the examples of the users of a shard."""
+
+    busy = "cut_seconds"
+
+    def __init__(self, config: IngestConfig, shards: int, output: str, work: str):
+        super().__init__()
+        self._json, self._shards = config.model_dump_json(), shards
+        self._output, self._work = output, work
 
     def process(
-        self, element: tuple[int, Iterable[bytes]], catalogue=None, cuts=None
+        self,
+        element: tuple[int, list[Piece]],
+        checked: None,
+        times: tuple[int, int] | None = None,
+        items: Catalogue | None = None,
     ) -> Iterator[Counts]:
-        number, blocks = element
-        rows = pa.Table.from_batches([_from_bytes(block) for block in blocks]).combine_chunks()
-        config = IngestConfig.model_validate_json(self._json)
-        shard = Shard(rows.to_batches()[0], config, WholeLog(catalogue, cuts))
+        number, pieces = element
+        yield from self.submit((number, list(pieces), WholeLog(items, times)))
+
+    def work(self, task: tuple[int, list[Piece], WholeLog]) -> list[Counts]:
+        number, pieces, whole = task
+        shard = Shard(gather(pieces), IngestConfig.model_validate_json(self._json), whole)
         for split in SPLITS:
             if shard.counts.splits[split]["examples"]:
                 name = f"data_tfrecord-{number:05d}-of-{self._shards:05d}.gz"
-                path = os.path.join(self._output, f"Split-{split}", name)
-                _write_examples(path, shard.encode(split))
-        yield shard.counts
+                path = FileSystems.join(self._output, f"Split-{split}", name)
+                write_records(path, self._work, shard.encode(split))
+        examples = sum(split["examples"] for split in shard.counts.splits.values())
+        progress.add(users=shard.counts.users, examples=examples)
+        return [shard.counts]
 
 
-def _whole_log(rows: beam.PCollection, config: IngestConfig) -> dict[str, beam.pvalue.AsSingleton]:
-    side = {}
-    if config.label.negatives is not None:
-        items = rows | "Catalogue" >> beam.CombineGlobally(CombineItems())
-        side["catalogue"] = beam.pvalue.AsSingleton(items)
+def _needed(config: IngestConfig) -> dict[str, beam.CombineFn]:
+    """What must be known of the whole log before its users are cut."""
+    needed: dict[str, beam.CombineFn] = {}
+    if config.label.negatives is not None or config.looks_up_categories:
+        needed[_ITEMS] = CombineItems()
     if config.split.by == "time":
-        times = CombineTimes(config.split.validation, config.split.eval)
-        side["cuts"] = beam.pvalue.AsSingleton(rows | "Times" >> beam.CombineGlobally(times))
-    return side
+        needed[_TIMES] = CombineTimes(config.split.validation, config.split.eval)
+    return needed
 
 
-def _write_examples(path: str, parts: Iterable[list[bytes]]) -> None:
-    """Writes aside and renames, so that a worker that is killed or repeated leaves no half file."""
-    tf.io.gfile.makedirs(os.path.dirname(path))
-    aside = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}")
-    options = tf.io.TFRecordOptions("GZIP", compression_level=1)
-    with tf.io.TFRecordWriter(aside, options) as writer, ThreadPoolExecutor(1) as beside:
-
-        def write(part: list[bytes]) -> None:
-            for example in part:
-                writer.write(example)
-
-        written: Future[None] = beside.submit(write, [])
-        for part in parts:  # one part is compressed while the next one is encoded
-            written.result()
-            written = beside.submit(write, part)
-        written.result()
-    tf.io.gfile.rename(aside, path, overwrite=True)
+def _check(counts: Counts, config_json: str, output: str) -> None:
+    """Stops before the users are cut if the rows are too bad, and leaves the quarantine behind."""
+    write_text(counts.quarantine(), FileSystems.join(output, QUARANTINE))
+    check_rows(counts, IngestConfig.model_validate_json(config_json))
 
 
-def _write_text(text: str, path: str) -> None:
-    with FileSystems.create(path) as file:
-        file.write(text.encode())
-
-
-def _to_bytes(rows: pa.RecordBatch) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema) as writer:
-        writer.write_batch(rows)
-    return sink.getvalue().to_pybytes()
-
-
-def _from_bytes(data: bytes) -> pa.RecordBatch:
-    return pa.ipc.open_stream(data).read_next_batch()
+def _write_counts(counts: Counts, config_json: str, output: str, work: str) -> None:
+    write_text(counts.quarantine(), FileSystems.join(output, QUARANTINE))
+    plain = counts.to_dict()
+    if IngestConfig.model_validate_json(config_json).log.items is not None:
+        plain["known_items"] = counts.known_items
+    write_text(json.dumps(plain), FileSystems.join(work, COUNTS))

@@ -20,33 +20,33 @@ def codes(values: pa.Array) -> tuple[np.ndarray, pa.Array]:
     return rank[unique.indices.to_numpy()], unique.dictionary.take(rising)
 
 
-def sort_rows(rows: pa.RecordBatch, drop_duplicates: bool) -> pa.RecordBatch:
-    """Sorts by user and time; equal times by position in the log, if given, or else by content.
+def sort_rows(
+    rows: pa.RecordBatch, by_log: bool, drop_duplicates: bool
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Sorts by user and time; equal times by content, or by their position in the log.
 
     Args:
       rows: as `clean` returns them, at least one.
+      by_log: whether the position in the log orders rows of the same time. Otherwise it counts for
+        nothing: the same rows in any order give the same result.
       drop_duplicates: whether to keep only the first of rows that are equal in every column.
 
     Returns:
-      The sorted rows.
+      The sorted rows, and the duplicates that were dropped.
     """
     user, _ = codes(rows["user"])
-    keys = {"user": user, "time": rows["time"].to_numpy()}
+    time, sequence = rows["time"].to_numpy(), rows[SEQUENCE].to_numpy()
     content = [name for name in rows.schema.names if name not in ("user", "time", SEQUENCE)]
-    keys |= {name: _sortable(rows[name]) for name in content}
-    if SEQUENCE not in rows.schema.names:
-        order = _sorted(list(keys.values()))
-        if drop_duplicates:
-            order = order[starts(*(key[order] for key in keys.values()))]
-        return rows.take(pa.array(order))
-
-    sequence = rows[SEQUENCE].to_numpy()
-    kept = np.arange(rows.num_rows)
+    keys = [user, time, *(_sortable(rows[name]) for name in content)]
+    order, again = np.arange(rows.num_rows), np.zeros(rows.num_rows, bool)
+    if drop_duplicates or not by_log:
+        order = _sorted([*keys, sequence])
     if drop_duplicates:
-        order = _sorted([*keys.values(), sequence])
-        kept = order[starts(*(key[order] for key in keys.values()))]
-    order = _sorted([keys["user"][kept], keys["time"][kept], sequence[kept]])
-    return rows.take(pa.array(kept[order]))
+        again = ~starts(*(key[order] for key in keys))
+    kept, dropped = order[~again], order[again]
+    if by_log:
+        kept = kept[_sorted([user[kept], time[kept], sequence[kept]])]
+    return rows.take(pa.array(kept)), rows.take(pa.array(dropped))
 
 
 def _sorted(keys: list[np.ndarray]) -> np.ndarray:

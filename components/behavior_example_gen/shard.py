@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import collections
+import functools
 from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.behavior_example_gen.clean import DUPLICATE
 from components.behavior_example_gen.config import SPLITS, IngestConfig
-from components.behavior_example_gen.counts import Counts
-from components.behavior_example_gen.encode import encode
+from components.behavior_example_gen.counts import SAMPLES, Counts, Sample
+from components.behavior_example_gen.encode import Encoder
 from components.behavior_example_gen.hashing import combine
-from components.behavior_example_gen.order import sort_rows
+from components.behavior_example_gen.intake import PART_ROWS, text
+from components.behavior_example_gen.order import SEQUENCE, sort_rows
 from components.behavior_example_gen.pack import Examples, pack
 from components.behavior_example_gen.segments import starts
 from components.behavior_example_gen.targets import Targets, UserRows, WholeLog, find_targets
@@ -34,35 +37,56 @@ class Shard:
 
     def __init__(self, rows: pa.RecordBatch, config: IngestConfig, whole: WholeLog):
         self._config = config
-        before = rows.num_rows
-        rows = sort_rows(rows, drop_duplicates=config.log.duplicates == "drop")
-        duplicates = before - rows.num_rows
+        by_log = config.history.ties == "order"
+        if rows["category"].null_count:
+            rows = whole.catalogue.fill(rows)
+        rows, duplicates = sort_rows(rows, by_log, config.log.duplicates == "drop")
         user_rows = UserRows(rows, config)
         targets, dropped = find_targets(user_rows, whole)
         self._histories = user_rows.histories
-        dropped[DUPLICATE] = duplicates
+        dropped[DUPLICATE] = duplicates.num_rows
         self._splits: dict[str, tuple[Targets, Examples]] = {}
         for index, name in enumerate(SPLITS):
-            part = targets.where(targets.split == index)
+            part = targets.take(np.flatnonzero(targets.split == index))
             size = 1 if name == "eval" else config.history.targets_per_example
             self._splits[name] = part, pack(part.user, part.window_begin, part.hist_end, size)
         self.counts = Counts(
-            rows_kept=-duplicates,
+            rows_kept=-duplicates.num_rows,
             users=len(rows["user"].unique()),
             dropped=+dropped,
             splits={name: _count(*split) for name, split in self._splits.items()},
+            samples={DUPLICATE: _sample(duplicates)} if duplicates.num_rows else {},
         )
 
-    def encode(self, split: str) -> Iterator[list[bytes]]:
-        """Yields the serialized examples of a split, in an order that mixes the users."""
+    def encode(self, split: str) -> Iterator[bytes]:
+        """Yields the serialized examples of a split, in an order that mixes the users.
+
+        In eval, examples of a user stay together: they share most of their history, which a reader
+        can use, and compression does.
+        """
         targets, examples = self._splits[split]
         first = examples.target_begin
-        rank = first - np.searchsorted(targets.user, targets.user[first])
-        order = np.argsort(combine(self._config.seed, targets.user_hash[first], rank))
-        match = self._config.history.match
-        yield from encode(
-            examples.take(order), self._histories, targets, match, sliced=split == "eval"
+        evaluates = split == "eval"
+        rank = (
+            np.zeros(1) if evaluates else first - np.searchsorted(targets.user, targets.user[first])
         )
+        draw = combine(self._config.seed, targets.user_hash[first], 0 if evaluates else rank)
+        order = np.argsort(draw, kind="stable")
+        yield from self._encoder.encode(examples.take(order), targets, sliced=evaluates)
+
+    @functools.cached_property
+    def _encoder(self) -> Encoder:
+        return Encoder(self._histories, self._config.history.match)
+
+
+def _sample(rows: pa.RecordBatch) -> list[Sample]:
+    """The first rows of the log among these."""
+    first = pc.select_k_unstable(rows, SAMPLES, [(SEQUENCE, "ascending")])
+    samples = []
+    for row in rows.take(first).to_pylist():
+        part, number = divmod(row.pop(SEQUENCE), PART_ROWS)
+        samples.append(Sample(part, number, {name: text(cell) for name, cell in row.items()}))
+    return samples
 
 
 def _count(targets: Targets, examples: Examples) -> collections.Counter[str]:

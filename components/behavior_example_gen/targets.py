@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from components.behavior_example_gen import split
 from components.behavior_example_gen.catalogue import Catalogue
-from components.behavior_example_gen.clean import NO_TARGET
+from components.behavior_example_gen.clean import IN_HISTORY, NO_TARGET
 from components.behavior_example_gen.config import IngestConfig
 from components.behavior_example_gen.hashing import combine, id_hash
 from components.behavior_example_gen.negatives import NONE, FirstTimes, draw_negatives
@@ -29,7 +29,7 @@ class WholeLog:
     """What must be known of the whole log.
 
     Attributes:
-      catalogue: the items, if negatives are drawn.
+      catalogue: the items, if negatives are drawn or categories of impressions looked up.
       cuts: first time of validation and of eval, if the split is by time.
     """
 
@@ -84,11 +84,11 @@ class Targets:
     category: pa.Array
     oracle: pa.Array | None
 
-    def where(self, mask: np.ndarray) -> Targets:
-        """Returns the targets of a mask [t]."""
+    def take(self, which: np.ndarray) -> Targets:
+        """Returns some of the targets."""
 
-        def part(values: np.ndarray | pa.Array | None) -> np.ndarray | pa.Array | None:
-            return values.filter(pa.array(mask)) if isinstance(values, pa.Array) else values[mask]
+        def part(values: np.ndarray | pa.Array) -> np.ndarray | pa.Array:
+            return values.take(pa.array(which)) if isinstance(values, pa.Array) else values[which]
 
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return Targets(
@@ -106,8 +106,12 @@ class UserRows:
         self.number = rank_of(starts(self.user))  # of the row, within its user
         self.time, self.label = batch["time"].to_numpy(), batch["label"].to_numpy()
         self.seconds = self.time // config.log.mapping.time.ticks_per_second
-        whole = config.history.include == "all"
-        self.in_history = np.full(len(self.user), True) if whole else self.label == 1
+        if config.log.impressions is not None:
+            self.in_history = batch[IN_HISTORY].to_numpy() == 1
+        elif config.history.include == "all":
+            self.in_history = np.full(len(self.user), True)
+        else:
+            self.in_history = self.label == 1
         self.hist_begin = hist_begin(self.user, self.in_history)
         self.hist_end = hist_end(self.user, self.time, self.in_history, config.history.ties)
 

@@ -32,6 +32,12 @@ class Timeline:
     counts: np.ndarray
 
     @classmethod
+    def of(cls, rows: pa.Table) -> Timeline:
+        """Counts the targets of rows as `clean` returns them."""
+        times = rows["time"].to_numpy()[rows["label"].to_numpy() != NO_TARGET]
+        return cls.merge(0, times, np.ones(len(times), np.int64))
+
+    @classmethod
     def merge(cls, shift: int, times: np.ndarray, counts: np.ndarray) -> Timeline:
         """Counts equal times together, in buckets of at least `2**shift` ticks."""
         if len(times):
@@ -43,7 +49,7 @@ class Timeline:
 
 
 class CombineTimes(beam.CombineFn):
-    """Combines record batches into the two cuts of a split by time."""
+    """Combines timelines into the two cuts of a split by time."""
 
     def __init__(self, validation: float, evaluation: float):
         super().__init__()
@@ -52,10 +58,8 @@ class CombineTimes(beam.CombineFn):
     def create_accumulator(self) -> Timeline:
         return Timeline(0, np.empty(0, np.int64), np.empty(0, np.int64))
 
-    def add_input(self, timeline: Timeline, rows: pa.RecordBatch) -> Timeline:
-        times = rows["time"].to_numpy()[rows["label"].to_numpy() != NO_TARGET]
-        counted = Timeline.merge(0, times, np.ones(len(times), np.int64))
-        return self.merge_accumulators([timeline, counted])
+    def add_input(self, timeline: Timeline, more: Timeline) -> Timeline:
+        return self.merge_accumulators([timeline, more])
 
     def merge_accumulators(self, timelines: list[Timeline]) -> Timeline:
         timelines = list(timelines)

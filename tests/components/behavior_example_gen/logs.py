@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
 
@@ -69,6 +70,4 @@ def cells(rows: Sequence[Row]) -> pa.RecordBatch:
 
 def cleaned(rows: Sequence[Row], config: IngestConfig) -> pa.RecordBatch:
     """The rows as shards get them."""
-    sequence = pa.array(range(len(rows)), pa.int64()).to_numpy()
-    by_log = config.history.ties == "order"
-    return clean(cells(rows), config, sequence if by_log else None)[0]
+    return clean(cells(rows), config, np.arange(len(rows)))[0]

@@ -46,18 +46,19 @@ def targets(rows: list[Row], config: IngestConfig) -> dict[str, list[Seen]]:
         if config.history.ties == "order":
             mine = sorted(mine, key=lambda row: row.time)  # stable: the log decides ties
         else:
-            mine = sorted(mine, key=_content)
+            mine = sorted(mine, key=content)
         seen = [
             target
             for place in range(len(mine))
             if mine[place].label is not None and (target := _see(mine, place, config)) is not None
         ]
         for place, target in enumerate(seen):
-            found[_tail_split(place, len(seen), config)].append(target)
+            found[tail_split(place, len(seen), config)].append(target)
     return {name: sorted(targets) for name, targets in found.items()}
 
 
-def _content(row: Row) -> tuple[int, ...]:
+def content(row: Row) -> tuple[int, ...]:
+    """The key by which rows are in order where the log's order does not count."""
     label = -1 if row.label is None else row.label
     return (row.time, row.item, row.category, row.behavior, label)
 
@@ -69,9 +70,12 @@ def _see(mine: list[Row], place: int, config: IngestConfig) -> Seen | None:
         earlier = other < place if rule.ties == "order" else mine[other].time < target.time
         if earlier and (rule.include == "all" or mine[other].label == 1):
             past.append(mine[other])
-    if len(past) < rule.min_length:
-        return None
+    return see(target, past, config) if len(past) >= rule.min_length else None
 
+
+def see(target: Row, past: list[Row], config: IngestConfig) -> Seen:
+    """Returns what a target sees of a user's past, oldest first."""
+    rule = config.history
     window = 0
     while len(past) - window > rule.max_length:
         window += max(1, rule.max_length // 8)
@@ -95,7 +99,7 @@ def _see(mine: list[Row], place: int, config: IngestConfig) -> Seen | None:
     )
 
 
-def _tail_split(place: int, size: int, config: IngestConfig) -> str:
+def tail_split(place: int, size: int, config: IngestConfig) -> str:
     """Of 10 targets at 0.1 and 0.2, the last is eval, the two before it are validation."""
     left = size - place
     if left <= _floor(size, config.split.eval):
@@ -140,8 +144,3 @@ def unpack(serialized: Iterable[bytes]) -> list[Seen]:
                 )
             )
     return sorted(seen)
-
-
-def canonical(serialized: bytes) -> bytes:
-    """The same example, its features in one order: the coder writes them in any."""
-    return tf.train.Example.FromString(serialized).SerializeToString(deterministic=True)

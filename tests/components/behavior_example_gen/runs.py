@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from tfx.types import standard_artifacts
 
 from components.behavior_example_gen.config import SPLITS, IngestConfig
 from components.behavior_example_gen.executor import Executor
+
+from .texts import write_log as write_log
 
 ROOT = Path(__file__).resolve().parents[3]
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -53,10 +54,3 @@ def shipped(name: str, folder: Path | None = None) -> IngestConfig:
     sections = {key: plain[key] for key in ("log", "label", "history", "split", "seed")}
     sections["log"]["folder"] = str(folder or FIXTURES / name)
     return IngestConfig(**sections)
-
-
-def write_log(path: Path, text: str | bytes) -> Path:
-    """Writes a file, compressed if its name says so."""
-    data = text.encode() if isinstance(text, str) else text
-    path.write_bytes(gzip.compress(data, mtime=0) if path.name.endswith(".gz") else data)
-    return path

@@ -1,5 +1,6 @@
 """Every dropped row by its reason, by hand."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -34,7 +35,7 @@ def _clean(rows, config):
         name: pa.array(c, pa.string())
         for name, c in zip(HEAD, zip(*rows, strict=True), strict=True)
     }
-    return clean(pa.RecordBatch.from_pydict(columns), config)
+    return clean(pa.RecordBatch.from_pydict(columns), config, np.arange(len(rows)) + 40)
 
 
 @pytest.mark.parametrize(
@@ -63,13 +64,13 @@ def _clean(rows, config):
 def test_dropped(column, cell, reason):
     faulty = tuple(cell if name == column else good for name, good in zip(HEAD, GOOD, strict=True))
     rows, dropped = _clean([GOOD, faulty, GOOD], _config())
-    assert dropped == {reason: 1}
+    assert {key: rows.tolist() for key, rows in dropped.items()} == {reason: [1]}
     assert rows.num_rows == 2
 
 
 def test_a_row_counts_once_and_faults_count_before_filters():
     _, dropped = _clean([(None, None, "drama", "-1", "pv", "1", "1", "train", "0")], _config())
-    assert dropped == {"user: missing": 1}
+    assert {key: rows.tolist() for key, rows in dropped.items()} == {"user: missing": [0]}
 
 
 def test_kept():
@@ -84,6 +85,7 @@ def test_kept():
         "label": [1, -1],  # -1: a behaviour, but no target
         "feature.dwell": [0.5, 1.0],
         "split": [0, 0],
+        "sequence": [40, 41],
     }
 
 

@@ -1,5 +1,6 @@
 """The whole component through Beam: same examples whatever the way, and clear refusals."""
 
+import dataclasses
 import json
 import random
 
@@ -41,8 +42,8 @@ def _write(rows, folder, name="log.csv"):
     return {"folder": str(folder), "files": name}
 
 
-def _canonical(folder):
-    return {s: sorted(map(oracle.canonical, runs.examples(folder, s))) for s in SPLITS}
+def _sorted(folder):
+    return {split: sorted(runs.examples(folder, split)) for split in SPLITS}
 
 
 SECTIONS = {
@@ -60,7 +61,7 @@ def test_same_examples_from_any_order_shards_format_and_worker(tmp_path, section
     rows = _rows()
     log = _write(rows, tmp_path / "a") | {"shards": 1}
     counts = runs.execute(logs.config(log=log, **sections), tmp_path / "out")
-    expected = _canonical(tmp_path / "out")
+    expected = _sorted(tmp_path / "out")
     assert all(expected.values())
     assert counts["dropped"]["duplicate"] == 20
     assert counts["rows_kept"] == counts["rows"] - 20
@@ -71,7 +72,7 @@ def test_same_examples_from_any_order_shards_format_and_worker(tmp_path, section
     log = {"folder": str(tmp_path / "b"), "files": "*.parquet", "shards": 5}
     arguments = "--direct_running_mode=multi_threading", "--direct_num_workers=2"
     other = runs.execute(logs.config(log=log, **sections), tmp_path / "other", *arguments)
-    assert _canonical(tmp_path / "other") == expected
+    assert _sorted(tmp_path / "other") == expected
     assert other | {"seconds": 0} == counts | {"seconds": 0}
     names = [path.name for path in (tmp_path / "other" / "Split-train").iterdir()]
     assert set(names) <= {f"data_tfrecord-{i:05d}-of-00005.gz" for i in range(5)}
@@ -80,6 +81,17 @@ def test_same_examples_from_any_order_shards_format_and_worker(tmp_path, section
 def test_examples_are_those_of_the_oracle(tmp_path):
     rows = _rows(seed=3)
     config = logs.config(log=_write(rows, tmp_path / "a") | {"shards": 3})
+    runs.execute(config, tmp_path / "out")
+    for split, targets in oracle.targets(rows, config).items():
+        assert oracle.unpack(runs.examples(tmp_path / "out", split)) == targets
+
+
+def test_order_of_the_log_goes_by_file_and_line(tmp_path):
+    rows = [dataclasses.replace(row, time=row.time // 400) for row in _rows(seed=4)]  # mostly ties
+    _write(rows[:250], tmp_path / "a", "1.csv")
+    _write(rows[250:], tmp_path / "a", "2.csv")
+    log = {"folder": str(tmp_path / "a"), "files": ["2.csv", "1.csv"], "shards": 3}
+    config = logs.config(log=log, history={"ties": "order"})
     runs.execute(config, tmp_path / "out")
     for split, targets in oracle.targets(rows, config).items():
         assert oracle.unpack(runs.examples(tmp_path / "out", split)) == targets
@@ -177,10 +189,8 @@ def test_too_many_bad_rows_stop_with_the_table(tmp_path):
         f"log.csv in '{tmp_path}': 11 of 620 rows (1.77%) are bad, more than `log.max_bad_rows` = "
         "1.00% allows. Mend the log or `log.columns`, or raise `log.max_bad_rows`.\n"
         "           620  rows in the log\n"
-        "            20  duplicate\n"
-        "            10  time: negative\n"
-        "             7  target: fewer than 1 visible behaviours\n"
-        "             1  row: wrong number of columns"
+        f"            10  time: negative, first at {tmp_path}/log.csv:301\n"
+        f"             1  row: wrong number of columns, first at {tmp_path}/log.csv:321"
     )
     counts = runs.execute(logs.config(log=log | {"max_bad_rows": 0.02}), tmp_path / "out")
     lost = sum(n for reason, n in counts["dropped"].items() if not reason.startswith("target: "))
@@ -216,7 +226,7 @@ def test_counts_file_is_the_last_word(tmp_path):
     counts = runs.execute(logs.config(log=_write(_rows(), tmp_path / "a")), tmp_path / "out")
     assert json.loads((tmp_path / "out" / "counts.json").read_text()) == counts
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "counts.json", "Split-train", "Split-validation", "Split-eval",
+        "counts.json", "quarantine.jsonl", "Split-train", "Split-validation", "Split-eval",
     }  # fmt: skip
     for split in SPLITS:
         assert counts["splits"][split]["examples"] == len(runs.examples(tmp_path / "out", split))

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.behavior_example_gen import hashing, segments, split
+from components.behavior_example_gen.encode import power_of_two
 from components.behavior_example_gen.match import MatchIndex
 from components.behavior_example_gen.negatives import NONE, FirstTimes, draw_negatives
 from components.behavior_example_gen.order import sort_rows
 from components.behavior_example_gen.pack import pack, window_begin
 from components.behavior_example_gen.sessionize import local_begin, session_begin
-from components.behavior_example_gen.timeline import CombineTimes
+from components.behavior_example_gen.timeline import CombineTimes, Timeline
 from components.behavior_example_gen.visible import hist_begin, hist_end
 
 small = st.integers(0, 3)
@@ -88,6 +89,27 @@ def test_local_is_the_running_session_or_the_last_behaviours():
     assert begin.tolist() == [3, 4, 3, 1, 0]
 
 
+@given(sorted_rows(), st.data(), st.sampled_from([None, 1, 2]), st.integers(1, 4))
+def test_local_is_what_a_walk_back_finds(columns, data, gap, min_local):
+    user, seconds = columns
+    sessions = None if gap is None else session_begin(user, seconds, gap)
+    for wanted in set(user.tolist()):
+        mine = np.flatnonzero(user == wanted)
+        end = data.draw(st.integers(mine[0], mine[-1] + 1))
+        lower = data.draw(st.integers(mine[0], end))
+        now = data.draw(st.integers(0, 6)) + (int(seconds[end - 1]) if end > mine[0] else 0)
+        found = local_begin(
+            sessions, seconds, *map(np.atleast_1d, (now, end, lower)), gap, min_local
+        )[0]
+        begin, later = end, now
+        while gap is not None and begin > lower and later - seconds[begin - 1] <= gap:
+            begin -= 1
+            later = seconds[begin]
+        while begin > lower and end - begin < min_local:
+            begin -= 1
+        assert found == begin
+
+
 @given(sorted_rows(), st.data(), st.integers(1, 4))
 def test_matches(columns, data, limit):
     user, category = columns[0], np.array(data.draw(st.permutations(list(columns[1]))), np.int64)
@@ -154,7 +176,7 @@ def test_time_cuts_do_not_depend_on_the_blocks(times, data):
 
     def block(part):
         label = pa.array([1] * len(part), pa.int8())
-        return pa.RecordBatch.from_pydict({"time": pa.array(part, pa.int64()), "label": label})
+        return Timeline.of(pa.table({"time": pa.array(part, pa.int64()), "label": label}))
 
     whole = combine.add_input(combine.create_accumulator(), block(times))
     shuffled = data.draw(st.permutations(times))
@@ -176,6 +198,32 @@ def test_window(length, most):
         assert begin == 0
     else:
         assert length - begin > most - max(1, most // 8)
+
+
+@given(sorted_rows(), st.integers(1, 10), st.integers(1, 3))
+def test_windows_and_packs_of_whole_users(columns, most, size):
+    user, _ = columns  # every row a behaviour and a target that sees those before it
+    begin = segments.begin_of(segments.starts(user))
+    end = np.arange(len(user))
+    window = window_begin(begin, end, most)
+    for row in range(len(user)):
+        expected = begin[row]
+        while end[row] - expected > most:
+            expected += max(1, most // 8)
+        assert window[row] == expected
+    packs: list[list[int]] = []
+    for row in range(len(user)):
+        same = packs and user[packs[-1][0]] == user[row] and window[packs[-1][0]] == window[row]
+        if same and len(packs[-1]) < size:
+            packs[-1].append(row)
+        else:
+            packs.append([row])
+    examples = pack(user, window, end, size)
+    assert examples.target_begin.tolist() == [rows[0] for rows in packs]
+    assert examples.target_end.tolist() == [rows[-1] + 1 for rows in packs]
+    assert examples.history_begin.tolist() == [window[rows[0]] for rows in packs]
+    assert examples.history_end.tolist() == [end[rows[-1]] for rows in packs]
+    assert (examples.history_end - examples.history_begin <= most).all()
 
 
 def test_pack_by_hand():
@@ -231,24 +279,42 @@ def test_negatives_by_popularity():
     assert (other != drawn).any()
 
 
-@given(st.lists(st.tuples(small, small, small), min_size=1, max_size=30), st.booleans())
-def test_order_and_duplicates(rows, by_log):
+@given(st.lists(st.tuples(small, small, small), min_size=1, max_size=30), st.booleans(), st.data())
+def test_order_and_duplicates(rows, by_log, data):
+    sequence = data.draw(st.permutations(range(len(rows))))  # rows come in any order
     batch = {
         name: pa.array(values)
         for name, values in zip(("user", "time", "item"), zip(*rows, strict=True), strict=True)
-    }
-    if by_log:
-        batch["sequence"] = pa.array(range(len(rows)), pa.int64())
-    kept = sort_rows(pa.RecordBatch.from_pydict(batch), drop_duplicates=True)
-    found = list(zip(*(kept[name].to_pylist() for name in ("user", "time", "item")), strict=True))
-    unique = list(dict.fromkeys(rows))
-    assert found == (sorted(unique, key=lambda row: row[:2]) if by_log else sorted(unique))
+    } | {"sequence": pa.array(sequence)}
+    kept, again = sort_rows(pa.RecordBatch.from_pydict(batch), by_log, drop_duplicates=True)
+    in_log = [row for _, row in sorted(zip(sequence, rows, strict=True))]
+    unique = list(dict.fromkeys(in_log))
+    expected = sorted(unique, key=lambda row: row[:2]) if by_log else sorted(unique)
+    assert _rows_of(kept) == expected
+    later = [place for place, row in enumerate(in_log) if row in in_log[:place]]
+    assert sorted(again["sequence"].to_pylist()) == later
+
+
+@given(st.lists(st.tuples(small, small, small), min_size=1, max_size=30), st.booleans())
+def test_duplicates_may_stay(rows, by_log):
+    batch = {
+        name: pa.array(values)
+        for name, values in zip(("user", "time", "item"), zip(*rows, strict=True), strict=True)
+    } | {"sequence": pa.array(range(len(rows)))}
+    kept, again = sort_rows(pa.RecordBatch.from_pydict(batch), by_log, drop_duplicates=False)
+    assert _rows_of(kept) == sorted(rows, key=lambda row: row[:2] if by_log else row)
+    assert again.num_rows == 0
+
+
+def _rows_of(batch):
+    return list(zip(*(batch[name].to_pylist() for name in ("user", "time", "item")), strict=True))
 
 
 def test_order_of_times_too_far_apart_for_one_number():
     times = [2**62, 0, 2**62, 5]
     batch = {"user": pa.array([1, 2, 0, 1]), "time": pa.array(times), "item": pa.array([0] * 4)}
-    kept = sort_rows(pa.RecordBatch.from_pydict(batch), drop_duplicates=True)
+    batch["sequence"] = pa.array(range(4))
+    kept, _ = sort_rows(pa.RecordBatch.from_pydict(batch), by_log=False, drop_duplicates=True)
     assert kept["time"].to_pylist() == [2**62, 5, 2**62, 0]
 
 
@@ -263,3 +329,9 @@ def test_hashes_are_stable_and_spread():
     shards = collections.Counter((hashing.combine(many) % np.uint64(10)).tolist())
     assert max(shards.values()) < 2200 and min(shards.values()) > 1800
     assert np.mean(hashing.fraction(many)) == pytest.approx(0.5, abs=0.01)
+
+
+@given(st.lists(st.integers(0, 2**40), max_size=20))
+def test_powers_of_two(counts):
+    expected = [1 << count.bit_length() - 1 if count else 0 for count in counts]
+    assert power_of_two(np.array(counts, np.int64)).tolist() == expected

@@ -1,5 +1,10 @@
 """The shipped configurations on hand-written logs in the exact formats of the published files."""
 
+import collections
+import csv
+import gzip
+import json
+
 import pytest
 
 from components.behavior_example_gen.check import check_log
@@ -115,3 +120,19 @@ def test_every_row_of_the_real_log_is_accounted_for(shared_data, tmp_path):
     assert lost == {"user: missing": 135_080, "where: Quantity > 0": 8_905, "duplicate": 10_126}
     assert counts["rows"] == 541_909 == counts["rows_kept"] + sum(lost.values())
     assert counts["users"] == 4_339  # 4,372, but 33 of them have only returns
+
+    with gzip.open(shared_data / "online-retail" / "transactions.csv.gz", "rt") as file:
+        rows = list(csv.DictReader(file))  # no cell spans lines: row i is on line i + 2
+    anonymous = [not row["CustomerID"] for row in rows]
+    returned = [
+        float(row["Quantity"]) <= 0 and not none for row, none in zip(rows, anonymous, strict=True)
+    ]
+    assert (len(rows), sum(anonymous), sum(returned)) == (541_909, 135_080, 8_905)
+    quarantine = [json.loads(line) for line in (tmp_path / "quarantine.jsonl").open()]
+    assert collections.Counter(row["reason"] for row in quarantine) == dict.fromkeys(lost, 20)
+    for reason, faulty in (("user: missing", anonymous), ("where: Quantity > 0", returned)):
+        lines = [row["line"] for row in quarantine if row["reason"] == reason]
+        assert lines == [i + 2 for i, bad in enumerate(faulty) if bad][:20]
+    for row in quarantine:
+        if row["reason"] != "duplicate":
+            assert row["row"] == {name: rows[row["line"] - 2][name] for name in row["row"]}

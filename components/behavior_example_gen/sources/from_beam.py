@@ -1,0 +1,123 @@
+"""Any Beam IO as a source: a transform that gives rows as dictionaries, or batches of Arrow."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+
+from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.sources.block import Block
+from components.behavior_example_gen.sources.files import check_columns
+from components.behavior_example_gen.sources.source import Source
+
+_BLOCK_ROWS = 1 << 14
+_ROWS, _BATCHES = "rows", "batches"
+
+
+class BeamSource(Source):
+    """The elements of a transform that reads.
+
+    Args:
+      name: what it is called in messages.
+      transform: gives rows as mappings, or `pa.RecordBatch`es or `pa.Table`s.
+      columns: names of the columns to read, at least one.
+    """
+
+    keeps_order = False
+
+    def __init__(self, name: str, transform: beam.PTransform, columns: Sequence[str]):
+        self._name, self._transform, self._columns = name, transform, list(columns)
+
+    def blocks(self, pipeline: beam.Pipeline) -> beam.PCollection[Block]:
+        """Reads, and turns rows into blocks where the transform gives no batches."""
+        read = (
+            pipeline
+            | "Read" >> self._transform
+            | "Kind" >> beam.ParDo(_ByKind(self._name)).with_outputs(_BATCHES, main=_ROWS)
+        )
+        batches = (
+            read[_ROWS]
+            | "Batch" >> beam.BatchElements(min_batch_size=256, max_batch_size=_BLOCK_ROWS)
+            | "ToArrow" >> beam.Map(to_arrow, self._columns)
+        )
+        select = functools.partial(_select, name=self._name, columns=self._columns)
+        return (batches, read[_BATCHES]) | beam.Flatten() | "Select" >> beam.FlatMap(select)
+
+    def fingerprint(self) -> str:
+        """Another one each time: a source that cannot be asked whether it changed is read again."""
+        return uuid.uuid4().hex
+
+
+def beam_source(path: str, options: Mapping[str, Any], columns: Sequence[str]) -> BeamSource:
+    """Calls `package.module.function(**options)`, which returns the transform that reads.
+
+    Raises:
+      LogError: if there is no such function, or it does not take the options.
+    """
+    name = f"beam:{path}"
+    module, _, function = path.rpartition(".")
+    try:
+        make = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as fault:
+        raise LogError(
+            f"`log.source` {name!r}: {fault}. Name a function or class of an importable module, "
+            f"such as beam:apache_beam.io.ReadFromAvro, and install what it needs (on the workers, "
+            f"too)."
+        ) from fault
+    try:
+        transform = make(**options)
+    except Exception as fault:
+        raise LogError(
+            f"`log.source` {name!r}: cannot be called with `log.options` {json.dumps(options)}: "
+            f"{fault}"
+        ) from fault
+    if not isinstance(transform, beam.PTransform):
+        raise LogError(
+            f"`log.source` {name!r} must return a Beam PTransform. Received: "
+            f"{type(transform).__name__}"
+        )
+    return BeamSource(name, transform, columns)
+
+
+def to_arrow(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.RecordBatch:
+    """Turns rows into columns; one of mixed types becomes text."""
+    present = set().union(*rows)
+    cells = {name: [row.get(name) for row in rows] for name in columns if name in present}
+    return pa.RecordBatch.from_pydict({name: _column(values) for name, values in cells.items()})
+
+
+def _column(values: list[Any]) -> pa.Array:
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else str(value) for value in values], pa.string())
+
+
+def _select(batch: pa.RecordBatch | pa.Table, name: str, columns: list[str]) -> Iterator[Block]:
+    check_columns(name, columns, batch.schema.names)
+    table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
+    for part in table.select(columns).to_batches():
+        yield Block(f"{name} (a batch)", 0, 1, part)
+
+
+class _ByKind(beam.DoFn):
+    def __init__(self, name: str):
+        self._name = name
+
+    def process(self, element: object) -> Iterator[beam.pvalue.TaggedOutput | Mapping[str, Any]]:
+        if isinstance(element, pa.RecordBatch | pa.Table):
+            yield beam.pvalue.TaggedOutput(_BATCHES, element)
+        elif isinstance(element, Mapping):
+            yield element
+        else:
+            raise LogError(
+                f"`log.source` {self._name!r} must give mappings (rows) or Arrow batches. "
+                f"Received: {type(element).__name__}"
+            )

@@ -1,0 +1,91 @@
+"""The tables of a log, each from its source."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+
+import apache_beam as beam
+
+from components.behavior_example_gen.config import IngestConfig, Table
+from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.sources.bigquery import bigquery_source
+from components.behavior_example_gen.sources.block import Block
+from components.behavior_example_gen.sources.files import find_files
+from components.behavior_example_gen.sources.from_beam import beam_source
+from components.behavior_example_gen.sources.from_files import FileSource
+from components.behavior_example_gen.sources.simulated import SimulatedSource
+from components.behavior_example_gen.sources.source import Source
+from components.behavior_example_gen.sources.tfds import TfdsSource
+
+# Impressions lie before the log: of equal times, an impression comes first and sees no behaviour.
+_PARTS = 1 << 20
+
+
+def open_sources(config: IngestConfig) -> dict[Table, Source]:
+    """Returns the source of each table of a log.
+
+    Raises:
+      LogError: if a source cannot be used: the message names it, and what to do.
+    """
+    sources = {table: _open(config, table) for table in config.tables()}
+    for source in sources.values():
+        if config.history.ties == "order" and not source.keeps_order:
+            raise LogError(
+                f"`history.ties: order` needs the order of the log, which {config.log.source} does "
+                f"not keep. Set `history.ties: exclude`, or `log.columns.time.unit: order` with a "
+                f"column that numbers a user's rows."
+            )
+    return sources
+
+
+def read_log(pipeline: beam.Pipeline, config: IngestConfig) -> beam.PCollection[Block]:
+    """Adds the reading of all tables to a pipeline; columns of `log.items` are not joined yet."""
+    return tuple(
+        pipeline | f"Read[{table}]" >> _Read(source, table)
+        for table, source in open_sources(config).items()
+    ) | beam.Flatten(pipeline=pipeline)
+
+
+def log_size(config: IngestConfig) -> int:
+    """Returns an estimate of the log's size in memory, in bytes."""
+    return sum(source.size() for source in open_sources(config).values())
+
+
+def fingerprint(config: IngestConfig) -> str:
+    """Returns a digest that changes when the rows of a log do; TFX keys its cache by it."""
+    parts = [source.fingerprint() for source in open_sources(config).values()]
+    if config.log.items is not None:
+        files = find_files(config.log.folder, config.log.items.files)
+        parts += [f"{f.path} {f.size_in_bytes} {f.last_updated_in_seconds}" for f in files]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+class _Read(beam.PTransform):
+    """The blocks of one table, marked as its."""
+
+    def __init__(self, source: Source, table: Table):
+        super().__init__()
+        self._source, self._table = source, table
+
+    def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[Block]:
+        return self._source.blocks(pipeline) | "Mark" >> beam.Map(_mark, self._table)
+
+
+def _mark(block: Block, table: Table) -> Block:
+    if table == "log":
+        return block
+    return dataclasses.replace(block, table=table, part=block.part - _PARTS)
+
+
+def _open(config: IngestConfig, table: Table) -> Source:
+    source, columns = config.table(table), config.read_columns(table)
+    if table == "log" and config.log.simulator is not None:
+        return SimulatedSource(config.log.simulator, columns)
+    if source.source is None:
+        folder = source.folder if source.folder is not None else config.log.folder
+        return FileSource(source.model_copy(update={"folder": folder}), columns)
+    kind, _, name = source.source.partition(":")
+    if kind == "tfds":
+        return TfdsSource(name, source.options, columns, source.columns.time.column)
+    return {"bigquery": bigquery_source, "beam": beam_source}[kind](name, source.options, columns)

@@ -1,0 +1,150 @@
+"""`everlong ingest`: the examples of a log, by the first step of the pipeline alone."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from components.errors import InputError
+from pipeline import __version__
+from pipeline.commands.arguments import add_config
+from pipeline.config import Config, load
+from pipeline.console import Terminal, quiet
+from pipeline.exits import BAD_INPUT, DONE, FAILED
+
+SUMMARY = "turn a behaviour log into examples, and stop there"
+_COUNTS, _QUARANTINE = "counts.json", "quarantine.jsonl"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder of the examples; it appears when they are complete (default: "
+        "runs/NAME-examples)",
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    from components.behavior_example_gen.check import check_log, fingerprint
+
+    config = load(arguments.config, arguments.overrides)
+    output = (arguments.output_dir or Path("runs") / f"{config.name}-examples").resolve()
+    settings = config.ingest.model_dump_json(exclude={"shard_memory"})
+    made_from = hashlib.sha256((settings + fingerprint(config.ingest)).encode()).hexdigest()[:16]
+    if output.exists():
+        _check_complete(output, made_from)
+        print(f"{output} is complete already; nothing was done")
+        return DONE
+    check_log(config.ingest)
+    log = output.with_name(f"{output.name}.log")
+    with _aside(output) as aside, quiet(log) as terminal:
+        terminal.line(f"everlong {__version__}: ingest of {config.name}, log {log}")
+        try:
+            counts = _run(config, aside, terminal)
+        except InputError as error:
+            terminal.line(f"everlong: {error}")
+            _keep_quarantine(aside, output, terminal)
+            return BAD_INPUT
+        except Exception as error:
+            traceback.print_exc()
+            terminal.line(f"everlong: ingest failed: {str(error).strip().splitlines()[-1][:500]}")
+            terminal.line(f"  the whole story is in {log}; the same command begins anew")
+            return FAILED
+        (aside / _COUNTS).write_text(json.dumps(counts | {"made_from": made_from}, indent=2))
+        aside.rename(output)
+        terminal.line(_summary(counts))
+        terminal.line(f"examples in {output}")
+    return DONE
+
+
+def _check_complete(output: Path, made_from: str) -> None:
+    """Refuses a folder that holds anything but the examples that are asked for."""
+    with contextlib.suppress(OSError, ValueError):
+        if json.loads((output / _COUNTS).read_text()).get("made_from") == made_from:
+            return
+    raise InputError(
+        f"--output-dir {output}: holds something else, or examples of another log or "
+        f"configuration; remove it, or choose another folder"
+    )
+
+
+@contextlib.contextmanager
+def _aside(output: Path) -> Iterator[Path]:
+    """A folder beside `output`, which only this process writes; removed unless it was renamed."""
+    aside = output.with_name(f".{output.name}.partial")
+    aside.mkdir(parents=True, exist_ok=True)
+    lock = os.open(aside, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise InputError(f"--output-dir {output}: another ingest is writing it; wait") from None
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        os.close(lock)
+
+
+def _run(config: Config, folder: Path, terminal: Terminal) -> dict[str, Any]:
+    with terminal.running("loading Beam"):
+        import apache_beam as beam
+
+        from components.behavior_example_gen import progress
+        from components.behavior_example_gen.run import write_examples
+
+    with terminal.running(_watch(progress.so_far)):
+        return write_examples(
+            config.ingest, str(folder), lambda: beam.Pipeline(argv=config.beam.args)
+        )
+
+
+def _watch(so_far: Callable[[], dict[str, float]]) -> Callable[[], str]:
+    """Returns what says how far the ingest has come, and how fast it went since it was asked."""
+    last: dict[str, float] = {"time": time.monotonic()}
+
+    def text() -> str:
+        done = so_far() | {"time": time.monotonic()}
+        seconds = done["time"] - last["time"]
+        parts = [
+            f"{done[what]:,} {what} ({(done[what] - last.get(what, 0)) / seconds:,.0f}/s)"
+            for what in ("rows", "users", "examples")
+            if what in done
+        ]
+        last.update(done)
+        return ", ".join(parts) or "starting"
+
+    return text
+
+
+def _keep_quarantine(aside: Path, output: Path, terminal: Terminal) -> None:
+    if (aside / _QUARANTINE).exists():
+        kept = output.with_name(f"{output.name}.{_QUARANTINE}")
+        os.replace(aside / _QUARANTINE, kept)
+        terminal.line(f"  dropped rows, some of each reason: {kept}")
+
+
+def _summary(counts: dict[str, Any]) -> str:
+    lines = [
+        f"{counts['rows']:,} rows of {counts['users']:,} users in {counts['seconds']:.1f} s "
+        f"({counts['rows'] / counts['seconds']:,.0f} rows/s); {counts['rows_kept']:,} rows kept"
+    ]
+    lines += [f"  {count:>14,}  dropped: {reason}" for reason, count in counts["dropped"].items()]
+    lines += [
+        f"  {split['examples']:>14,}  {name} examples of {split['targets']:,} targets"
+        for name, split in counts["splits"].items()
+    ]
+    return "\n".join(lines)
