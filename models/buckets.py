@@ -1,7 +1,8 @@
 """The few static shapes to which batches are padded.
 
 Every new shape costs a compilation, every padded target and behaviour costs time. L and T are
-rounded up to powers of two, and the resulting shapes merged, cheapest first, until few are left.
+rounded up to powers of two, or to a size that many examples share (windows that slide by a fixed
+step make such), and the resulting shapes merged, cheapest first, until few are left.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 MAX_SHAPES = 6  # training and validation compile one program for each
 MIN_LENGTH = 64
 MIN_TARGETS = 8
+COMMON = 0.05  # share of the examples that makes a size worth a shape of its own
 MAX_BEHAVIORS = 2**20  # of a batch that takes more users because each has few targets
 # What a target costs besides its scan of L behaviours, in behaviours; measured for TWIN and MIRRN
 # on 2 CPU cores as 15,000, less where a model does more per behaviour.
@@ -57,14 +59,14 @@ def choose_shapes(
 
     def shape(length: int, targets: int) -> BatchShape:
         room = max(MAX_BEHAVIORS // length, batch_users)
-        return BatchShape(min(batch_users * (most_targets // targets), room), length, targets)
+        return BatchShape(min(batch_users * most_targets // targets, room), length, targets)
 
     counts = collections.Counter(
         itertools.starmap(
             shape,
             zip(
-                _powers_of_two(lengths, MIN_LENGTH).tolist(),
-                _powers_of_two(targets, MIN_TARGETS).tolist(),
+                _rounded_up(lengths, MIN_LENGTH).tolist(),
+                _rounded_up(targets, MIN_TARGETS).tolist(),
                 strict=True,
             ),
         )
@@ -99,7 +101,10 @@ def _cost(shape: BatchShape, examples: int) -> int:
     return -(-examples // shape.users) * shape.cost
 
 
-def _powers_of_two(sizes: np.ndarray, least: int) -> np.ndarray:
-    """Rounds up to powers of two, but never beyond the largest of the sizes."""
-    powers = 2 ** np.ceil(np.log2(np.maximum(sizes, least))).astype(np.int64)
-    return np.minimum(powers, max(int(sizes.max()), 1))
+def _rounded_up(sizes: np.ndarray, least: int) -> np.ndarray:
+    """Rounds up to powers of two or to common sizes, but never beyond the largest of the sizes."""
+    values, counts = np.unique(sizes, return_counts=True)
+    common = values[(counts >= COMMON * len(sizes)) & (values >= least)]
+    powers = 2 ** np.arange(np.log2(least), 63).astype(np.int64)
+    grid = np.unique(np.minimum([*common, *powers], max(int(sizes.max()), 1)))
+    return grid[np.searchsorted(grid, sizes)]

@@ -8,7 +8,7 @@ from models.base import CtrModel
 from models.config import DareConfig
 from models.features import FeatureSizes
 from models.interests import Interest, attention_of, relevance_of
-from models.layers import BehaviorEmbedding, ConsistentSearch
+from models.layers import BehaviorEmbedding, ConsistentSearch, Selection
 from models.view import View
 
 
@@ -36,6 +36,11 @@ class DareInterest(Interest):
         self.relevance = relevance_of(config.heads, self.attention_embedding)
         self.search = ConsistentSearch(config.retrieve)
         self.attention = attention_of(config.heads, embedding)
+
+    def retrieve(self, view: View) -> Selection:
+        """Returns the K behaviours that each target reads, of [B, T, K]."""
+        narrow = view.through(self.attention_embedding)
+        return self.search(self.relevance(narrow.target), narrow.rows, view.window)
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         narrow = view.through(self.attention_embedding)

@@ -82,6 +82,10 @@ class RetrievedInterest(Interest):
         """
         raise NotImplementedError
 
+    def retrieve(self, view: View) -> Selection:
+        """Returns the K behaviours that each target reads, of [B, T, K]."""
+        return self.choose(view, self.relevance(view.target))
+
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         queries = self.relevance(view.target)
         return self.attention(queries, *view.recall(self.choose(view, queries)))

@@ -113,6 +113,8 @@ class TrainingLoop:
         if measured:
             progress.targets += targets
             progress.train_seconds += now - self._mark
+        else:
+            progress.compile_seconds += now - self._mark
         self._mark = now
 
     def _report(self, progress: Progress) -> None:

@@ -136,6 +136,11 @@ class MirrnInterest(Interest):
         )
         self.fusion = InterestFusion(config.heads, embedding.inherent_dim)
 
+    def retrieve(self, view: View) -> Selection:
+        """Returns the K behaviours that each granularity of a target reads, of [B, T, G, K]."""
+        codes, keys, _ = self.queries(view)
+        return self.search(codes, keys, view.window)
+
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         codes, keys, states = self.queries(view)
         found = self.search(codes, keys, view.window)
@@ -202,12 +207,7 @@ class FourierRefinement(Refinement):
         self.transformer.build([None, None, config.retrieve, width])
 
     def call(self, behaviors: Subsequence, training: bool = False) -> tf.Tensor:
-        if self.transformer.transform == "matmul":
-            return self.transformer.mean(behaviors, training=training)
-        return super().call(behaviors, training=training)
-
-    def mixed(self, rows, valid, training):
-        return self.transformer(rows, valid, training=training)
+        return self.transformer.mean(behaviors, training=training)
 
 
 class AttentionRefinement(Refinement):

@@ -23,6 +23,7 @@ class Progress:
       epoch_targets: targets of the running epoch.
       targets: targets of the steps that `train_seconds` measures.
       train_seconds: in steps, their input included; without compiling, validation, checkpoints.
+      compile_seconds: in steps whose program had to be traced or compiled first.
       seconds: in all.
       curve: one entry per epoch, see `training.json`.
       best: number of the best entry of `curve`.
@@ -36,6 +37,7 @@ class Progress:
     epoch_targets: int = 0
     targets: int = 0
     train_seconds: float = 0.0
+    compile_seconds: float = 0.0
     seconds: float = 0.0
     curve: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     best: int | None = None

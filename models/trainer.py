@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import logging
@@ -16,15 +17,17 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models.buckets import choose_shapes
+from models import features
+from models.buckets import BatchShape, choose_shapes
 from models.inputs import EmptySplitError, Split
 from models.loop import TrainingLoop, total_steps
 from models.optimizers import build_optimizer
+from models.overlap import gsu_overlap
 from models.preprocessing import feature_sizes
 from models.progress import Checkpoints, Progress
 from models.registry import build_model
 from models.signatures import ServingModule
-from models.steps import Steps, has_gpu
+from models.steps import Batch, Steps, has_gpu
 from models.training import RunSettings
 
 if TYPE_CHECKING:
@@ -86,8 +89,15 @@ def run_fn(fn_args: FnArgs) -> None:
             config, settings.seed, steps, train, validation, shapes, checkpoints, summaries
         )
         progress = loop.run()
+    overlap = gsu_overlap(model, _longest_batch(validation, shapes))
     ServingModule(model, transform_output, settings.history).export(fn_args.serving_model_dir)
-    _write_report(fn_args.model_run_dir, progress, steps, time.monotonic() - started)
+    report = _report(progress, steps, time.monotonic() - started) | {
+        "shapes": [dataclasses.astuple(shape) for shape in shapes],
+        "gsu_overlap": overlap,
+    }
+    tf.io.gfile.makedirs(fn_args.model_run_dir)
+    with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, TRAINING_JSON), "w") as file:
+        file.write(json.dumps(report, indent=2))
     checkpoints.remove()
 
 
@@ -128,11 +138,18 @@ def _device() -> str:
     return tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
 
 
-def _write_report(folder: str, progress: Progress, steps: Steps, seconds: float) -> None:
-    report = {
+def _longest_batch(split: Split, shapes: list[BatchShape]) -> Batch:
+    """Returns the first batch of the longest histories."""
+    dataset, _ = next(split.batches(shapes, None))
+    return max(dataset, key=lambda batch: batch[features.HISTORY_ITEM].shape[1])
+
+
+def _report(progress: Progress, steps: Steps, seconds: float) -> dict[str, Any]:
+    return {
         "targets_per_second": progress.targets / max(progress.train_seconds, 1e-9),
         "steps": progress.step,
         "seconds": seconds,
+        "compile_seconds": progress.compile_seconds,
         "epochs": progress.epoch,
         "best_epoch": progress.best,
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
@@ -141,9 +158,6 @@ def _write_report(folder: str, progress: Progress, steps: Steps, seconds: float)
         "curve": [{name: _json(value) for name, value in e.items()} for e in progress.curve],
         "resumed_from_step": progress.resumed_from_step,
     }
-    tf.io.gfile.makedirs(folder)
-    with tf.io.gfile.GFile(os.path.join(folder, TRAINING_JSON), "w") as file:
-        file.write(json.dumps(report, indent=2))
 
 
 def _json(value: Any) -> Any:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from models import features
 from models.layers import BehaviorEmbedding, Selection, TargetPositionEncoding, Window
 from models.layers.gather import gather_rows
-from models.layers.subsequence import Subsequence
+from models.layers.subsequence import Subsequence, flat_positions
 
 # Up to this length, attention over all of a user's behaviours under a mask costs less than
 # gathering the chosen ones: see benchmarks.
@@ -130,10 +130,9 @@ class View:
         if not self.reads_own(chosen):
             rows = self.gather(chosen) * tf.cast(chosen.valid, self.rows.dtype)[..., None]
             return Subsequence(rows, None, phi, weights, chosen.valid)
-        rows = tf.pad(tf.reshape(self.rows, [-1, self.rows.shape[-1]]), [[0, 1], [0, 0]])
-        index = flat_positions(chosen.positions, self.length)
-        index = tf.where(chosen.valid, index, tf.shape(rows)[0] - 1)
-        return Subsequence(rows, index, phi, weights, chosen.valid)
+        rows = tf.pad(self.rows, [[0, 0], [0, 1], [0, 0]])
+        positions = tf.where(chosen.valid, chosen.positions, self.length)
+        return Subsequence(rows, positions, phi, weights, chosen.valid)
 
     def distance(self, chosen: Selection) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns how far before its target each chosen behaviour lies.
@@ -164,8 +163,3 @@ def newest_first(values: tf.Tensor, least: int) -> tf.Tensor:
 def take(values: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:
     """Returns `values[b, positions[b, t, k]]`, [B, T, K], of [B, L]."""
     return tf.gather(tf.reshape(values, [-1]), flat_positions(positions, tf.shape(values)[1]))
-
-
-def flat_positions(positions: tf.Tensor, length: tf.Tensor | int) -> tf.Tensor:
-    """Returns positions [B, T, K] within [B, L] as indices into [B * L]."""
-    return positions + (tf.range(tf.shape(positions)[0]) * length)[:, None, None]

@@ -48,6 +48,12 @@ class BeamConfig(Section):
         description="Arguments of Beam pipelines, such as --runner=FlinkRunner; empty: in memory, "
         "in this process.",
     )
+    shard_memory: int = Field(
+        256,
+        ge=1,
+        description="MiB that a shard of users may take while it is cut into examples; a worker "
+        "cuts as many at a time as it has cores.",
+    )
 
     @pydantic.field_validator("args")
     @classmethod
@@ -119,7 +125,12 @@ class Config(Section):
     def ingest(self) -> IngestConfig:
         """The sections that decide what the examples are."""
         return IngestConfig(
-            log=self.log, label=self.label, history=self.history, split=self.split, seed=self.seed
+            log=self.log,
+            label=self.label,
+            history=self.history,
+            split=self.split,
+            seed=self.seed,
+            shard_memory=self.beam.shard_memory,
         )
 
     @property
@@ -156,6 +167,25 @@ def find(name: str) -> Path:
     raise ConfigError(f"--config: no file {name!r}; give a YAML file, or a shipped name: {known}")
 
 
+def read(path: Path) -> dict[str, Any]:
+    """Reads a YAML file that holds a mapping.
+
+    Raises:
+      ConfigError: if it holds anything else, or a key twice.
+    """
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)
+    except ConfigError as error:
+        raise ConfigError(f"{path}, {error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{path} must hold a mapping of sections such as `log:`; found {values!r}"
+        )
+    return values
+
+
 def load(name: str, overrides: list[str] | None = None) -> Config:
     """Reads, overrides and validates a configuration.
 
@@ -167,16 +197,7 @@ def load(name: str, overrides: list[str] | None = None) -> Config:
       ConfigError: naming every wrong key, its value and the nearest valid key.
     """
     path = find(name)
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)
-    except ConfigError as error:
-        raise ConfigError(f"{path}, {error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(
-            f"{path} must hold a mapping of sections such as `log:`; found {values!r}"
-        )
+    values = read(path)
     for override in overrides or []:
         _apply(values, override)
     try:

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -37,8 +37,8 @@ class Terminal:
             self._stream.flush()
 
     @contextlib.contextmanager
-    def running(self, text: str) -> Iterator[None]:
-        """Shows that `text` is going on, with the seconds since it began."""
+    def running(self, text: str | Callable[[], str]) -> Iterator[None]:
+        """Shows that `text`, which may change, is going on, with the seconds since it began."""
         done = threading.Event()
         beat = threading.Thread(target=self._beat, args=(text, done), daemon=True)
         beat.start()
@@ -48,16 +48,17 @@ class Terminal:
             done.set()
             beat.join()
 
-    def _beat(self, text: str, done: threading.Event) -> None:
+    def _beat(self, text: str | Callable[[], str], done: threading.Event) -> None:
         start = time.monotonic()
         while not done.wait(1.0 if self._live else HEARTBEAT_SECONDS):
             seconds = time.monotonic() - start
+            now = text() if callable(text) else text
             if self._live:
                 with self._lock:
-                    self._stream.write(f"\r\x1b[K{text} … {seconds:.0f} s")
+                    self._stream.write(f"\r\x1b[K{now} … {seconds:.0f} s")
                     self._stream.flush()
             else:
-                self.line(f"{text} … {seconds:.0f} s so far")
+                self.line(f"{now} … {seconds:.0f} s so far")
         if self._live:
             with self._lock:
                 self._stream.write("\r\x1b[K")

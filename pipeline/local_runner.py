@@ -69,7 +69,20 @@ def run(
                 "run once without --from-node"
             )
         options = RunOptions(from_nodes=[from_node])
-    progress = Progress(terminal, nodes)
+    progress = execute(pipeline, terminal, options)
+    timing = Timing(progress.seconds, progress.cached, round(time.monotonic() - start, 1))
+    return summarize(config, output, timing)
+
+
+def execute(
+    pipeline: tfx.dsl.Pipeline, terminal: Terminal, options: RunOptions | None = None
+) -> Progress:
+    """Runs a pipeline, or the part of it that `options` name, and returns how it went.
+
+    Raises:
+      ComponentFailed: if a component raised.
+    """
+    progress = Progress(terminal, [component.id for component in pipeline.components])
     # Not the logger's own level: steps of TFX set absl's verbosity and put it back.
     absl.logging.set_verbosity(absl.logging.INFO)
     logger = logging.getLogger("absl")
@@ -81,8 +94,7 @@ def run(
     finally:
         progress.end(failed=progress.current is not None)
         logger.removeHandler(progress)
-    timing = Timing(progress.seconds, progress.cached, round(time.monotonic() - start, 1))
-    return summarize(config, output, timing)
+    return progress
 
 
 def _check_node(node: str, nodes: list[str]) -> None:

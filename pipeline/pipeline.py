@@ -6,15 +6,21 @@ import dataclasses
 import json
 
 import tensorflow_data_validation as tfdv
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import metadata
 
 from components.behavior_example_gen.component import BehaviorExampleGen
 from components.evaluation_report.component import EvaluationReport
-from components.evaluator.eval_config import eval_config
+from components.evaluator import slices
+from components.evaluator.component import Evaluator
 from components.example_validator.component import ExampleValidator
-from components.latest_blessed.strategy import LatestOtherBlessedModelStrategy
+from components.latest_blessed.strategy import (
+    LatestOtherBlessedModelStrategy,
+    LatestOtherStatisticsStrategy,
+)
 from components.schema.assemble import schema_text
 from components.schema.component import ImportSchemaGen
 from pipeline.config import Config
@@ -52,15 +58,21 @@ def create_pipeline(
     example_gen = BehaviorExampleGen(
         ingest_json=config.ingest.model_dump_json(),
         fingerprint=log_fingerprint,
-        code=code("components/behavior_example_gen/*.py", "components/simulator/*.py"),
+        code=code("components/behavior_example_gen/**/*.py", "components/simulator/*.py"),
     )
     examples = example_gen.outputs["examples"]
     statistics_gen = tfx.components.StatisticsGen(
         examples=examples, stats_options=tfdv.StatsOptions(use_sketch_based_topk_uniques=True)
     )
-    schema_gen = ImportSchemaGen(schema_text(config.ingest, config.data_schema))
+    schema_definition = schema_text(config.ingest, config.data_schema)
+    slices.check(config.gate.sliced, text_format.Parse(schema_definition, schema_pb2.Schema()))
+    schema_gen = ImportSchemaGen(schema_definition)
     schema = schema_gen.outputs["schema"]
-    validator = ExampleValidator(statistics=statistics_gen.outputs["statistics"], schema=schema)
+    validator = ExampleValidator(
+        statistics=statistics_gen.outputs["statistics"],
+        schema=schema,
+        code=code("components/example_validator/*.py"),
+    )
     transform = tfx.components.Transform(
         examples=examples,
         schema=schema,
@@ -76,29 +88,35 @@ def create_pipeline(
         schema=schema,
         train_args=tfx.proto.TrainArgs(splits=["train"]),
         eval_args=tfx.proto.EvalArgs(splits=["validation"]),
-        custom_config=_trainer_config(config, places.checkpoints),
+        custom_config=trainer_config(config, places.checkpoints),
     )
     model = trainer.outputs["model"]
-    latest_blessed = _latest_blessed(model, local=places.metadata is not None)
-    evaluator = tfx.components.Evaluator(
+    local = places.metadata is not None
+    latest_blessed = _latest_blessed(model, local)
+    evaluator = Evaluator(
         examples=examples,
-        example_splits=["eval"],
+        schema=schema,
+        transform_graph=transform.outputs["transform_graph"],
         model=model,
         baseline_model=latest_blessed.outputs["model"],
-        schema=schema,
-        eval_config=eval_config(
-            config.gate,
-            oracle=config.log.mapping.oracle is not None,
-            code=code("components/evaluator/*.py", "models/metrics.py"),
+        gate=config.gate.model_dump_json(),
+        code=code(
+            "components/evaluator/*.py",
+            "components/behavior_example_gen/segments.py",
+            "models/metrics.py",
         ),
-        module_path="components.evaluator.extractors",
     )
+    earlier = _earlier_statistics(statistics_gen.outputs["statistics"]) if local else None
     report = EvaluationReport(
         evaluation=evaluator.outputs["evaluation"],
         blessing=evaluator.outputs["blessing"],
         examples=examples,
         statistics=statistics_gen.outputs["statistics"],
+        anomalies=validator.outputs["anomalies"],
+        schema=schema,
+        model=model,
         model_run=trainer.outputs["model_run"],
+        earlier_statistics=earlier.outputs["statistics"] if earlier else None,
         config=config.model_dump_json(),
         code=code(
             "components/evaluation_report/*.*", "components/evaluator/*.py", "models/metrics.py"
@@ -113,7 +131,7 @@ def create_pipeline(
     )
     nodes: list[BaseNode] = [
         example_gen, statistics_gen, schema_gen, validator, transform, trainer,
-        latest_blessed, evaluator, report, pusher,
+        latest_blessed, evaluator, *([earlier] if earlier else []), report, pusher,
     ]  # fmt: skip
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,
@@ -136,7 +154,7 @@ def _transform_config(config: Config) -> dict[str, str]:
     }
 
 
-def _trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
+def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
     """What `run_fn` reads."""
     settings = {
         "features": {name: f.boundaries for name, f in config.log.features.items()},
@@ -165,3 +183,12 @@ def _latest_blessed(candidate: tfx.dsl.Channel, local: bool) -> tfx.dsl.Resolver
     else:
         strategy = tfx.dsl.experimental.LatestBlessedModelStrategy
     return tfx.dsl.Resolver(strategy_class=strategy, **channels).with_id("LatestBlessedModel")
+
+
+def _earlier_statistics(current: tfx.dsl.Channel) -> tfx.dsl.Resolver:
+    """What the data are compared with for drift; Kubeflow knows no such strategy."""
+    return tfx.dsl.Resolver(
+        strategy_class=LatestOtherStatisticsStrategy,
+        statistics=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ExampleStatistics),
+        current=current,
+    ).with_id("EarlierStatistics")

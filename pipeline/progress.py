@@ -18,6 +18,7 @@ WHAT = {
     "Trainer": "training and exporting the model",
     "LatestBlessedModel": "looking up the latest blessed model",
     "Evaluator": "evaluating the exported model against the gate",
+    "EarlierStatistics": "looking up the statistics of earlier data",
     "EvaluationReport": "writing the report",
     "Pusher": "pushing the model, if it was blessed",
 }

@@ -11,7 +11,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from components.evaluator.reasons import blessing_reasons, overall_metrics
+from components.evaluator.reasons import overall_metrics, verdict
 from pipeline.config import Config
 from pipeline.lineage import Artifact, artifacts
 
@@ -35,10 +35,12 @@ def summarize(config: Config, output: Path, timing: Timing) -> dict[str, Any]:
     counts = _read(found["BehaviorExampleGen"]["examples"], "counts.json")
     training = _read(found["Trainer"]["model_run"], "training.json")
     splits = counts["splits"]
+    gate = verdict(evaluation)
     summary = {
         "name": config.name,
         "blessed": blessed,
-        "reasons": blessing_reasons(evaluation, config.gate),
+        "verdict": gate["sentence"],
+        "reasons": gate["reasons"],
         "pushed_model": _pushed(found["Pusher"]["pushed_model"]) if blessed else None,
         "metrics": {
             name: value if math.isfinite(value) else None
@@ -79,11 +81,10 @@ def write_atomically(path: Path, text: str) -> None:
 def render(summary: dict[str, Any]) -> str:
     """The summary for a terminal: the verdict first."""
     metrics, train = summary["metrics"], summary["train"]
-    verdict = "BLESSED and pushed" if summary["blessed"] else "NOT BLESSED, nothing was pushed"
-    lines = ["", f"{summary['name']}: {verdict}"]
-    lines += [
-        f"  {'because' if not i else '    and'} {r}" for i, r in enumerate(summary["reasons"])
-    ]
+    decided = "BLESSED and pushed" if summary["blessed"] else "NOT BLESSED, nothing was pushed"
+    lines = ["", f"{summary['name']}: {decided}", f"  {summary['verdict']}"]
+    if len(summary["reasons"]) > 1:
+        lines += [f"    - {reason}" for reason in summary["reasons"]]
     shown = "   ".join(
         f"{name} {value:.4f}" if value is not None else f"{name} -"
         for name, value in metrics.items()

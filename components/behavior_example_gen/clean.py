@@ -67,7 +67,7 @@ def clean(
     Returns:
       The rows that are kept and the indices of the dropped ones by reason. Columns: `user`, `item`,
       `category`, (`behavior`,) int64 or binary; `time`, int64 ticks; `label`, int8: 1, 0 or -1
-      (no target); (`split`, int8, index of `SPLITS`;) (`oracle`, float64, nullable;)
+      (no target); (`split`, int8, index of `SPLITS`;) (`oracle`, float64, null without a target;)
       `feature.<name>`, float32; `sequence`, int64. If impressions are a separate table, rows of
       both have the same columns, and `in_history`, int8, tells them apart: impressions 0, rows of
       the log 1. The category of an impression is null where that of the log's item is meant.
@@ -103,6 +103,8 @@ def clean(
         rows["oracle"] = pa.nulls(cells.num_rows, pa.float64())
         if targets:
             rows["oracle"] = verdict.read("oracle", to_float(cells[config.oracle]), False)
+            unknown = np.asarray(rows["oracle"].is_null())
+            verdict.drop(unknown & (rows["label"].to_numpy() != NO_TARGET), "oracle: missing")
     if config.split.column is not None:
         rows["split"] = absent.numbers(np.int8)
         if targets:

@@ -2,22 +2,88 @@
 
 from __future__ import annotations
 
-import json
+import math
 from typing import Any
 
 from plotly import graph_objects as go
 
-from components.evaluation_report import words
-from components.evaluator.reasons import SliceMetrics
+from components.evaluation_report import curves, figures, words
+from components.evaluation_report.collect import Findings
 
-_CANDIDATE, _BASELINE, _SECOND, _BARS = "#1d4ed8", "#b45309", "#0f766e", "#dbe3ee"
-_INK, _GRID = "#1f2933", "#e6eaef"
+_LOOKS = {
+    "candidate": ("this model", figures.CANDIDATE, None),
+    "baseline": ("latest blessed", figures.BASELINE, "dash"),
+    "oracle": ("oracle", figures.SECOND, "dot"),
+}
+_MOST_VALUES = 40  # of a feature, that a chart can show
 
 
-def by_slice(slices: list[SliceMetrics], feature: str) -> str | None:
+def roc(findings: Findings) -> str | None:
+    """True against false positive rate of every model."""
+    figure = go.Figure()
+    for model, scores in findings.scores.items():
+        name, color, dash = _LOOKS[model]
+        if curve := curves.roc(findings.labels, scores):
+            figures.line(figure, *curve, name, color, dash, markers=False)
+    if not figure.data:
+        return None
+    _diagonal(figure, 1.0, "chance")
+    figure.update_layout(
+        xaxis={"title": "false positive rate", "range": [0, 1]},
+        yaxis={"title": "true positive rate", "range": [0, 1.01]},
+    )
+    return figures.to_json(figure)
+
+
+def calibration(findings: Findings) -> str | None:
+    """Observed against predicted click rates, in bins of about equal weight."""
+    figure, most = go.Figure(), 0.0
+    for model, scores in findings.scores.items():
+        name, color, dash = _LOOKS[model]
+        if model != "oracle" and (curve := curves.calibration(findings.labels, scores)):
+            figures.line(figure, curve.score, curve.label, name, color, dash)
+            most = max(most, float(curve.score.max()), float(curve.label.max()))
+    if not figure.data:
+        return None
+    _diagonal(figure, most, "perfect")
+    figure.update_layout(
+        xaxis={"title": "predicted click rate", "rangemode": "tozero"},
+        yaxis={"title": "observed click rate", "rangemode": "tozero"},
+    )
+    return figures.to_json(figure)
+
+
+def distributions(findings: Findings) -> str | None:
+    """Shares of the clicks and of the others, by score."""
+    found = curves.distribution(findings.labels, findings.scores["candidate"])
+    if found is None:
+        return None
+    figure = go.Figure()
+    middle = (found.edges[1:] + found.edges[:-1]) / 2
+    for name, shares, color in (
+        ("not clicked", found.negatives, figures.BASELINE),
+        ("clicked", found.positives, figures.CANDIDATE),
+    ):
+        figure.add_bar(
+            x=middle.round(5).tolist(),
+            y=shares.round(6).tolist(),
+            name=name,
+            marker={"color": color, "opacity": 0.55},
+            hovertemplate="%{y:.2%}",
+        )
+    figure.update_layout(
+        barmode="overlay",
+        bargap=0.02,
+        xaxis={"title": "predicted probability"},
+        yaxis={"title": "share of the label's targets", "tickformat": ".0%"},
+    )
+    return figures.to_json(figure)
+
+
+def by_slice(findings: Findings, feature: str) -> str | None:
     """AUC against the values of a feature, above the share of targets that have each."""
-    found = [s for s in slices if list(s.slice) == [feature]]
-    if not found:
+    found = [s for s in findings.slices if list(s.slice) == [feature]]
+    if not 1 < len(found) <= _MOST_VALUES:
         return None
     x = [words.value_label(feature, s.slice[feature]) for s in found]
     total = sum(s.candidate["predictions"] for s in found)
@@ -27,80 +93,100 @@ def by_slice(slices: list[SliceMetrics], feature: str) -> str | None:
         y=[s.candidate["predictions"] / total for s in found],
         name="share of targets",
         yaxis="y2",
-        marker_color=_BARS,
+        marker_color=figures.BARS,
         hovertemplate="%{y:.1%}",
     )
-    _line(figure, x, [s.candidate["auc"] for s in found], "this model", _CANDIDATE)
-    if found[0].baseline:
+    figures.line(figure, x, [s.candidate["auc"] for s in found], "this model", figures.CANDIDATE)
+    intervals = [findings.intervals(s.slice).get("auc", {}) for s in found]
+    figure.data[-1].error_y = {
+        "type": "data",
+        "symmetric": False,
+        "array": [_reach(i, "candidate_upper", 1) for i in intervals],
+        "arrayminus": [_reach(i, "candidate_lower", -1) for i in intervals],
+        "width": 3,
+        "thickness": 1,
+    }
+    if findings.overall.baseline:
         baseline = [s.baseline["auc"] for s in found]
-        _line(figure, x, baseline, "latest blessed", _BASELINE, dash="dash")
-    if "oracle_auc" in found[0].candidate:
+        figures.line(figure, x, baseline, *_LOOKS["baseline"])
+    if "oracle_auc" in findings.overall.candidate:
         oracle = [s.candidate["oracle_auc"] for s in found]
-        _line(figure, x, oracle, "oracle", _SECOND, dash="dot")
+        figures.line(figure, x, oracle, *_LOOKS["oracle"])
+    if not words.is_ordered(feature):
+        figure.update_traces(mode="markers", selector={"type": "scatter"})
     figure.update_layout(
         xaxis={"title": words.feature_label(feature).lower(), "type": "category"},
         yaxis={"title": "AUC", "overlaying": "y2", "tickmode": "auto"},
         yaxis2={"side": "right", "showgrid": False, "showticklabels": False, "range": [0, 1]},
     )
-    return _json(figure)
+    return figures.to_json(figure)
+
+
+def overlap(training: dict[str, Any]) -> str | None:
+    """Share of the exactly most relevant behaviours that the search finds, by search."""
+    found = training.get("gsu_overlap")
+    if not found:
+        return None
+    figure = go.Figure()
+    figure.add_bar(
+        x=list(found),
+        y=list(found.values()),
+        marker_color=figures.CANDIDATE,
+        width=0.4,
+        hovertemplate="%{y:.1%}",
+        text=[f"{value:.1%}" for value in found.values()],
+        textposition="outside",
+        cliponaxis=False,
+    )
+    figure.update_layout(
+        xaxis={"type": "category"},
+        yaxis={"title": "found of the exact best", "tickformat": ".0%", "range": [0, 1.08]},
+        showlegend=False,
+    )
+    return figures.to_json(figure)
 
 
 def losses(curve: list[dict[str, Any]]) -> str | None:
     """Training and validation loss by epoch."""
-    series = (("loss", "training", _CANDIDATE), ("validation_loss", "validation", _BASELINE))
-    return _curve(curve, series, "loss")
+    series = (
+        ("loss", "training", figures.CANDIDATE),
+        ("validation_loss", "validation", figures.BASELINE),
+    )
+    return _epochs(curve, series, "loss")
 
 
 def ranking(curve: list[dict[str, Any]]) -> str | None:
     """Validation AUC and GAUC by epoch."""
-    series = (("validation_auc", "AUC", _CANDIDATE), ("validation_gauc", "GAUC", _SECOND))
-    return _curve(curve, series, "AUC on validation")
+    series = (
+        ("validation_auc", "AUC", figures.CANDIDATE),
+        ("validation_gauc", "GAUC", figures.SECOND),
+    )
+    return _epochs(curve, series, "AUC on validation")
 
 
-def _curve(
+def _epochs(
     curve: list[dict[str, Any]], series: tuple[tuple[str, str, str], ...], title: str
 ) -> str | None:
     figure = go.Figure()
     for key, name, color in series:
         points = [(e["epoch"], e[key]) for e in curve if e.get(key) is not None]
         if points:
-            _line(figure, *zip(*points, strict=True), name, color)
+            figures.line(figure, *zip(*points, strict=True), name, color)
     if not figure.data:
         return None
     figure.update_layout(xaxis={"title": "epoch", "dtick": max(1, len(curve) // 10)})
     figure.update_layout(yaxis={"title": title})
-    return _json(figure)
+    return figures.to_json(figure)
 
 
-def _line(
-    figure: go.Figure, x: Any, y: Any, name: str, color: str, dash: str | None = None
-) -> None:
-    figure.add_scatter(
-        x=x,
-        y=y,
-        name=name,
-        mode="lines+markers",
-        line={"color": color, "width": 2, "dash": dash},
-        marker={"size": 7},
-        hovertemplate="%{y:.4f}",
-    )
+def _diagonal(figure: go.Figure, most: float, name: str) -> None:
+    ends = [0.0, most]
+    figures.line(figure, ends, ends, name, figures.FAINT, "dot", markers=False)
+    figure.data[-1].hoverinfo = "skip"
+    figure.data[-1].hovertemplate = None
 
 
-def _json(figure: go.Figure) -> str:
-    figure.update_layout(
-        template="none",
-        autosize=True,
-        height=340,
-        margin={"l": 56, "r": 8, "t": 32, "b": 48},
-        font={"family": "system-ui, sans-serif", "size": 13, "color": _INK},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        hovermode="x unified",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-    )
-    figure.update_xaxes(showgrid=False, linecolor=_GRID, automargin=True)
-    figure.update_yaxes(gridcolor=_GRID, zeroline=False, automargin=True)
-    # The template of plotly's own is as long as all the rest, and is not needed.
-    content = json.loads(figure.to_json())
-    content["layout"].pop("template", None)
-    return json.dumps(content).replace("<", "\\u003c")
+def _reach(interval: dict[str, Any], end: str, sign: int) -> float:
+    if interval.get(end) is None or not math.isfinite(interval[end]):
+        return 0.0
+    return max(sign * (interval[end] - interval["candidate"]), 0.0)

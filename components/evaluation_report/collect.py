@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib.metadata
 import json
-import math
 import os
 import platform
 from collections.abc import Mapping
 from typing import Any
 
-from tensorflow_metadata.proto.v0 import statistics_pb2
+import numpy as np
+import pyarrow as pa
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx import types
 from tfx.components.statistics_gen import stats_artifact_utils
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
+from tfx.utils import io_utils
 
-from components.evaluator.config import GateConfig
-from components.evaluator.reasons import (
-    SliceMetrics,
-    blessing_reasons,
-    is_blessed,
-    sliced_metrics,
-)
+from components.evaluation_report import drift
+from components.evaluator import predictions
+from components.evaluator.reasons import SliceMetrics, sliced_metrics, verdict
+from components.example_validator.executor import FILE_NAME, describe
 
-_PACKAGES = ("tensorflow", "tfx", "tensorflow-model-analysis", "apache-beam")
+_PACKAGES = ("everlong", "tensorflow", "tfx", "tensorflow-model-analysis", "apache-beam")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,78 +35,119 @@ class Findings:
 
     Attributes:
       name: of the pipeline.
-      blessed: the verdict.
-      reasons: why, in plain words.
+      gate: content of `gate.json`: verdict, reasons and intervals.
       slices: metrics of every slice, Overall first.
+      labels: [N] of the eval targets.
+      scores: [N] by model: "candidate", and "baseline" if there is one.
       training: content of `training.json`.
       counts: content of `counts.json`.
       statistics: of the examples, by split.
+      distances: of the other splits from train.
+      anomalies: what ExampleValidator found, a line each.
       lineage: where things are and what made them, as text by name.
+      model_bytes: size of the exported model.
       config: the run's configuration.
     """
 
     name: str
-    blessed: bool
-    reasons: list[str]
+    gate: dict[str, Any]
     slices: list[SliceMetrics]
+    labels: np.ndarray
+    scores: dict[str, np.ndarray]
     training: dict[str, Any]
     counts: dict[str, Any]
-    statistics: dict[str, statistics_pb2.DatasetFeatureStatistics]
+    statistics: dict[str, statistics_pb2.DatasetFeatureStatisticsList]
+    distances: list[drift.Distance]
+    anomalies: list[str]
     lineage: dict[str, str]
+    model_bytes: int
     config: dict[str, Any]
+
+    @property
+    def blessed(self) -> bool:
+        """The verdict."""
+        return self.gate["blessed"]
 
     @property
     def overall(self) -> SliceMetrics:
         """Metrics of all targets."""
         return self.slices[0]
 
-    def to_json(self) -> dict[str, Any]:
-        """The numbers of the report as plain JSON; a metric that is not defined is null."""
-        return _without_nan(
-            {
-                "name": self.name,
-                "blessed": self.blessed,
-                "reasons": self.reasons,
-                "overall": _compared(self.overall),
-                "slices": [{"slice": s.slice, **_compared(s)} for s in self.slices[1:]],
-                "training": self.training,
-                "examples": self.counts,
-                "lineage": self.lineage,
-                "config": self.config,
-            }
-        )
+    def intervals(self, which: dict[str, str]) -> dict[str, Any]:
+        """The gate's intervals of a slice, by metric; empty where it computed none."""
+        if not which:
+            return self.gate["intervals"]["overall"]
+        for found in self.gate["intervals"]["slices"]:
+            if {name: str(value) for name, value in found["slice"].items()} == which:
+                return found
+        return {}
 
 
-def collect(inputs: Mapping[str, types.Artifact], config: dict[str, Any]) -> Findings:
+def collect(
+    inputs: Mapping[str, types.Artifact], config: dict[str, Any], run: str, code: str
+) -> Findings:
     """Reads the findings of a run.
 
     Args:
-      inputs: the artifacts evaluation, blessing, examples, statistics and model_run.
+      inputs: the artifacts evaluation, blessing, examples, statistics, anomalies, schema, model,
+        model_run and, if there is earlier data, earlier_statistics.
       config: the run's configuration.
+      run: its id.
+      code: digest of the source that evaluated.
     """
     evaluation = inputs["evaluation"].uri
+    statistics = _statistics(inputs["statistics"])
+    found = inputs.get("earlier_statistics")
+    earlier = _statistics(found) if found else {}
+    scored = predictions.read(evaluation)
     return Findings(
         name=config["name"],
-        blessed=is_blessed(evaluation),
-        reasons=blessing_reasons(evaluation, GateConfig.model_validate(config["gate"])),
+        gate=verdict(evaluation),
         slices=sliced_metrics(evaluation),
+        labels=scored["label"].to_numpy(),
+        scores=_scores(scored),
         training=_read(inputs["model_run"], "training.json"),
         counts=_read(inputs["examples"], "counts.json"),
-        statistics=_statistics(inputs["statistics"]),
-        lineage=_lineage(inputs),
+        statistics=statistics,
+        distances=drift.distances(statistics, _schema(inputs["schema"]), earlier.get("train")),
+        anomalies=_anomalies(inputs["anomalies"]),
+        lineage={"run": run, "configuration": _digest(config), "code": code} | _lineage(inputs),
+        model_bytes=_size(inputs["model"].uri),
         config=config,
     )
 
 
-def _lineage(inputs: Mapping[str, types.Artifact]) -> dict[str, str]:
-    blessing = inputs["blessing"]
+def _scores(scored: pa.Table) -> dict[str, np.ndarray]:
+    columns = {"candidate": "score", "baseline": "baseline_score", "oracle": "target_oracle"}
     return {
-        "model": blessing.get_string_custom_property("current_model"),
-        "compared with": blessing.get_string_custom_property("baseline_model") or "no model",
+        name: scored[column].to_numpy()
+        for name, column in columns.items()
+        if column in scored.column_names
+    }
+
+
+def _lineage(inputs: Mapping[str, types.Artifact]) -> dict[str, str]:
+    blessing, examples = inputs["blessing"], inputs["examples"]
+    return {
+        "data span": f"{examples.span}, version {examples.version}",
+        "parent model": blessing.get_string_custom_property("baseline_model") or "none",
         **{name: artifact.uri for name, artifact in inputs.items() if name != "blessing"},
         "python": platform.python_version(),
-        **{package: importlib.metadata.version(package) for package in _PACKAGES},
+        **{package: _version(package) for package in _PACKAGES},
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "source"
+
+
+def _digest(config: dict[str, Any]) -> str:
+    """The same as `pipeline.config.Config.hash`: of the configuration as compact JSON."""
+    text = json.dumps(config, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _read(artifact: types.Artifact, name: str) -> dict[str, Any]:
@@ -113,25 +155,32 @@ def _read(artifact: types.Artifact, name: str) -> dict[str, Any]:
         return json.loads(file.read())
 
 
-def _statistics(artifact: types.Artifact) -> dict[str, statistics_pb2.DatasetFeatureStatistics]:
+def _statistics(
+    artifact: types.Artifact,
+) -> dict[str, statistics_pb2.DatasetFeatureStatisticsList]:
     return {
-        split: stats_artifact_utils.load_statistics(artifact, split).proto().datasets[0]
+        split: stats_artifact_utils.load_statistics(artifact, split).proto()
         for split in artifact_utils.decode_split_names(artifact.split_names)
     }
 
 
-def _compared(metrics: SliceMetrics) -> dict[str, dict[str, float]]:
-    shared = [name for name in metrics.candidate if name in metrics.baseline]
-    return {
-        "candidate": metrics.candidate,
-        "baseline": metrics.baseline,
-        "difference": {name: metrics.candidate[name] - metrics.baseline[name] for name in shared},
-    }
+def _schema(artifact: types.Artifact) -> schema_pb2.Schema:
+    with fileio.open(io_utils.get_only_uri_in_dir(artifact.uri)) as file:
+        return text_format.Parse(file.read(), schema_pb2.Schema())
 
 
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _anomalies(artifact: types.Artifact) -> list[str]:
+    lines = []
+    for split in artifact_utils.decode_split_names(artifact.split_names):
+        path = os.path.join(artifact_utils.get_split_uri([artifact], split), FILE_NAME)
+        with fileio.open(path, "rb") as file:
+            lines += describe(anomalies_pb2.Anomalies.FromString(file.read()), split)
+    return lines
+
+
+def _size(folder: str) -> int:
+    return sum(
+        fileio.open(os.path.join(parent, name), "rb").size()
+        for parent, _, names in fileio.walk(folder)
+        for name in names
+    )

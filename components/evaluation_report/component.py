@@ -21,6 +21,12 @@ class EvaluationReportSpec(component_spec.ComponentSpec):
         "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
         "examples": component_spec.ChannelParameter(type=standard_artifacts.Examples),
         "statistics": component_spec.ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        "earlier_statistics": component_spec.ChannelParameter(
+            type=standard_artifacts.ExampleStatistics, optional=True
+        ),
+        "anomalies": component_spec.ChannelParameter(type=standard_artifacts.ExampleAnomalies),
+        "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema),
+        "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "model_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun),
     }
     OUTPUTS = {"report": component_spec.ChannelParameter(type=Report)}  # noqa: RUF012
@@ -34,8 +40,12 @@ class EvaluationReport(base_component.BaseComponent):
       blessing: of the Evaluator.
       examples: of BehaviorExampleGen, with `counts.json`.
       statistics: of StatisticsGen.
+      anomalies: of ExampleValidator.
+      schema: of ImportSchemaGen.
+      model: of the Trainer.
       model_run: of the Trainer, with `training.json`.
       config: the run's configuration as JSON; `gate` must be the one of the evaluation.
+      earlier_statistics: of the latest other data, to tell drift.
       code: digest of the source, so that TFX's cache notices an edit.
 
     Outputs:
@@ -51,9 +61,13 @@ class EvaluationReport(base_component.BaseComponent):
         blessing: BaseChannel,
         examples: BaseChannel,
         statistics: BaseChannel,
+        anomalies: BaseChannel,
+        schema: BaseChannel,
+        model: BaseChannel,
         model_run: BaseChannel,
         config: str,
         code: str,
+        earlier_statistics: BaseChannel | None = None,
     ):
         super().__init__(
             EvaluationReportSpec(
@@ -61,6 +75,10 @@ class EvaluationReport(base_component.BaseComponent):
                 blessing=blessing,
                 examples=examples,
                 statistics=statistics,
+                earlier_statistics=earlier_statistics,
+                anomalies=anomalies,
+                schema=schema,
+                model=model,
                 model_run=model_run,
                 config=config,
                 code=code,

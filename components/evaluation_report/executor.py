@@ -13,7 +13,8 @@ from tfx.types import artifact_utils
 
 from components.evaluation_report.artifact import INDEX, METRICS
 from components.evaluation_report.collect import collect
-from components.evaluation_report.page import render
+from components.evaluation_report.numbers import numbers_text
+from components.evaluation_report.page import page
 
 
 class Executor(base_executor.BaseExecutor):
@@ -30,13 +31,19 @@ class Executor(base_executor.BaseExecutor):
         inputs = {
             name: artifact_utils.get_single_instance(artifacts)
             for name, artifacts in input_dict.items()
+            if artifacts
         }
-        findings = collect(inputs, json.loads(exec_properties["config"]))
+        run = self._context.pipeline_run_id if self._context else None
+        findings = collect(
+            inputs, json.loads(exec_properties["config"]), run or "unknown", exec_properties["code"]
+        )
         folder = artifact_utils.get_single_uri(output_dict["report"])
+        metrics = os.path.join(folder, METRICS)
+        texts = {
+            metrics: numbers_text(findings),
+            os.path.join(folder, INDEX): page(findings, metrics),
+        }
         fileio.makedirs(folder)
-        for name, text in (
-            (METRICS, json.dumps(findings.to_json(), indent=2, allow_nan=False) + "\n"),
-            (INDEX, render(findings)),
-        ):
-            with fileio.open(os.path.join(folder, name), "w") as file:
+        for path, text in texts.items():
+            with fileio.open(path, "w") as file:
                 file.write(text)

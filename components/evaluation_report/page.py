@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import jinja2
-import plotly.offline
 import yaml
 
-from components.evaluation_report import charts, tables, words
+from components.evaluation_report import charts, document, tables, words
 from components.evaluation_report.collect import Findings
 
-_FOLDER = Path(__file__).parent
+_TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 
 class Card(NamedTuple):
@@ -24,32 +22,33 @@ class Card(NamedTuple):
     tone: str = ""
 
 
-def render(findings: Findings) -> str:
-    """The page as one HTML text that needs nothing from elsewhere."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    features = list(dict.fromkeys(name for s in findings.slices for name in s.slice))
+def page(findings: Findings, metrics: str) -> str:
+    """The page as one HTML text that needs nothing from elsewhere.
+
+    Args:
+      findings: what it tells.
+      metrics: path of the file with its numbers.
+    """
+    features = dict.fromkeys(name for s in findings.slices for name in s.slice)
+    features = sorted(features, key=words.feature_rank)
     curve = findings.training["curve"]
-    return environment.get_template("page.html.j2").render(
+    return document.render(
+        _TEMPLATE,
         findings=findings,
         cards=_cards(findings),
         tables=tables,
+        charts=charts,
         slice_charts=[
-            (words.feature_label(name), charts.by_slice(findings.slices, name)) for name in features
+            (words.feature_label(name), charts.by_slice(findings, name)) for name in features
         ],
         losses=charts.losses(curve),
         ranking=charts.ranking(curve),
         coverage=_coverage(findings),
-        training=_training(findings),
-        config=yaml.safe_dump(findings.config, sort_keys=False),
-        style=(_FOLDER / "style.css").read_text(encoding="utf-8"),
-        script=(_FOLDER / "page.js").read_text(encoding="utf-8"),
-        plotly=plotly.offline.get_plotlyjs(),
+        meanings=[m for name, m in words.METRICS.items() if name in findings.overall.candidate],
+        costs=_costs(findings),
+        overlap=charts.overlap(findings.training),
+        config=yaml.safe_dump(findings.config, sort_keys=False, allow_unicode=True),
+        metrics_file=metrics,
     )
 
 
@@ -58,17 +57,11 @@ def _cards(findings: Findings) -> list[Card]:
     cards = []
     for name in ("auc", "gauc", "logloss", "calibration"):
         metric, value = words.METRICS[name], overall.candidate[name]
+        note, tone = metric.meaning, ""
         if overall.baseline:
-            difference = tables.difference(overall, name)
-            card = Card(
-                metric.label,
-                words.decimals(value),
-                f"{difference.text} against the latest blessed model",
-                difference.tone,
-            )
-        else:
-            card = Card(metric.label, words.decimals(value), metric.meaning)
-        cards.append(card)
+            change = tables.difference(findings, overall, name)
+            note, tone = f"{change.text} against the latest blessed model", change.tone
+        cards.append(Card(metric.label, words.decimals(value), note, tone))
     oracle = overall.candidate.get("oracle_auc")
     if oracle is not None:
         reached = (overall.candidate["auc"] - 0.5) / (oracle - 0.5)
@@ -83,15 +76,29 @@ def _coverage(findings: Findings) -> str:
         f"GAUC stands on {words.count(values['gauc_users'])} of {words.count(values['users'])} "
         f"users, those with clicks and non-clicks, and with them on "
         f"{words.share(values['gauc_impressions'], values['predictions'])} of the "
-        f"{words.count(values['predictions'])} targets."
+        f"{words.count(values['predictions'])} targets. Intervals are of "
+        f"{findings.gate['replicas']:,} draws of whole users: targets of one user are not "
+        f"independent, and intervals that ignore users are too narrow."
     )
 
 
-def _training(findings: Findings) -> dict[str, str]:
-    training = findings.training
-    return {
-        "Targets per second": words.count(training["targets_per_second"]),
+def _costs(findings: Findings) -> dict[str, str]:
+    training, counts = findings.training, findings.counts
+    costs = {
+        "Training": f"{words.count(training['targets_per_second'])} targets per second",
         "Steps": words.count(training["steps"]),
-        "Seconds": words.count(training["seconds"]),
+        "Training time": words.seconds(training["seconds"]),
         "Peak memory": f"{words.count(training['peak_memory_mib'])} MiB",
+        "Exported model": f"{findings.model_bytes / 2**20:,.1f} MiB",
     }
+    if "compile_seconds" in training:
+        costs["of it compiling"] = words.seconds(training["compile_seconds"])
+    if "jit_compile" in training:
+        costs["Device"] = training["jit_compile"]["device"]
+    if counts.get("seconds"):
+        rate = counts["rows"] / counts["seconds"]
+        costs["Ingestion"] = f"{words.count(rate)} rows per second"
+    if findings.gate.get("seconds"):
+        rate = findings.gate["targets"] / findings.gate["seconds"]
+        costs["Evaluation"] = f"{words.count(rate)} targets per second"
+    return costs

@@ -3,73 +3,77 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.evaluation_report import words
 from components.evaluation_report.collect import Findings
+from components.evaluation_report.document import Cell, Table
 from components.evaluator.reasons import SliceMetrics
 
-_SLICE_METRICS = ("auc", "gauc", "logloss", "calibration")
-
-
-class Cell(NamedTuple):
-    """A cell: what is shown; of a number, what it sorts by."""
-
-    text: str
-    key: float | None = None
-    tone: str = ""  # "better" or "worse"
-
-
-class Table(NamedTuple):
-    """A table; the first column holds the row's name."""
-
-    caption: str
-    columns: list[str]
-    rows: list[list[Cell]]
+_OTHER_METRICS = ("gauc", "logloss", "calibration")
+_MOST_SLICES = 200
+_FEW_USERS = 30  # on which a GAUC says little
 
 
 def metrics(findings: Findings) -> Table:
     """Overall metrics of the candidate, and against the latest blessed model."""
-    overall = findings.overall
-    shown = {name: m for name, m in words.METRICS.items() if name in overall.candidate}
+    overall, intervals = findings.overall, findings.intervals({})
+    blind = any("blind_lower" in interval for interval in intervals.values())
+    confidence = f"{findings.gate['confidence']:.0%} interval"
     rows = []
-    for name, metric in shown.items():
+    for name, metric in words.METRICS.items():
+        if name not in overall.candidate:
+            continue
+        interval = intervals.get(name, {})
         row = [Cell(metric.label), _number(overall.candidate[name])]
+        row.append(_interval(interval, "candidate_lower", "candidate_upper", words.decimals))
         if overall.baseline:
-            row += [_number(overall.baseline[name]), difference(overall, name)]
-        rows.append([*row, Cell(metric.meaning)])
-    columns = ["Metric", "This model"]
+            row += [_number(overall.baseline[name]), difference(findings, overall, name)]
+            row.append(_interval(interval, "lower", "upper", words.signed))
+            if blind:
+                ends = _interval(interval, "blind_lower", "blind_upper", words.signed)
+                row.append(ends._replace(tone="faint"))
+        rows.append(row)
+    columns = ["Metric", "This model", confidence]
     if overall.baseline:
-        columns += ["Latest blessed", "Difference"]
-    caption = "Metrics over all targets of the eval split"
-    return Table(caption, [*columns, "Meaning"], rows)
+        columns += ["Latest blessed", "Difference", confidence]
+        columns += ["if users were ignored"] if blind else []
+    return Table("Metrics over all targets of the eval split", columns, rows)
 
 
 def slices(findings: Findings) -> Table:
-    """Every slice, the least AUC first."""
+    """Every slice, the least AUC first; of very many, the largest."""
     total = findings.overall.candidate["predictions"]
     baseline = bool(findings.overall.baseline)
+    found = sorted(findings.slices[1:], key=lambda s: -s.candidate["predictions"])
     rows = []
-    for found in findings.slices[1:]:
-        names = ", ".join(words.feature_label(feature) for feature in found.slice)
-        values = ", ".join(words.value_label(*item) for item in found.slice.items())
-        targets = found.candidate["predictions"]
+    for one in found[:_MOST_SLICES]:
+        names = ", ".join(words.feature_label(feature) for feature in one.slice)
+        values = ", ".join(words.value_label(*item) for item in one.slice.items())
+        interval = findings.intervals(one.slice).get("auc", {})
+        targets = one.candidate["predictions"]
         row = [Cell(f"{names}: {values}")]
         row += [Cell(words.count(targets), targets), Cell(words.share(targets, total), targets)]
-        for name in _SLICE_METRICS:
-            row.append(_number(found.candidate[name]))
-            if baseline and name == "auc":
-                row.append(difference(found, name))
+        row.append(_number(one.candidate["auc"]))
+        row.append(_interval(interval, "candidate_lower", "candidate_upper", words.decimals))
+        if baseline:
+            row.append(difference(findings, one, "auc"))
+            row.append(_interval(interval, "lower", "upper", words.signed))
+        row += [_number(one.candidate[name]) for name in _OTHER_METRICS]
+        if one.candidate["gauc_users"] < _FEW_USERS:
+            gauc = len(row) - len(_OTHER_METRICS)
+            row[gauc] = row[gauc]._replace(tone="faint")
         rows.append(row)
     rows.sort(key=lambda row: row[3].key if math.isfinite(row[3].key) else math.inf)
-    columns = ["Slice", "Targets", "Share"]
-    for name in _SLICE_METRICS:
-        columns.append(words.METRICS[name].label)
-        if baseline and name == "auc":
-            columns.append("Difference")
-    return Table("Metrics by slice; press a heading to sort", columns, rows)
+    columns = ["Slice", "Targets", "Share", "AUC", "its interval"]
+    if baseline:
+        columns += ["Difference", "its interval"]
+    columns += [words.METRICS[name].label for name in _OTHER_METRICS]
+    which = f"the {_MOST_SLICES} largest of {len(found):,}; " if len(found) > _MOST_SLICES else ""
+    return Table(f"Metrics by slice, {which}press a heading to sort", columns, rows)
 
 
 def splits(findings: Findings) -> Table:
@@ -101,7 +105,7 @@ def features(findings: Findings) -> Table:
     """TFDV's statistics of every feature, split by split."""
     rows = []
     for split, statistics in findings.statistics.items():
-        for feature in sorted(statistics.features, key=lambda f: f.path.step[0]):
+        for feature in sorted(statistics.datasets[0].features, key=lambda f: f.path.step[0]):
             rows.append([Cell(feature.path.step[0]), Cell(split), *_statistics(feature)])
     columns = ["Feature", "Split", "Values per example", "Least", "Mean", "Most", "Distinct"]
     return Table("Statistics of the raw examples", columns, rows)
@@ -125,11 +129,40 @@ def _number(value: float) -> Cell:
     return Cell(words.decimals(value), value)
 
 
-def difference(found: SliceMetrics, name: str) -> Cell:
-    """The candidate's metric minus the baseline's, and which of them it speaks for."""
+def _interval(
+    interval: dict[str, Any], lower: str, upper: str, write: Callable[[float | None], str]
+) -> Cell:
+    ends = interval.get(lower), interval.get(upper)
+    if None in ends:
+        return Cell("–", math.nan)
+    return Cell(f"{write(ends[0])} to {write(ends[1])}", ends[0])
+
+
+def difference(findings: Findings, found: SliceMetrics, name: str) -> Cell:
+    """The candidate's metric minus the baseline's; coloured if its interval leaves out zero."""
     change = found.candidate[name] - found.baseline[name]
     better = words.METRICS[name].higher_is_better
+    interval = findings.intervals(found.slice).get(name, {})
+    lower, upper = interval.get("lower"), interval.get("upper")
     tone = ""
-    if better is not None and math.isfinite(change) and abs(change) >= 0.00005:
+    if better is not None and None not in (lower, upper) and (lower > 0 or upper < 0):
         tone = "better" if (change > 0) == better else "worse"
     return Cell(words.signed(change), change, tone)
+
+
+def distances(findings: Findings) -> Table:
+    """How far each feature of the other splits is from train."""
+    rows = []
+    for distance in findings.distances:
+        limit = distance.threshold
+        tone = "worse" if distance.beyond else ""
+        rows.append(
+            [
+                Cell(distance.feature),
+                Cell(distance.compared),
+                Cell(words.decimals(distance.divergence), distance.divergence, tone),
+                Cell("–" if limit is None else words.number(limit), limit or math.nan),
+            ]
+        )
+    caption = "Distance from train: Jensen–Shannon divergence, 0 the same, 1 nothing in common"
+    return Table(caption, ["Feature", "Compared", "Distance", "Allowed"], rows)

@@ -32,19 +32,36 @@ METRICS = {
 _FEATURES = {
     "slice_history_length": "History length",
     "slice_user_activity": "User activity",
+    "slice_item_rank": "Item popularity rank",
+    "slice_novelty": "Novelty",
 }
+# Their values are powers of two, each for the numbers up to the next.
+_RANGES = {"slice_history_length", "slice_user_activity", "slice_item_rank"}
 
 
 def feature_label(name: str) -> str:
     """A slicing feature in words."""
-    return _FEATURES.get(name, name.removeprefix("slice_").replace("_", " ").capitalize())
+    plain = name.removeprefix("slice_").removeprefix("target_")
+    return _FEATURES.get(name, plain.replace("_", " ").capitalize())
+
+
+def feature_rank(name: str) -> int:
+    """Where a slicing feature stands among others: known ones first."""
+    return [*_FEATURES, name].index(name)
+
+
+def is_ordered(name: str) -> bool:
+    """Whether the values of a slicing feature follow one another."""
+    return name in _RANGES
 
 
 def value_label(feature: str, value: str) -> str:
     """A slice's value: a power of two stands for the numbers up to the next one."""
-    if feature not in _FEATURES or not value.isdigit():
+    if feature not in _RANGES or not value.isdigit():
         return value
     low = int(value)
+    if feature == "slice_item_rank" and not low:
+        return "not in training"
     return f"{low}" if low < 2 else f"{low:,}–{2 * low - 1:,}"
 
 
@@ -72,3 +89,12 @@ def number(value: float) -> str:
     """A statistic of any size, short."""
     text = count(value) if abs(value) >= 10_000 or float(value).is_integer() else f"{value:.4g}"
     return text.replace("-", "−")
+
+
+def seconds(value: float) -> str:
+    """A duration."""
+    if value < 120:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"

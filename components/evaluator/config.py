@@ -2,14 +2,62 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import pydantic
 from pydantic import Field
 
 from models.config import Section
 
+Share = Annotated[float, Field(gt=0, lt=1)]
+Compared = Literal["auc", "gauc", "uauc", "logloss"]
+
+
+class SliceRule(Section):
+    """What a model must show on the targets whose `feature` is `equals`, or within two bounds."""
+
+    feature: str = Field(
+        description="A feature of the eval examples, such as slice_history_length."
+    )
+    equals: str | int | None = Field(None, description="Its value; null: by bounds.")
+    at_least: float | None = Field(None, description="Its least value; null: any.")
+    at_most: float | None = Field(None, description="Its most value; null: any.")
+    min_auc: float | None = Field(None, ge=0, le=1, description="Least AUC; null: any.")
+    max_drop: float | None = Field(
+        None,
+        ge=0,
+        description="Most that AUC may lose against the latest blessed model; null: any.",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _says_something(self) -> SliceRule:
+        bounds = (self.at_least, self.at_most)
+        if (self.equals is None) == (bounds == (None, None)):
+            raise ValueError("give either `equals`, or `at_least` or `at_most` or both")
+        if self.min_auc is None and self.max_drop is None:
+            raise ValueError("give `min_auc` or `max_drop` or both: else the rule allows all")
+        return self
+
+    @property
+    def slice(self) -> dict[str, str]:
+        """The rule's slice in words, by feature."""
+        if self.equals is not None:
+            return {self.feature: str(self.equals)}
+        parts = [
+            f"{sign} {value:g}"
+            for sign, value in ((">=", self.at_least), ("<=", self.at_most))
+            if value is not None
+        ]
+        return {self.feature: " and ".join(parts)}
+
 
 class GateConfig(Section):
-    """What a model must show on the eval split, over all its targets, before it is pushed."""
+    """What a model must show on the eval split before it is pushed.
+
+    Every number is judged by its user-clustered bootstrap interval, not by its value alone: a bound
+    holds if the whole interval keeps it, and a loss against the latest blessed model is tolerated
+    if even the interval's worse end lies within `tolerance`.
+    """
 
     min_auc: float = Field(
         0.51, ge=0, le=1, description="Least AUC; 0.5 is chance, and all that a constant reaches."
@@ -17,17 +65,51 @@ class GateConfig(Section):
     min_gauc: float | None = Field(None, ge=0, le=1, description="Least GAUC; null: any.")
     max_logloss: float | None = Field(None, gt=0, description="Most LogLoss; null: any.")
     calibration: tuple[float, float] | None = Field(
-        (0.8, 1.25),
+        (0.92, 1.08),
         description="Least and most of predicted over observed clicks; null: any.",
     )
-    max_drop: float | None = Field(
-        0.001,
-        ge=0,
-        description="Most that AUC and GAUC may lose against the latest blessed model; null: any.",
+    tolerance: dict[Compared, Annotated[float, Field(ge=0)]] = Field(
+        {"auc": 0.002, "gauc": 0.002},
+        description="Most that a metric (auc, gauc, uauc, logloss) may lose against the latest "
+        "blessed model; what is not named may lose any. A smaller tolerance needs a larger split.",
     )
     slices: list[str] = Field(
-        ["slice_history_length", "slice_user_activity"],
-        description="Features of the eval examples by whose values the metrics are reported too.",
+        [
+            "slice_history_length",
+            "slice_user_activity",
+            "slice_item_rank",
+            "slice_novelty",
+            "slice_category",
+        ],
+        description="By whose values the metrics are reported too: slice_item_rank, slice_novelty, "
+        "slice_category, or features of the eval examples that have one value.",
+    )
+    slice_tolerance: float | None = Field(
+        0.01,
+        ge=0,
+        description="No slice's AUC may have lost more than this for certain, all slices taken "
+        "together; null: any.",
+    )
+    slice_rules: list[SliceRule] = Field(
+        [], description="Stricter rules for single slices, such as long histories."
+    )
+    confidence: Share = Field(0.95, description="Of every interval.")
+    replicas: int = Field(1000, ge=100, description="Draws of users behind every interval.")
+    min_power: Share = Field(
+        0.8,
+        description="An undecided comparison is put down to too small a split if this split would "
+        "bless an equally good model with less than this chance.",
+    )
+    min_users: int = Field(
+        30,
+        ge=2,
+        description="Least effective number of users, (sum n)^2 / sum n^2 over their targets n, "
+        "from which an interval can be told.",
+    )
+    on_schema_change: Literal["refuse", "judge_alone"] = Field(
+        "refuse",
+        description="What to do if the latest blessed model reads features that the examples no "
+        "longer have: refuse the candidate, or judge it without comparison.",
     )
 
     @pydantic.field_validator("calibration")
@@ -36,3 +118,8 @@ class GateConfig(Section):
         if band is not None and not 0 <= band[0] <= band[1]:
             raise ValueError(f"`calibration` must be [least, most]. Received: {list(band)}")
         return band
+
+    @property
+    def sliced(self) -> list[str]:
+        """Every feature that metrics are sliced by, or a rule names."""
+        return list(dict.fromkeys([*self.slices, *(rule.feature for rule in self.slice_rules)]))

@@ -1,16 +1,12 @@
-"""The EvalConfig of TFX's Evaluator."""
+"""The EvalConfig with which TFMA computes the metrics; the verdict is the gate's, not TFMA's."""
 
 from __future__ import annotations
-
-import json
 
 import tensorflow_model_analysis as tfma
 
 # `tensorflow_model_analysis` 0.52 does not export EvalConfig unless TFX is imported first.
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.evaluator.config import GateConfig
-from components.evaluator.rules import Rule, rules
 from models import features
 
 CANDIDATE, BASELINE = "candidate", "baseline"
@@ -20,17 +16,17 @@ METRICS = "components.evaluator.tfma_metrics"
 CTR_METRIC, ORACLE_METRIC = "CtrMetrics", "OracleAuc"
 
 
-def eval_config(gate: GateConfig, oracle: bool, code: str) -> config_pb2.EvalConfig:
-    """How TFMA judges: the exported model by its signature, the gate's rules on the Overall slice.
+def eval_config(slices: list[str], baseline: bool, oracle: bool) -> config_pb2.EvalConfig:
+    """Which models, metrics and slices TFMA computes.
 
     Args:
-      gate: what a model must show. Without a blessed model to compare with, TFX drops the rules
-        that compare.
-      oracle: whether the eval examples carry the true click probability (`target_oracle`).
-      code: digest of the source of metrics and extractors: TFX's cache must miss when it changes.
+      slices: columns of the predictions table, each a slicing of its own.
+      baseline: whether there is a model to compare with.
+      oracle: whether the true click probability is known (`target_oracle`).
     """
     config = config_pb2.EvalConfig()
-    for name in (CANDIDATE, BASELINE):
+    names = [CANDIDATE, BASELINE] if baseline else [CANDIDATE]
+    for name in names:
         config.model_specs.add(
             name=name,
             is_baseline=name == BASELINE,
@@ -40,23 +36,9 @@ def eval_config(gate: GateConfig, oracle: bool, code: str) -> config_pb2.EvalCon
             label_key=features.LABEL,
         )
     config.slicing_specs.add()
-    for feature in gate.slices:
+    for feature in slices:
         config.slicing_specs.add(feature_keys=[feature])
-    spec = config.metrics_specs.add(model_names=[CANDIDATE, BASELINE])
+    spec = config.metrics_specs.add(model_names=names)
     for name in (CTR_METRIC, ORACLE_METRIC) if oracle else (CTR_METRIC,):
-        spec.metrics.add(class_name=name, module=METRICS, config=json.dumps({"code": code}))
-    for rule in rules(gate):
-        threshold = spec.per_slice_thresholds[rule.metric].thresholds.add()
-        threshold.slicing_specs.add()
-        _set_bounds(threshold.threshold, rule)
+        spec.metrics.add(class_name=name, module=METRICS)
     return config
-
-
-def _set_bounds(threshold: config_pb2.MetricThreshold, rule: Rule) -> None:
-    if rule.max_drop is not None:
-        threshold.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
-        threshold.change_threshold.absolute.value = -rule.max_drop
-    if rule.least is not None:
-        threshold.value_threshold.lower_bound.value = rule.least
-    if rule.most is not None:
-        threshold.value_threshold.upper_bound.value = rule.most

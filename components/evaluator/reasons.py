@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+import os
+from typing import Any
 
 import tensorflow_model_analysis as tfma
+from tfx.dsl.io import fileio
 
-from components.evaluator.config import GateConfig
 from components.evaluator.eval_config import BASELINE
-from components.evaluator.rules import rules
 
+VERDICT = "gate.json"
 _SHOWN = ("auc", "gauc", "logloss", "calibration", "oracle_auc")
 
 
@@ -53,36 +56,20 @@ def overall_metrics(evaluation: str) -> dict[str, float]:
     return {name: candidate[name] for name in _SHOWN if name in candidate}
 
 
+def verdict(evaluation: str) -> dict[str, Any]:
+    """The gate's verdict as `gate.Verdict.to_json` wrote it."""
+    with fileio.open(os.path.join(evaluation, VERDICT)) as file:
+        return json.loads(file.read())
+
+
 def is_blessed(evaluation: str) -> bool:
-    """TFMA's verdict."""
-    return tfma.load_validation_result(evaluation).validation_ok
+    """Whether the model may be pushed."""
+    return verdict(evaluation)["blessed"]
 
 
-def blessing_reasons(evaluation: str, gate: GateConfig) -> list[str]:
-    """Why the model was blessed (every rule that it met) or was not (every rule that it broke).
-
-    Args:
-      evaluation: uri of the Evaluator's `evaluation`.
-      gate: the rules that the Evaluator was given.
-    """
-    overall = sliced_metrics(evaluation)[0]
-    blessed = is_blessed(evaluation)
-    told = []
-    for rule in rules(gate):
-        if rule.max_drop is not None and not overall.baseline:
-            continue
-        value = overall.candidate.get(rule.metric, math.nan)
-        baseline = overall.baseline.get(rule.metric)
-        if rule.holds(value, baseline) == blessed:
-            told.append(rule.sentence(value, baseline))
-    if not told:
-        raise ValueError(
-            f"`gate` is not the one that {evaluation} was judged by: its rules do not explain the "
-            f"verdict {'blessed' if blessed else 'not blessed'}. Received: {gate!r}"
-        )
-    if blessed and not overall.baseline:
-        told.append("there is no earlier blessed model to be compared with")
-    return told
+def blessing_reasons(evaluation: str) -> list[str]:
+    """Why the model was blessed (what it showed) or was not (every check that it failed)."""
+    return verdict(evaluation)["reasons"]
 
 
 def _value(key: tfma.proto.metrics_for_slice_pb2.SingleSliceKey) -> str:

@@ -19,28 +19,21 @@ class CtrMetrics(tfma.metrics.Metric):
     """All of `models.metrics` from one pass over the predictions: the keys are `NAMES`.
 
     The state of a slice is its predictions, 24 bytes each: exact AUC and GAUC need them all.
-
-    Args:
-      code: digest of the source; it is part of the EvalConfig, so that an edit misses the cache.
     """
 
-    def __init__(self, name: str = "ctr", code: str = ""):
-        super().__init__(_ctr_computations, name=name, code=code)
+    def __init__(self, name: str = "ctr"):
+        super().__init__(_ctr_computations, name=name)
 
 
 class OracleAuc(tfma.metrics.Metric):
-    """AUC of the true click probability of a simulated log (`target_oracle`): none can beat it.
+    """AUC of the true click probability of a simulated log (`target_oracle`): none can beat it."""
 
-    Args:
-      code: as for `CtrMetrics`.
-    """
-
-    def __init__(self, name: str = "oracle_auc", code: str = ""):
-        super().__init__(_oracle_computations, name=name, code=code)
+    def __init__(self, name: str = "oracle_auc"):
+        super().__init__(_oracle_computations, name=name)
 
 
 def _ctr_computations(
-    name: str = "ctr", code: str = "", model_names: list[str] | None = None
+    name: str = "ctr", model_names: list[str] | None = None
 ) -> list[metric_types.MetricComputation]:
     return [
         _computation(NAMES, model, _PredictionsPreprocessor(model)) for model in model_names or [""]
@@ -48,7 +41,7 @@ def _ctr_computations(
 
 
 def _oracle_computations(
-    name: str = "oracle_auc", code: str = "", model_names: list[str] | None = None
+    name: str = "oracle_auc", model_names: list[str] | None = None
 ) -> list[metric_types.MetricComputation]:
     return [
         _computation(("oracle_auc",), model, _OraclePreprocessor()) for model in model_names or [""]
@@ -94,7 +87,10 @@ def _predictions(extracts: tfma.Extracts, scores: np.ndarray) -> metrics.Predict
     users = np.ravel(extracts[tfma.FEATURES_KEY][features.USER_ID])
     if users.dtype.kind == "O":
         users = users.astype(bytes)
-    return metrics.Predictions(labels, np.ravel(scores), users)
+    weights = extracts.get(tfma.EXAMPLE_WEIGHTS_KEY)
+    return metrics.Predictions(
+        labels, np.ravel(scores), users, None if weights is None else np.ravel(weights)
+    )
 
 
 class _GatherCombineFn(beam.CombineFn):

@@ -1,4 +1,4 @@
-"""The latest blessed model other than the candidate itself."""
+"""The latest blessed model other than the candidate itself, the latest other statistics."""
 
 from __future__ import annotations
 
@@ -27,3 +27,23 @@ class LatestOtherBlessedModelStrategy(tfx.dsl.experimental.ResolverStrategy):
             store, others
         )
         return {**(resolved or {}), "candidate": input_dict["candidate"]}
+
+
+class LatestOtherStatisticsStrategy(tfx.dsl.experimental.ResolverStrategy):
+    """Resolves `statistics` to the newest ones of other data than `current`, or to none.
+
+    Statistics of other origin, such as Transform's, have other splits, or none.
+    """
+
+    def resolve_artifacts(
+        self, store: MetadataStore, input_dict: dict[str, list[types.Artifact]]
+    ) -> dict[str, list[types.Artifact]]:
+        """Takes the artifact with the highest id that is not current."""
+        (current,) = input_dict["current"]
+        others = [
+            artifact
+            for artifact in input_dict["statistics"]
+            if artifact.id != current.id and artifact.split_names == current.split_names
+        ]
+        newest = sorted(others, key=lambda artifact: artifact.id)[-1:]
+        return {"statistics": newest, "current": [current]}

@@ -34,7 +34,7 @@ def assemble(curated: schema_pb2.Schema, ingest: IngestConfig) -> schema_pb2.Sch
     absent = {_TEMPLATE}
     if mapping.behavior is None:
         absent.add(features.HISTORY_BEHAVIOR)
-    if mapping.oracle is None:
+    if ingest.oracle is None:
         absent.add(features.TARGET_ORACLE)
     for name, column in _id_columns(ingest).items():
         by_name[name].type = schema_pb2.BYTES if column == "string" else schema_pb2.INT

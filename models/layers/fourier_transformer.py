@@ -10,7 +10,7 @@ from models.layers.normalized_mean import normalized_mean
 from models.layers.subsequence import Subsequence
 
 MIXES = ("block", "diagonal")
-TRANSFORMS = ("fft", "matmul")
+PARTS = 8  # of a batch: each fits in a CPU's cache, and cores may take one each
 
 
 @tf.keras.utils.register_keras_serializable("everlong")
@@ -24,15 +24,15 @@ class FourierTransformer(tf.keras.layers.Layer):
     Deviates from the released code, which reads only the diagonals of `W_h` (`mix="diagonal"`) and
     lets padding into the mean; here invalid positions enter as zeros and leave as zeros.
 
-    With `W = A + iB`, `irfft(rfft(x) W) = x A + C x B`, where `C` is the real [K, K] matrix of
-    `irfft(i rfft(.))`, the discrete Hilbert transform. `transform="matmul"` computes that, and so
-    does `mean`, which gives the mean of `y` over K without forming `y`.
+    With `W = A + iB`, `irfft(rfft(x) W) = x A + C(x B)`, where `C = irfft(i rfft(.))`, the discrete
+    Hilbert transform, is the only step along K: that is what is computed, by FFT or as a product
+    with C's real [K, K] matrix. `mean` gives the mean of `y` over K without forming `y`.
 
     Args:
       heads: int, H > 0; must divide D.
       mix: "block" (as described) or "diagonal" (as released).
-      transform: "fft" (`tf.signal.rfft` and `irfft`) or "matmul" (the same numbers, faster for
-        K <= 100).
+      transform: of C: "fft" (`tf.signal.rfft` and `irfft`) or "matmul" (the same numbers, faster
+        for K <= 100).
       dropout: float, 0 <= dropout < 1.
     Call arguments:
       behaviors: [B, T, K, D] float, oldest first.
@@ -56,7 +56,7 @@ class FourierTransformer(tf.keras.layers.Layer):
         if mix not in MIXES:
             raise ValueError(f"`mix` must be one of {MIXES}. Received: {mix!r}")
         if transform not in TRANSFORMS:
-            raise ValueError(f"`transform` must be one of {TRANSFORMS}. Received: {transform!r}")
+            raise ValueError(f"`transform` must be one of {tuple(TRANSFORMS)}. Received: {transform!r}")
         self.heads, self.mix, self.transform = heads, mix, transform
         self.dropout, self.epsilon = dropout, epsilon
         self.dropout_layer = tf.keras.layers.Dropout(dropout)
@@ -91,16 +91,24 @@ class FourierTransformer(tf.keras.layers.Layer):
 
     def mean(self, behaviors: Subsequence, training: bool = False) -> tf.Tensor:
         """Returns the mean over valid K of what `call` returns, [B, T, D]."""
+        parts = [self._mean(part, training) for part in behaviors.split(PARTS)]
+        return tf.concat(parts, 0)
+
+    def _mean(self, behaviors: Subsequence, training: bool) -> tf.Tensor:
         real, imaginary = self._kernel(self.real), self._kernel(self.imaginary)
         identity = tf.eye(real.shape[0], dtype=real.dtype)
-        valid = behaviors.valid
-        around = hilbert(behaviors.times(imaginary))
+        # Takes the mean out of a row: what LayerNorm does first, at no cost before the gather.
+        center = identity - 1 / real.shape[0]
         if training and self.dropout:
-            mixed = self.dropout_layer(behaviors.times(real, around), training=training)
-            x = behaviors.times(identity, mixed)
+            mixed = behaviors.mixed(real, imaginary, self.hilbert)
+            mixed = self.dropout_layer(mixed, training=training)
+            x = behaviors.times(center, mixed - tf.reduce_mean(mixed, -1, keepdims=True))
         else:
-            x = behaviors.times(identity + real, around)
+            x = behaviors.mixed(
+                tf.matmul(identity + real, center), tf.matmul(imaginary, center), self.hilbert
+            )
         shape = tf.shape(x)
+        valid = behaviors.valid
         weights = tf.cast(valid, x.dtype)
         weights /= tf.maximum(tf.reduce_sum(weights, -1, keepdims=True), 1)
         mean = normalized_mean(
@@ -123,24 +131,13 @@ class FourierTransformer(tf.keras.layers.Layer):
     def _mixed(self, behaviors: tf.Tensor) -> tf.Tensor:
         """Returns `irfft(rfft(x) . W)` over the K axis, [B, T, K, D]."""
         real, imaginary = self._kernel(self.real), self._kernel(self.imaginary)
-        steps = behaviors.shape[-2]
-        if self.transform == "matmul":
-            return times(behaviors, real) + hilbert(times(behaviors, imaginary))
-        # Both transforms act on the last axis; orthonormal scaling cancels between them.
-        spectrum = tf.signal.rfft(tf.linalg.matrix_transpose(tf.cast(behaviors, tf.float32)))
-        p, q = (
-            tf.cast(tf.linalg.matrix_transpose(part(spectrum)), behaviors.dtype)
-            for part in (tf.math.real, tf.math.imag)
-        )
-        mixed = (
-            times(p, real) - times(q, imaginary),
-            # A real signal's spectrum is real at its ends; cuFFT, unlike others, reads what is not.
-            (times(p, imaginary) + times(q, real))
-            * tf.constant(inner_frequencies(steps)[:, None], behaviors.dtype),
-        )
-        mixed = tf.complex(*(tf.linalg.matrix_transpose(tf.cast(x, tf.float32)) for x in mixed))
-        mixed = tf.linalg.matrix_transpose(tf.signal.irfft(mixed, [steps]))
-        return tf.cast(mixed, behaviors.dtype)
+        return times(behaviors, real) + self.hilbert(times(behaviors, imaginary))
+
+    def hilbert(self, x: tf.Tensor) -> tf.Tensor:
+        """Returns `irfft(i rfft(x))` over the K axis of [B, T, K, D]."""
+        turn = TRANSFORMS[self.transform]
+        # Antisymmetric, so its transpose is its negative.
+        return tf.custom_gradient(lambda x: (turn(x), lambda upstream: turn(upstream, -1)))(x)
 
     def get_config(self):
         return super().get_config() | {
@@ -152,13 +149,19 @@ class FourierTransformer(tf.keras.layers.Layer):
         }
 
 
-@tf.custom_gradient
-def hilbert(x: tf.Tensor) -> tf.Tensor:
-    """Returns `irfft(i rfft(x))` over the K axis of [B, T, K, D]."""
-    matrix = hilbert_matrix(x.shape[-2])
-    # The transpose as a constant: products that transpose on the fly are slower.
-    transposed = tf.constant(matrix.T.copy(), x.dtype)
-    return tf.matmul(tf.constant(matrix, x.dtype), x), lambda g: tf.matmul(transposed, g)
+def turn_by_fft(x: tf.Tensor, sign: int = 1) -> tf.Tensor:
+    """Returns `sign irfft(i rfft(x))` over the K axis of [B, T, K, D]."""
+    steps = x.shape[-2]
+    spectrum = tf.signal.rfft(tf.linalg.matrix_transpose(tf.cast(x, tf.float32)))
+    # A real signal's spectrum is real at its ends; cuFFT, unlike others, reads what is not.
+    spectrum *= tf.constant(sign * 1j * inner_frequencies(steps), tf.complex64)
+    turned = tf.linalg.matrix_transpose(tf.signal.irfft(spectrum, [steps]))
+    return tf.cast(turned, x.dtype)
+
+
+def turn_by_matmul(x: tf.Tensor, sign: int = 1) -> tf.Tensor:
+    """Returns what `turn_by_fft` does."""
+    return tf.matmul(tf.constant(sign * hilbert_matrix(x.shape[-2]), x.dtype), x)
 
 
 def inner_frequencies(steps: int) -> np.ndarray:
@@ -174,3 +177,6 @@ def hilbert_matrix(steps: int) -> np.ndarray:
     """Returns the [steps, steps] matrix of `x -> irfft(i rfft(x))`."""
     spectrum = 1j * np.fft.rfft(np.eye(steps), axis=0) * inner_frequencies(steps)[:, None]
     return np.fft.irfft(spectrum, steps, axis=0)
+
+
+TRANSFORMS = {"fft": turn_by_fft, "matmul": turn_by_matmul}

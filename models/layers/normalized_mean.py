@@ -8,10 +8,10 @@ from models.layers.fused import fused
 
 
 def normalized_mean(x: tf.Tensor, weights: tf.Tensor, epsilon: float) -> tf.Tensor:
-    """Returns `sum_k weights_k (x_k - mean(x_k)) / sqrt(variance(x_k) + epsilon)`.
+    """Returns `sum_k weights_k x_k / sqrt(mean(x_k^2) + epsilon)`: of centred rows, LayerNorm's.
 
-    The normalised [N, K, D] tensor is never formed: the sum is `r^T x - r^T mean`, with `r_k =
-    weights_k / sqrt(variance + epsilon)`; and the gradient is one pass over `x`, fused by XLA.
+    The normalised [N, K, D] tensor is never formed: the sum is `r^T x`, with `r_k = weights_k /
+    sqrt(mean(x_k^2) + epsilon)`; and the gradient is one pass over `x`, fused by XLA.
 
     Args:
       x: [N, K, D] float.
@@ -24,29 +24,18 @@ def normalized_mean(x: tf.Tensor, weights: tf.Tensor, epsilon: float) -> tf.Tens
 
     @tf.custom_gradient
     def forward(x):
-        mean = tf.reduce_mean(x, -1)
-        variance = tf.reduce_mean(tf.square(x), -1) - mean**2
-        inverse = tf.math.rsqrt(tf.maximum(variance, 0) + epsilon)
+        inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(x), -1) + epsilon)
         scale = weights * inverse
-        total = tf.matmul(scale[:, None, :], x)[:, 0]
 
         def gradient(upstream):
-            return _gradient(x, upstream, scale, scale * inverse**2, mean)
+            along = tf.matmul(x, upstream[:, :, None])[:, :, 0]
+            return _spread(x, upstream, scale, scale * inverse**2 * along / x.shape[-1])
 
-        return total - tf.reduce_sum(scale * mean, -1, keepdims=True), gradient
+        return tf.matmul(scale[:, None, :], x)[:, 0], gradient
 
     return forward(x)
 
 
 @fused
-def _spread(x, upstream, scale, slope, shift):
-    return scale[:, :, None] * upstream[:, None, :] - slope[:, :, None] * x + shift[:, :, None]
-
-
-def _gradient(x, upstream, scale, cubed, mean):
-    # d/dx_k of scale_k (x_k - mean_k) . u: centre u, then take out its part along x_k - mean_k.
-    width = x.shape[-1]
-    along = tf.matmul(x, upstream[:, :, None])[:, :, 0]
-    total = tf.reduce_sum(upstream, -1, keepdims=True)
-    slope = cubed * (along - mean * total) / width
-    return _spread(x, upstream, scale, slope, slope * mean - scale * total / width)
+def _spread(x, upstream, scale, slope):
+    return scale[:, :, None] * upstream[:, None, :] - slope[:, :, None] * x

@@ -9,12 +9,10 @@ from __future__ import annotations
 import tensorflow as tf
 
 from models.layers.by_user import by_user
-from models.layers.fused import fused
+from models.layers.choose import NEVER, choose
 from models.layers.relevance import relevance
 from models.layers.top_k import top_k
 from models.layers.visibility import Selection, Window
-
-NEVER = tf.float32.min  # the score of what is not visible
 
 
 class SearchUnit(tf.keras.layers.Layer):
@@ -27,8 +25,10 @@ class SearchUnit(tf.keras.layers.Layer):
       keys: what it is compared with, first axes [B, L], newest first.
       window: what each target may see.
     Returns:
-      The K best visible behaviours, in no particular order, of [B, T, K] or [B, T, G, K].
+      The K best visible behaviours, of [B, T, K] or [B, T, G, K].
     """
+
+    whole = False  # whether scores are whole numbers
 
     def __init__(self, count: int, **kwargs):
         super().__init__(**kwargs)
@@ -43,37 +43,43 @@ class SearchUnit(tf.keras.layers.Layer):
 
     def choose(self, queries, keys, window: Window) -> Selection:
         """Returns what `call` does, for all users at once."""
-        return best(visible(self.scores(queries, keys), window), self.count)
+        return best(self.scores(queries, keys), window, self.count, self.whole)
 
     def get_config(self):
         return super().get_config() | {"count": self.count}
 
 
-def visible(scores: tf.Tensor, window: Window) -> tf.Tensor:
-    """Returns `scores` [B, T, L] or [B, T, G, L] in float32, `NEVER` outside of each window."""
-    edges = (
-        edge[..., None, None] if scores.shape.rank == 4 else edge[..., None] for edge in window
-    )
-    return _between(scores, *edges)
+def best(scores: tf.Tensor, window: Window, count: int, whole: bool = False) -> Selection:
+    """Returns the `count` best of `scores` [B, T, L] or [B, T, G, L] within each window.
 
-
-@fused
-def _between(scores, first, stop):
-    index = tf.range(tf.shape(scores)[-1])
-    return tf.where((index >= first) & (index < stop), tf.cast(scores, tf.float32), NEVER)
-
-
-def best(scores: tf.Tensor, count: int, ranked: bool = False) -> Selection:
-    """Returns the `count` best of `scores` [..., L]; what scores `NEVER` is not valid.
-
-    Args:
-      scores: float32.
-      count: int.
-      ranked: bool; False saves the time to put them in order.
+    What scores `NEVER` is not chosen. Where shapes are static, which compiling pays for, they are
+    not sorted; see `choose`, also for `whole`.
     """
-    values, positions = top_k(scores, count, ranked)
-    valid = values > NEVER
-    return Selection(tf.where(valid, positions, 0), valid)
+    if not scores.shape.is_fully_defined():
+        return ranked(scores, window, count).newest_first()
+    length = scores.shape[-1]
+    edges = (
+        tf.reshape(tf.broadcast_to(edge, scores.shape[:-1]), [-1, 1])
+        for edge in _edges(scores, window)
+    )
+    rows = tf.reshape(tf.cast(scores, tf.float32), [-1, length])
+    return Selection(
+        *(tf.reshape(x, [*scores.shape[:-1], count]) for x in choose(rows, *edges, count, whole))
+    )
+
+
+def ranked(scores: tf.Tensor, window: Window, count: int) -> Selection:
+    """Returns what `best` does, best first: it takes longer."""
+    index = tf.range(tf.shape(scores)[-1])
+    first, stop = (edge[..., None] for edge in _edges(scores, window))
+    visible = (index >= first) & (index < stop)
+    values, positions = top_k(tf.where(visible, tf.cast(scores, tf.float32), NEVER), count)
+    return Selection(tf.where(values > NEVER, positions, 0), values > NEVER)
+
+
+def _edges(scores: tf.Tensor, window: Window) -> Window:
+    """Returns a window for each row of scores, of [B, T] or [B, T, 1]."""
+    return window if scores.shape.rank == 3 else Window(*(edge[..., None] for edge in window))
 
 
 @tf.keras.utils.register_keras_serializable("everlong")
@@ -91,8 +97,10 @@ class CategorySearch(SearchUnit):
     Call arguments: queries [B, T] and keys [B, L], category ids.
     """
 
+    whole = True
+
     def scores(self, queries, keys):
-        return tf.where(queries[:, :, None] == keys[:, None, :], 1.0, NEVER)
+        return tf.where(queries[:, :, None] == keys[:, None, :], 0.0, NEVER)
 
 
 @tf.keras.utils.register_keras_serializable("everlong")
@@ -112,6 +120,8 @@ class HammingSearch(SearchUnit):
 
     Call arguments: queries [B, T, G, m] and keys [B, L, m], signs from `SimHash`.
     """
+
+    whole = True
 
     def scores(self, queries, keys):
         return relevance(queries, keys)  # twice the bits that agree, less m: the same order
@@ -144,18 +154,17 @@ class ConsistentSearch(SearchUnit):
         if not self.per_head or queries.shape[2] == 1:
             return super().choose(queries, keys, window)
         scores = relevance(queries, keys)
-        ranked = best(visible(scores, window), self.count, ranked=True)
-        return walk(ranked, self.count)
+        return walk(ranked(scores, window, self.count), self.count).newest_first()
 
     def get_config(self):
         return super().get_config() | {"per_head": self.per_head}
 
 
-def walk(ranked: Selection, count: int) -> Selection:
+def walk(lists: Selection, count: int) -> Selection:
     """Walks ranked lists in turn until `count` unique behaviours are collected.
 
     Args:
-      ranked: of [B, T, H, K], best first.
+      lists: of [B, T, H, K], best first.
       count: int, at most K.
 
     Returns:
@@ -164,9 +173,9 @@ def walk(ranked: Selection, count: int) -> Selection:
     # In the order of the walk: all heads' first, all heads' second ...
     positions, valid = (
         tf.reshape(tf.transpose(x, [0, 1, 3, 2]), tf.concat([tf.shape(x)[:2], [-1]], 0))
-        for x in ranked
+        for x in lists
     )
-    steps = ranked.positions.shape[2] * ranked.positions.shape[3]
+    steps = lists.positions.shape[2] * lists.positions.shape[3]
     # Sorted by behaviour, then by step, the first of each run is where the walk met it first.
     step = tf.range(steps)
     keyed = tf.where(valid, positions * steps + (steps - 1 - step), -1)

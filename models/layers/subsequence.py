@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
-from models.layers.gather import gather_plus
+from models.layers.gather import gather_plus, gather_rows
 from models.layers.linear import times
 
 
@@ -17,16 +19,16 @@ class Subsequence(NamedTuple):
     for every target.
 
     Attributes:
-      rows: [N, D] float, behaviours of all users, the last of zeros; or [B, T, K, D], gathered,
-        zero where not valid.
-      index: [B, T, K] int32, into `rows`, N - 1 where not valid; None of gathered rows.
+      rows: [B, L, D] float, a user's behaviours, the last of zeros; or [B, T, K, D], gathered, zero
+        where not valid.
+      positions: [B, T, K] int32, into `rows`, L - 1 where not valid; None of gathered rows.
       phi: [B, T, K, F] float, of few F, zero where not valid.
       weights: [F, D] float.
       valid: [B, T, K] bool.
     """
 
     rows: tf.Tensor
-    index: tf.Tensor | None
+    positions: tf.Tensor | None
     phi: tf.Tensor
     weights: tf.Tensor
     valid: tf.Tensor
@@ -34,8 +36,61 @@ class Subsequence(NamedTuple):
     def times(self, kernel: tf.Tensor, addend: tf.Tensor | float = 0.0) -> tf.Tensor:
         """Returns `x @ kernel + addend`, [B, T, K, E], of a kernel [D, E]."""
         weights = tf.matmul(self.weights, kernel)
-        if self.index is None:
-            both = tf.concat([self.rows, self.phi], -1)
-            return times(both, tf.concat([kernel, weights], 0)) + addend
+        if self.positions is None:
+            return times(self._together, tf.concat([kernel, weights], 0)) + addend
         addend = tf.convert_to_tensor(addend, kernel.dtype)
-        return gather_plus(tf.matmul(self.rows, kernel), self.index, self.phi, weights, addend)
+        return gather_plus(self._products(kernel), self._index, self.phi, weights, addend)
+
+    def mixed(
+        self, kernel: tf.Tensor, around: tf.Tensor, mix: Callable[[tf.Tensor], tf.Tensor]
+    ) -> tf.Tensor:
+        """Returns `x @ kernel + mix(x @ around)`, [B, T, K, E], of kernels [D, E].
+
+        Args:
+          kernel, around: [D, E].
+          mix: linear, along K.
+        """
+        weights = [tf.matmul(self.weights, each) for each in (kernel, around)]
+        if self.positions is None:
+            both = tf.concat([around, weights[1]], 0)
+            return self.times(kernel, mix(times(self._together, both)))
+        return gather_plus(
+            self._products(kernel),
+            self._index,
+            tf.concat([self.phi, mix(self.phi)], -1),
+            tf.concat(weights, 0),
+            mix(gather_rows(self._products(around), self._index)),
+        )
+
+    def split(self, parts: int) -> list[Subsequence]:
+        """Returns the subsequences of the first users, of those that follow ..., about equal."""
+        users = self.valid.shape[0]
+        if users is None:
+            return [self]
+        sizes = [len(part) for part in np.array_split(np.arange(users), min(parts, users))]
+        split = [[None] * len(sizes) if x is None else tf.split(x, sizes) for x in self._per_user]
+        return [
+            Subsequence(rows, positions, phi, self.weights, valid)
+            for rows, positions, phi, valid in zip(*split, strict=True)
+        ]
+
+    @property
+    def _per_user(self) -> tuple[tf.Tensor | None, ...]:
+        return self.rows, self.positions, self.phi, self.valid
+
+    @property
+    def _together(self) -> tf.Tensor:
+        return tf.concat([self.rows, self.phi], -1)
+
+    @property
+    def _index(self) -> tf.Tensor:
+        return flat_positions(self.positions, tf.shape(self.rows)[1])
+
+    def _products(self, kernel: tf.Tensor) -> tf.Tensor:
+        """Returns the rows of all users times a kernel, [B * L, E]."""
+        return tf.matmul(tf.reshape(self.rows, [-1, self.rows.shape[-1]]), kernel)
+
+
+def flat_positions(positions: tf.Tensor, length: tf.Tensor | int) -> tf.Tensor:
+    """Returns positions [B, T, K] within [B, L] as indices into [B * L]."""
+    return positions + (tf.range(tf.shape(positions)[0]) * length)[:, None, None]

@@ -8,21 +8,20 @@ BLOCK = 16
 LONG = 4_096  # below it one `top_k` is as fast: see benchmarks
 
 
-def top_k(scores: tf.Tensor, k: int, ranked: bool = True) -> tuple[tf.Tensor, tf.Tensor]:
+def top_k(scores: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the k largest scores and their indices; equal scores go to the lower index.
 
     Args:
       scores: [..., L] float32, L >= k. Integers belong in float32 too, where they are exact below
         2^24: XLA on CPU sorts int32 rows in full.
       k: int.
-      ranked: bool; False may return them in any order.
 
     Returns:
-      values [..., k], descending where `ranked`, and int32 indices [..., k].
+      values [..., k], descending, and int32 indices [..., k].
     """
     length = scores.shape[-1]
     if length is None or length < max(LONG, 4 * BLOCK * k):
-        return tf.math.top_k(scores, k, sorted=ranked)
+        return tf.math.top_k(scores, k)
     return block_top_k(scores, k)
 
 

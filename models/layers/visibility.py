@@ -74,7 +74,7 @@ class Window(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """Behaviours chosen for each target.
+    """Behaviours chosen for each target, newest first; what is not valid goes last.
 
     Attributes:
       positions: [B, T, K] int32, indices into the newest-first history; 0 where not `valid`.
@@ -96,9 +96,22 @@ class Selection(NamedTuple):
         )
         return tf.reshape(hits > 0, [shape[0], shape[1], length])
 
+    def newest_first(self) -> Selection:
+        """Returns the same choice in the order that a selection keeps, from any order."""
+        places = tf.where(self.valid, -tf.cast(self.positions, tf.float32), tf.float32.min)
+        places, _ = tf.math.top_k(places, self.positions.shape[-1])
+        valid = places > tf.float32.min
+        return Selection(tf.where(valid, tf.cast(-places, tf.int32), 0), valid)
+
     def oldest_first(self) -> Selection:
         """Returns the same choice in time order, oldest first; what is not valid goes last."""
-        ages = tf.where(self.valid, self.positions, -1)
-        ages, _ = tf.math.top_k(tf.cast(ages, tf.float32), self.positions.shape[-1])
-        positions = tf.cast(ages, tf.int32)
-        return Selection(tf.maximum(positions, 0), positions >= 0)
+        return Selection(*_turned(*self))
+
+
+@fused
+def _turned(positions: tf.Tensor, valid: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the valid positions [..., K] in the opposite order, and which are valid."""
+    found = tf.reduce_sum(tf.cast(valid, tf.int32), -1, keepdims=True)
+    place = found - 1 - tf.range(tf.shape(positions)[-1])
+    positions = tf.gather(positions, tf.maximum(place, 0), batch_dims=positions.shape.rank - 1)
+    return tf.where(place >= 0, positions, 0), place >= 0

@@ -3,4 +3,7 @@
 `execute` returns the exit code. Heavy imports wait inside it until the input has been checked.
 """
 
-COMMANDS = ("run", "simulate", "config", "compile")
+COMMANDS = (
+    "run", "ingest", "bench", "ablate", "predict", "compare", "report", "simulate", "dataset",
+    "config", "compile",
+)  # fmt: skip

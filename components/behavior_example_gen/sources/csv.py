@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from components.behavior_example_gen.config import CsvConfig
 from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.log_config import CsvConfig
 from components.behavior_example_gen.sources.block import NOT_UTF8, RAGGED, Block, Rejected
 from components.behavior_example_gen.sources.files import check_columns, open_unpacked
 

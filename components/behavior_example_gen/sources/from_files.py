@@ -10,8 +10,8 @@ from typing import Literal
 import apache_beam as beam
 import pyarrow as pa
 
-from components.behavior_example_gen.config import CsvConfig, TableConfig
 from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.log_config import CsvConfig, TableConfig
 from components.behavior_example_gen.sources.block import NOT_UTF8, Block
 from components.behavior_example_gen.sources.csv import csv_blocks
 from components.behavior_example_gen.sources.files import find_files

@@ -56,8 +56,7 @@ class TfdsSource(Source):
         if not splits.total_num_examples:
             raise LogError(
                 f"`log.source` tfds:{spec}: not prepared in {self._builder.data_dir}. Prepare it "
-                f"(see docs/data.md), or set "
-                f"`log.options: {{data_dir: ...}}`."
+                f"by `everlong dataset`, or set `log.options: {{data_dir: ...}}`."
             )
         plain = re.split(r"[\[+]", self._split)[0]
         if plain not in splits:

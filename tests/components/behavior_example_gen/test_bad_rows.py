@@ -61,8 +61,8 @@ def test_each_fault_is_counted_and_named_with_its_line(tmp_path, name):
     assert lost == {reason: reasons.count(reason) for reason in reasons}
     assert counts["rows"] == len(lines)
     assert counts["rows_kept"] == len(GOOD)
-    assert list(found[0]["row"]) == HEAD.split(",")
-    assert list(found[0]["row"].values()) == ["x", "1", "1", "5", "0", "1"]
+    cells = zip(HEAD.split(","), ["x", "1", "1", "5", "0", "1"], strict=True)
+    assert found[0]["row"] == dict(cells)
     assert found[8]["row"] == "1,1,1,5,0,1,9"
 
 

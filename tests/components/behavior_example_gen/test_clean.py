@@ -112,3 +112,29 @@ def test_no_category_is_one_category():
     columns = {"user": "user", "item": "item", "time": "time"}
     config = _config(log={"files": "x", "columns": columns}, split={})
     assert _clean([GOOD], config)[0]["category"].to_pylist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("label", "oracle", "kept"),
+    [("1", "0.25", 1), (None, None, 1), ("1", None, 0), ("1", "x", 0)],
+)
+def test_a_target_of_a_simulated_log_has_its_probability(label, oracle, kept):
+    columns = {"user": "user", "item": "item", "time": "time", "oracle": "price"}
+    config = _config(log={"files": "x", "columns": columns}, split={})
+    rows, dropped = _clean([(*GOOD[:5], label, *GOOD[6:8], oracle)], config)
+    assert rows.num_rows == kept
+    assert list(dropped) == ([] if kept else [f"oracle: {'not a number' if oracle else 'missing'}"])
+
+
+def test_a_sample_of_users_is_all_rows_of_some_users():
+    log = {"files": "x", "columns": {"user": "user", "item": "item", "time": "time"}}
+    rows = [(str(user), *GOOD[1:]) for user in range(2000) for _ in range(2)]
+    kept, dropped = _clean(rows, _config(log=log | {"user_share": 0.3}, split={}))
+    users = kept["user"].to_pylist()
+    assert len(users) == 2 * len(set(users))
+    assert 0.25 < len(users) / len(rows) < 0.35
+    assert len(dropped["where: log.user_share"]) == len(rows) - len(users)
+    again, _ = _clean(rows[::-1], _config(log=log | {"user_share": 0.3}, split={}))
+    assert set(again["user"].to_pylist()) == set(users)
+    more, _ = _clean(rows, _config(log=log | {"user_share": 0.6}, split={}))
+    assert set(users) < set(more["user"].to_pylist())

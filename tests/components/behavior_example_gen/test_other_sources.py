@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from apache_beam.io.filesystem import FileMetadata, FileSystem
 from apache_beam.testing.util import assert_that
@@ -115,13 +116,11 @@ def test_bigquery_is_read_by_storage_api_and_column(monkeypatch):
         def __init__(self, **arguments):
             super().__init__()
             given.update(arguments)
-            self.real = beam.io.ReadFromBigQuery.__mro__[0]
 
     real = beam.io.ReadFromBigQuery
     options = {"row_restriction": "day > '2026-01-01'"}
     log = {"files": None, "source": "bigquery:shop.logs.events", "options": options}
     config = logs.config(log=log)
-    real(table="shop:logs.events", method=real.Method.DIRECT_READ, **options)  # takes them
     monkeypatch.setattr(beam.io, "ReadFromBigQuery", Read)
     sources.open_sources(config)
     assert given == {
@@ -130,6 +129,7 @@ def test_bigquery_is_read_by_storage_api_and_column(monkeypatch):
         "selected_fields": ["user", "item", "category", "behavior", "time", "label"],
         "row_restriction": "day > '2026-01-01'",
     }
+    real(**given)  # takes them
 
 
 class Shop(datasets.EventLog, skip_registration=True):
@@ -160,7 +160,7 @@ class ShopEvents(Shop, skip_registration=True):
 
 
 @pytest.mark.parametrize(
-    ("builder", "subsplit"), [(Shop, ""), (ShopEvents, ""), (ShopEvents, "[:]")]
+    ("builder", "subsplit"), [(Shop, ""), (ShopEvents, ""), (ShopEvents, "[:100%]")]
 )
 def test_tfds(tmp_path, from_csv, builder, subsplit):
     lines = [",".join(map(str, row.values())) for row in ROWS]
@@ -256,6 +256,19 @@ def test_files_of_an_object_store(tmp_path, from_csv):
     assert _written(tmp_path, **log)[0] == from_csv[0]
     with pytest.raises(LogError, match=r"No file matches 'mem://.*/c.csv'.*Present: a.parquet"):
         _written(tmp_path, **log | {"files": "c.csv"})
+
+
+def test_events_in_tfrecords(tmp_path, from_csv):
+    with tf.io.TFRecordWriter(str(tmp_path / "log.tfrecord-00000-of-00001")) as writer:
+        for row in ROWS:
+            features = {
+                name: tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+                for name, value in row.items()
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            writer.write(example.SerializeToString())
+    log = {"folder": str(tmp_path), "files": "log.tfrecord*", "shards": 4}
+    assert _written(tmp_path / "out", **log)[0] == from_csv[0]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("boto3") is not None, reason="boto3 is installed")

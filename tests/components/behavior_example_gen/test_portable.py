@@ -84,6 +84,7 @@ def test_a_worker_is_killed(site, config, expected, tmp_path, moment):
             _write(config, out, cluster.args())
         killer.join()
         assert killed
-        assert {path.name for path in out.iterdir()} == {f"Split-{split}" for split in SPLITS}
+        left = {path.name for path in out.iterdir()} - {"quarantine.jsonl"}
+        assert left == {f"Split-{split}" for split in SPLITS}  # no counts.json: not complete
         assert _write(config, out, cluster.args()) == expected
         assert (out / "counts.json").exists()

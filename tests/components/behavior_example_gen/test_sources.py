@@ -9,8 +9,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.behavior_example_gen.config import CsvConfig
 from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.log_config import CsvConfig
 from components.behavior_example_gen.sources import (
     NOT_UTF8,
     RAGGED,

@@ -5,23 +5,25 @@ from __future__ import annotations
 import html.parser
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
-from tfx.types import artifact_utils, channel_utils, standard_artifacts
+import tensorflow_model_analysis as tfma
+from sklearn import metrics as sklearn_metrics
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.types import artifact_utils, channel_utils
 
 from components.evaluation_report.artifact import Report
-from components.evaluation_report.component import EvaluationReport
+from components.evaluation_report.component import EvaluationReport, EvaluationReportSpec
 from components.evaluation_report.executor import Executor
 from components.evaluator.config import GateConfig
-from tests.components import raw_examples
+from tests.components import chromium, raw_examples
 from tests.components.statistics import statistics
-from tests.components.toy_evaluation import evaluate, save_model
+from tests.components.toy_evaluation import evaluate, save_model, write_schema
 
-GATE = GateConfig(calibration=(0.5, 2.0), max_drop=0.01)
+GATE = GateConfig(calibration=(0.5, 2.0), slices=["slice_history_length", "slice_user_activity"])
 NAME = "toy <script>alert(1)</script>"
 CONFIG = {"name": NAME, "model": {"name": "twin"}, "gate": GATE.model_dump()}
 COUNTS = {
@@ -41,6 +43,7 @@ TRAINING = {
     "seconds": 61.2,
     "epochs": 3,
     "peak_memory_mib": 1834.2,
+    "gsu_overlap": {"twin": 0.94},
     "curve": [
         {
             "epoch": epoch,
@@ -70,11 +73,13 @@ def report(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     data = eval_columns(600)
     raw_examples.write(folder / "examples" / "Split-eval", raw_examples.serialized(data))
+    write_schema(folder / "examples" / "schema", data)
     (folder / "examples" / "counts.json").write_text(json.dumps(COUNTS))
+    model = save_model(folder / "model", 0.9)
     evaluation, blessing = evaluate(
         folder,
         folder / "examples",
-        save_model(folder / "candidate", 0.9),
+        model,
         save_model(folder / "baseline", 0.6),
         GATE,
     )
@@ -82,23 +87,25 @@ def report(tmp_path_factory) -> Path:
         path = folder / "statistics" / f"Split-{split}" / "FeatureStats.pb"
         path.parent.mkdir(parents=True)
         path.write_bytes(statistics(columns).SerializeToString())
+        path = folder / "anomalies" / f"Split-{split}" / "SchemaDiff.pb"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(anomalies_pb2.Anomalies().SerializeToString())
     (folder / "model_run").mkdir()
     (folder / "model_run" / "training.json").write_text(json.dumps(TRAINING))
-    inputs = {
-        "evaluation": standard_artifacts.ModelEvaluation(),
-        "examples": standard_artifacts.Examples(),
-        "statistics": standard_artifacts.ExampleStatistics(),
-        "model_run": standard_artifacts.ModelRun(),
-    }
+    inputs = {name: parameter.type() for name, parameter in EvaluationReportSpec.INPUTS.items()}
     for name, artifact in inputs.items():
         artifact.uri = str(folder / name)
-    inputs["statistics"].split_names = artifact_utils.encode_split_names(["train", "eval"])
+    inputs |= {"blessing": blessing, "model": model}
+    inputs["schema"].uri = str(folder / "examples" / "schema")
+    for name in ("statistics", "anomalies"):
+        inputs[name].split_names = artifact_utils.encode_split_names(["train", "eval"])
     output = Report()
     output.uri = str(folder / "report")
-    Executor().Do(
-        {name: [artifact] for name, artifact in (inputs | {"blessing": blessing}).items()},
+    context = Executor.Context(tmp_dir=str(folder / "tmp"), unique_id="1", pipeline_run_id="run 7")
+    Executor(context).Do(
+        {name: [artifact] for name, artifact in inputs.items()},
         {"report": [output]},
-        {"config": json.dumps(CONFIG), "code": "x"},
+        {"config": json.dumps(CONFIG), "code": "c0de"},
     )
     assert inputs["evaluation"].uri == evaluation
     return folder / "report"
@@ -141,25 +148,32 @@ def test_the_page_needs_nothing_from_elsewhere(page):
     assert all(asked.startswith(("#", "data:")) for asked in page.asked), page.asked
 
 
-def test_the_page_tells_the_verdict_first_and_every_part(page):
+def test_the_page_tells_the_verdict_first_and_every_part(report, page):
     text = re.sub(r"\s+", " ", " ".join(page.text))
     parts = [
         "Blessed: this model ships",
-        "AUC 0.", "is at least 0.51",
+        json.loads((report / "metrics.json").read_text())["sentence"],
+        "AUC 0.",
         "of the way from chance to the oracle",
-        "Latest blessed", "Difference",
+        "95% interval", "Latest blessed", "Difference",
+        "GAUC stands on",
+        "ROC", "Calibration", "Distribution of the scores",
+        "AUC by history length",
         "History length: 512–1,023", "User activity:",
-        "Targets per second", "21,346",
+        "Loss by epoch", "Ranking of the validation split", "Overlap of the search",
+        "21,346 targets per second", "1,834 MiB",
         "Dropped, of 5,000 rows in the log", "negative time",
-        "no anomaly", "slice_history_length",
-        "compared with", "Configuration",
+        "no anomaly in train, eval",
+        "Skew and drift", "No feature is farther", "Distance from train", "target_time",
+        "slice_history_length",
+        "run 7", "c0de", "data span", "parent model", "tfma.load_eval_result", "Configuration",
     ]  # fmt: skip
     positions = [text.find(part) for part in parts]
     assert -1 not in positions, dict(zip(parts, positions, strict=True))
     assert positions[0] == min(positions)
     assert "where: price > 0" not in text  # nothing was dropped for it
-    assert page.charts == 4
-    assert page.tables == 5
+    assert page.charts == 8
+    assert page.tables == 6
 
 
 def test_what_comes_from_the_user_is_text(report, page):
@@ -174,73 +188,67 @@ def test_metrics_json_has_the_same_numbers(report, page):
     assert overall["difference"]["auc"] == pytest.approx(
         overall["candidate"]["auc"] - overall["baseline"]["auc"]
     )
-    assert f"{overall['candidate']['auc']:.4f}" in page.text
+    interval = overall["intervals"]["auc"]
+    assert interval["candidate"] == pytest.approx(overall["candidate"]["auc"])
+    assert interval["lower"] < overall["difference"]["auc"] < interval["upper"]
+    shown = (overall["candidate"]["auc"], interval["candidate_lower"], interval["candidate_upper"])
+    text = " ".join(page.text)
+    assert all(f"{value:.4f}" in text for value in shown)
     assert len(found["slices"]) == sum(
         "User activity:" in t or "History length:" in t for t in page.text
     )
     assert found["examples"] == COUNTS
     assert found["training"] == TRAINING
-    assert found["lineage"]["compared with"].endswith("baseline")
+    assert found["lineage"]["parent model"].endswith("baseline")
+    assert found["model_bytes"] == sum(
+        path.stat().st_size for path in (report.parent / "model").rglob("*") if path.is_file()
+    )
+
+
+def test_curves_of_metrics_json_are_those_of_the_predictions(report):
+    curves = json.loads((report / "metrics.json").read_text())["curves"]
+    assert set(curves) == {"candidate", "baseline", "oracle"}
+    table = pq.read_table(report.parent / "evaluation" / "predictions.parquet")
+    for name, column in (("candidate", "score"), ("baseline", "baseline_score")):
+        roc = curves[name]["roc"]
+        area = sklearn_metrics.auc(roc["false_positive_rate"], roc["true_positive_rate"])
+        expected = sklearn_metrics.roc_auc_score(table["label"], table[column])
+        assert area == pytest.approx(expected, abs=0.005)
+        assert sum(curves[name]["calibration"]["weight"]) == table.num_rows
+        assert sum(curves[name]["distribution"]["positives"]) == pytest.approx(1)
+
+
+def test_tfma_reads_the_evaluation_that_the_report_links(report):
+    lineage = json.loads((report / "metrics.json").read_text())["lineage"]
+    result = tfma.load_eval_result(lineage["evaluation"], model_name="candidate")
+    metrics = {str(key): value for key, value in result.slicing_metrics}
+    overall = json.loads((report / "metrics.json").read_text())["overall"]["candidate"]
+    found = metrics["()"][""][""]
+    assert found["auc"]["doubleValue"] == pytest.approx(overall["auc"])
 
 
 def test_the_component_has_a_report_output():
     channels = {
-        name: channel_utils.as_channel([artifact()])
-        for name, artifact in {
-            "evaluation": standard_artifacts.ModelEvaluation,
-            "blessing": standard_artifacts.ModelBlessing,
-            "examples": standard_artifacts.Examples,
-            "statistics": standard_artifacts.ExampleStatistics,
-            "model_run": standard_artifacts.ModelRun,
-        }.items()
+        name: channel_utils.as_channel([parameter.type()])
+        for name, parameter in EvaluationReportSpec.INPUTS.items()
     }
     component = EvaluationReport(**channels, config="{}", code="x")
     assert component.outputs["report"].type is Report
 
 
-def _browser() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    return next((path for name in names if (path := shutil.which(name))), None)
-
-
-@pytest.mark.skipif(_browser() is None, reason="no Chromium on this machine")
+@chromium.needs_browser
 @pytest.mark.parametrize("width", [1280, 390])
 def test_in_a_browser_every_chart_is_drawn_and_nothing_overflows(report, tmp_path, width):
-    # The page tells what it looks like in its title, which --dump-dom prints.
-    probe = """<script>addEventListener("load", () => setTimeout(() => {
-      const wide = [...document.querySelectorAll("main *")].filter((e) =>
-        !e.closest(".scroll, pre, .plot") && e.getBoundingClientRect().right > innerWidth + 1);
-      document.title = JSON.stringify({
-        width: innerWidth,
-        overflow: document.documentElement.scrollWidth - innerWidth,
-        wide: wide.map((e) => e.tagName + "." + e.className),
-        drawn: [...document.querySelectorAll(".plot")].map((e) =>
-          e.querySelectorAll(".scatterlayer .trace, .barlayer .trace").length),
-        errors: window.faults,
-      });
-    }, 300));</script>"""
-    listen = "<script>window.faults=[];onerror=(m)=>{faults.push(m)}</script>"
-    page = (report / "index.html").read_text()
-    page = page.replace("<head>", "<head>" + listen, 1).replace("</body>", probe + "</body>", 1)
-    frame = tmp_path / "index.html"
-    frame.write_text(page)
-    # Headless Chromium refuses narrow windows: a frame has any width.
-    outer = tmp_path / "outer.html"
-    outer.write_text(
-        f'<iframe id="f" src="index.html" style="width:{width}px;height:3000px"></iframe>'
-        "<script>setInterval(()=>{document.title=f.contentDocument.title},100)</script>"
-    )
-    dom = subprocess.run(
-        [_browser(), "--headless", "--no-sandbox", "--disable-gpu",
-         "--allow-file-access-from-files",
-         f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1600,1200",
-         "--virtual-time-budget=8000", "--dump-dom", f"file://{outer}"],
-        capture_output=True, text=True, timeout=120, check=True,
-    ).stdout  # fmt: skip
-    found = json.loads(re.search(r"<title>(\{.*?\})</title>", dom).group(1))
+    found = chromium.look(report / "index.html", width, tmp_path)
     assert found["width"] == width
+    assert found["errors"] == []
     assert found["overflow"] <= 0, found
     assert found["wide"] == []
-    assert found["errors"] == []
-    assert len(found["drawn"]) == 4
+    assert found["overlaps"] == []
+    assert len(found["drawn"]) == 8
     assert all(found["drawn"]), found
+    assert len(found["regions"]) == 6
+    assert all(found["regions"])
+    assert len(found["sorted"]) == 3
+    for table in found["sorted"]:
+        assert table == {"focused": True, "reversed": True, "state": "descending"}

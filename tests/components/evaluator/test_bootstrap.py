@@ -34,6 +34,11 @@ def test_a_replica_is_the_metric_of_weighted_predictions():
     truth = {
         "auc": metrics.auc(labels, scores, each),
         "gauc": metrics.gauc(labels, scores, users, each),
+        # A user drawn twice is two users.
+        "uauc": np.average(
+            [metrics.auc(labels[users == u], scores[users == u]) for u in range(30)],
+            weights=weights,
+        ),
         "logloss": metrics.logloss(labels, scores, each),
         "calibration": metrics.calibration(labels, scores, each),
     }
@@ -62,7 +67,7 @@ def test_a_model_against_itself_differs_by_nothing():
     for interval in bootstrap.paired_bootstrap(
         labels, candidate, candidate, users, replicas=50
     ).values():
-        assert interval == bootstrap.Interval(0.0, 0.0, 0.0, 1.0)
+        assert interval == bootstrap.Interval(0.0, 0.0, 0.0, 1.0, 0.0)
 
 
 def test_a_true_difference_is_found():
@@ -78,16 +83,34 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     for seed in range(500):
         data = simulated(random)
         found = bootstrap.paired_bootstrap(*data, replicas=200, seed=seed)
-        blind = bootstrap.paired_bootstrap(
-            *data, names=["auc"], replicas=200, seed=seed, clustered=False
-        )
-        found["blind"] = blind["auc"]
         for name, interval in found.items():
             covered[name] += interval.lower <= 0 <= interval.upper
+        lower, upper = bootstrap.blind_interval(*data[:3])
+        covered["blind"] += lower <= 0 <= upper
     assert 0.92 <= covered["auc"] / 500 <= 0.98, covered
     assert 0.92 <= covered["gauc"] / 500 <= 0.98, covered
     # Blind to users, the interval claims to know more than it can.
     assert covered["blind"] / 500 < 0.85, covered
+
+
+def test_the_blind_interval_is_delongs():
+    labels, candidate, baseline, _ = simulated(np.random.default_rng(5), users=12)
+    candidate, baseline = np.round(candidate, 1), np.round(baseline, 1)  # with ties
+    positive, negative = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
+
+    def kernel(scores):
+        pairs = np.zeros((len(positive), len(negative)))
+        for i, p in enumerate(positive):
+            for j, n in enumerate(negative):
+                pairs[i, j] = (scores[p] > scores[n]) + (scores[p] == scores[n]) / 2
+        return pairs
+
+    pairs = kernel(candidate) - kernel(baseline)
+    error = np.sqrt(
+        pairs.mean(axis=1).var() / len(positive) + pairs.mean(axis=0).var() / len(negative)
+    )
+    expected = pairs.mean() - 1.959964 * error, pairs.mean() + 1.959964 * error
+    assert bootstrap.blind_interval(labels, candidate, baseline) == pytest.approx(expected)
 
 
 def test_a_million_predictions_take_seconds():
@@ -104,7 +127,6 @@ def test_a_million_predictions_take_seconds():
     ("change", "message"),
     [
         ({"names": ["auc", "recall"]}, r"`names` must be of.*\['auc', 'recall'\]"),
-        ({"names": ["gauc"], "clustered": False}, "`names` must be of"),
         ({"labels": np.zeros(1000)}, "'auc', 'gauc'.*not defined"),
         ({"candidate": np.full(1000, np.nan)}, "'auc', 'gauc'.*not defined"),
     ],

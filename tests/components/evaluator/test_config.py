@@ -1,65 +1,43 @@
-"""The gate's configuration and its rules."""
+"""The gate's configuration."""
 
 from __future__ import annotations
-
-import math
 
 import pydantic
 import pytest
 
-from components.evaluator.config import GateConfig
-from components.evaluator.rules import Rule, rules
+from components.evaluator.config import GateConfig, SliceRule
 
 
-def test_rules_follow_the_configuration():
-    assert rules(GateConfig(calibration=None, max_drop=None)) == [Rule("auc", least=0.51)]
-    gate = GateConfig(min_gauc=0.55, max_logloss=0.6, calibration=(0.9, 1.1), max_drop=0.002)
-    assert rules(gate) == [
-        Rule("auc", least=0.51),
-        Rule("gauc", least=0.55),
-        Rule("logloss", most=0.6),
-        Rule("calibration", least=0.9, most=1.1),
-        Rule("auc", max_drop=0.002),
-        Rule("gauc", max_drop=0.002),
-    ]
+def test_a_rule_names_its_slice():
+    values = {"feature": "length", "min_auc": 0.5}
+    assert SliceRule(**values, at_least=1024).slice == {"length": ">= 1024"}
+    assert SliceRule(**values, at_least=2, at_most=8.5).slice == {"length": ">= 2 and <= 8.5"}
+    assert SliceRule(**values, equals="item seen").slice == {"length": "item seen"}
+
+
+def test_every_feature_that_is_sliced_by_is_known_once():
+    rule = {"feature": "country", "equals": "fr", "max_drop": 0.01}
+    gate = GateConfig(slices=["length"], slice_rules=[rule, rule | {"feature": "length"}])
+    assert gate.sliced == ["length", "country"]
 
 
 @pytest.mark.parametrize(
-    ("rule", "value", "baseline", "holds"),
+    ("values", "words"),
     [
-        (Rule("auc", least=0.6), 0.6, None, True),
-        (Rule("auc", least=0.6), 0.59, None, False),
-        (Rule("logloss", most=0.6), 0.61, None, False),
-        (Rule("calibration", least=0.8, most=1.2), 1.0, None, True),
-        (Rule("calibration", least=0.8, most=1.2), 1.3, None, False),
-        (Rule("calibration", least=0.8, most=1.2), 0.7, None, False),
-        (Rule("auc", max_drop=0.01), 0.7, 0.72, False),
-        (Rule("auc", max_drop=0.01), 0.7, 0.705, True),
-        (Rule("auc", max_drop=0.01), 0.7, None, True),
-        (Rule("auc", least=0.0), math.nan, None, False),
-        (Rule("auc", most=1.0), math.nan, None, False),
-        (Rule("auc", max_drop=1.0), math.nan, 0.5, False),
+        ({"calibration": (1.2, 0.8)}, r"`calibration` must be \[least, most\]"),
+        ({"min_auc": 1.5}, "less than or equal to 1"),
+        ({"tolerance": {"auc": -1}}, "greater than or equal to 0"),
+        ({"tolerance": {"recall": 0.1}}, "recall"),
+        ({"minauc": 0.5}, "minauc"),
+        ({"confidence": 1.0}, "less than 1"),
+        ({"slice_rules": [{"feature": "a", "min_auc": 0.5}]}, "give either `equals`"),
+        (
+            {"slice_rules": [{"feature": "a", "equals": 1, "at_most": 2, "min_auc": 0.5}]},
+            "give either `equals`",
+        ),
+        ({"slice_rules": [{"feature": "a", "equals": 1}]}, "the rule allows all"),
     ],
 )
-def test_a_rule_holds_or_not(rule, value, baseline, holds):
-    assert rule.holds(value, baseline) == holds
-
-
-def test_sentences_name_metric_value_bound_and_baseline():
-    assert Rule("auc", least=0.6).sentence(0.55, None) == "AUC 0.5500 must be at least 0.6"
-    assert Rule("logloss", most=0.7).sentence(0.6, None) == "LogLoss 0.6000 is at most 0.7"
-    assert Rule("calibration", 0.8, 1.25).sentence(1.3, None) == (
-        "calibration 1.3000 must be in 0.8–1.25"
-    )
-    assert Rule("gauc", max_drop=0.001).sentence(0.68, 0.7) == (
-        "GAUC 0.6800 must be at most 0.001 below the 0.7000 of the latest blessed model (-0.0200)"
-    )
-    assert "no earlier blessed model" in Rule("auc", max_drop=0.001).sentence(0.68, None)
-
-
-@pytest.mark.parametrize(
-    "values", [{"calibration": (1.2, 0.8)}, {"min_auc": 1.5}, {"max_drop": -1}, {"minauc": 0.5}]
-)
-def test_refuses(values):
-    with pytest.raises(pydantic.ValidationError):
+def test_refuses(values, words):
+    with pytest.raises(pydantic.ValidationError, match=words):
         GateConfig(**values)

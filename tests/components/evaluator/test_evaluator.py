@@ -1,20 +1,28 @@
-"""TFX's Evaluator with Everlong's configuration, metrics and extractors, on toy models."""
+"""The Evaluator on toy models: table, metrics, verdict, blessing, and what obeys it."""
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pytest
 import tensorflow_model_analysis as tfma
+from tfx import v1 as tfx
+from tfx.components.pusher import executor as pusher
+from tfx.types import standard_artifacts
+from tfx.utils import proto_utils
 
-from components.evaluator import reasons
-from components.evaluator.config import GateConfig
+from components.evaluator import predictions, reasons
 from models import metrics
 from tests.components import raw_examples
-from tests.components.toy_evaluation import evaluate, save_model
-
-GATE = GateConfig(min_gauc=0.5, calibration=(0.5, 2.0))
+from tests.components.toy_evaluation import (
+    GATE,
+    evaluate,
+    save_blind_model,
+    save_model,
+    write_schema,
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +39,7 @@ def data():
 def examples(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("examples")
     raw_examples.write(folder / "Split-eval", raw_examples.serialized(data))
+    write_schema(folder / "schema", data)
     return folder
 
 
@@ -41,11 +50,11 @@ def good(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def first(examples, good, tmp_path_factory):
-    return evaluate(tmp_path_factory.mktemp("first"), examples, good, gate=GATE)
+    return evaluate(tmp_path_factory.mktemp("first"), examples, good)
 
 
 def expected(data, weight, rows):
-    noise = np.array([sum(times) % 997 / 997 for times in data["history_time"]])[rows]
+    noise = (np.ravel(data["target_time"]) % 997 / 997)[rows]
     oracle = np.ravel(data["target_oracle"])[rows]
     labels, users = np.ravel(data["label"])[rows], np.ravel(data["user_id"])[rows]
     scores = (weight * oracle + (1 - weight) * noise).astype(np.float32)
@@ -72,12 +81,33 @@ def test_every_slice_has_the_metrics_of_its_own_targets(data, first):
         assert found_slice.baseline == {}
 
 
+def test_the_table_holds_every_target_once_with_the_scores_that_were_judged(data, first):
+    table = predictions.read(first[0]).to_pandas()
+    assert list(table.columns) == [
+        "user", "item", "category", "time", "label", "score", "target_oracle", *GATE.slices
+    ]  # fmt: skip
+    keys = ["user", "time", "item"]
+    assert table[keys].equals(table[keys].sort_values(keys, ignore_index=True))
+    names = {"user": "user_id", "item": "target_item", "time": "target_time", "label": "label"}
+    raw = {name: np.ravel(data[feature]) for name, feature in names.items()}
+    order = np.lexsort((raw["item"], raw["time"], raw["user"]))
+    for name, values in raw.items():
+        np.testing.assert_array_equal(table[name], values[order])
+    auc = reasons.overall_metrics(first[0])["auc"]
+    assert metrics.auc(table["label"], table["score"]) == pytest.approx(auc, abs=1e-6)
+
+
 def test_the_first_good_model_is_blessed(first):
     evaluation, blessing = first
     assert blessing.get_int_custom_property("blessed") == 1
-    told = reasons.blessing_reasons(evaluation, GATE)
+    assert json.loads(blessing.get_string_custom_property("failed_checks")) == []
+    told = reasons.blessing_reasons(evaluation)
     assert any("no earlier blessed model" in reason for reason in told)
     assert all("must be" not in reason for reason in told)
+    verdict = reasons.verdict(evaluation)
+    assert verdict["sentence"] == blessing.get_string_custom_property("verdict")
+    assert verdict["sentence"].startswith("Blessed: ")
+    assert (verdict["targets"], verdict["users"], verdict["baseline"]) == (400, 40, None)
     assert set(reasons.overall_metrics(evaluation)) == {
         "auc", "gauc", "logloss", "calibration", "oracle_auc",
     }  # fmt: skip
@@ -86,36 +116,86 @@ def test_the_first_good_model_is_blessed(first):
 
 
 def test_a_worse_second_model_is_refused_and_a_better_one_is_not(examples, good, tmp_path):
-    worse = save_model(tmp_path / "worse", 0.5)
-    evaluation, blessing = evaluate(tmp_path / "a", examples, worse, good, GATE)
+    worse = save_model(tmp_path / "worse", 0.3, number=2)
+    evaluation, blessing = evaluate(tmp_path / "a", examples, worse, good)
     assert blessing.get_int_custom_property("blessed") == 0
-    told = reasons.blessing_reasons(evaluation, GATE)
-    assert [reason.split()[0] for reason in told] == ["AUC", "GAUC"]
-    assert all("must be at most 0.001 below the" in reason for reason in told)
+    told = reasons.blessing_reasons(evaluation)
+    assert any(
+        reason.startswith("AUC must be at most 0.05 below the") and "latest blessed" in reason
+        for reason in told
+    )
+    assert "tolerance" in json.loads(blessing.get_string_custom_property("failed_checks"))
     overall = reasons.sliced_metrics(evaluation)[0]
     assert overall.candidate["auc"] < overall.baseline["auc"]
+    table = predictions.read(evaluation, ["label", "baseline_score"]).to_pandas()
+    assert metrics.auc(table["label"], table["baseline_score"]) == pytest.approx(
+        overall.baseline["auc"], abs=1e-6
+    )
+    result = tfma.load_eval_result(evaluation, model_name="candidate")
+    assert len(result.slicing_metrics) > 3
 
-    evaluation, blessing = evaluate(tmp_path / "b", examples, good, worse, GATE)
+    evaluation, blessing = evaluate(tmp_path / "b", examples, good, worse)
     assert blessing.get_int_custom_property("blessed") == 1
-    assert any("latest blessed model (+" in r for r in reasons.blessing_reasons(evaluation, GATE))
+    assert any("of the latest blessed model (+" in r for r in reasons.blessing_reasons(evaluation))
 
 
 @pytest.mark.parametrize(
     ("scale", "reason"),
-    [(0.0, "AUC 0.5000 must be at least 0.51"), (math.nan, "AUC nan must be at least 0.51")],
+    [
+        (0.0, "the model gives every target the same score, 0"),
+        (math.nan, "400 of 400 scores of the model are NaN or infinite"),
+    ],
 )
 def test_constant_and_nan_scores_are_refused(examples, tmp_path, scale, reason):
     model = save_model(tmp_path / "model", 0.9, scale)
-    evaluation, blessing = evaluate(tmp_path, examples, model, gate=GATE)
+    evaluation, blessing = evaluate(tmp_path, examples, model)
     assert blessing.get_int_custom_property("blessed") == 0
-    assert reason in reasons.blessing_reasons(evaluation, GATE)
+    assert reason in reasons.blessing_reasons(evaluation)
 
 
-def test_a_gate_that_does_not_explain_the_verdict_is_refused(first):
-    with pytest.raises(ValueError, match="`gate` is not the one"):
-        # The verdict was "blessed"; by these rules nothing could be.
-        impossible = GateConfig(min_auc=1.0, calibration=None, max_drop=None)
-        reasons.blessing_reasons(first[0], impossible)
+def test_a_baseline_that_reads_what_is_no_longer_there_refuses_or_judges_alone(
+    data, good, tmp_path
+):
+    without = {name: values for name, values in data.items() if name != "target_oracle"}
+    raw_examples.write(tmp_path / "Split-eval", raw_examples.serialized(without))
+    write_schema(tmp_path / "schema", without)
+    needs_less = save_blind_model(tmp_path / "blind")
+    evaluation, blessing = evaluate(tmp_path / "a", tmp_path, needs_less, good)
+    assert blessing.get_int_custom_property("blessed") == 0
+    (reason,) = [r for r in reasons.blessing_reasons(evaluation) if "schema" in r]
+    assert "it reads target_oracle (float32, now missing)" in reason
+    alone = GATE.model_copy(update={"on_schema_change": "judge_alone", "min_auc": 0.0})
+    alone = alone.model_copy(update={"min_gauc": None, "calibration": None})
+    evaluation, blessing = evaluate(tmp_path / "b", tmp_path, needs_less, good, alone)
+    assert blessing.get_int_custom_property("blessed") == 1
+    assert "the schema changed" in reasons.verdict(evaluation)["sentence"]
+
+
+def test_the_resolver_finds_the_blessed_model_and_the_pusher_obeys(first, good, examples, tmp_path):
+    refused_model = save_model(tmp_path / "refused", 0.1, number=2)
+    _, refused = evaluate(tmp_path / "evaluated", examples, refused_model, good)
+    strategy = tfx.dsl.experimental.LatestBlessedModelStrategy()
+    resolved = strategy.resolve_artifacts(
+        None, {"model": [good, refused_model], "model_blessing": [first[1], refused]}
+    )
+    assert resolved == {"model": [good], "model_blessing": [first[1]]}
+
+    destination = tmp_path / "serving"
+    push = {
+        "push_destination": proto_utils.proto_to_json(
+            tfx.proto.PushDestination(
+                filesystem=tfx.proto.PushDestination.Filesystem(base_directory=str(destination))
+            )
+        )
+    }
+    for model, blessing, pushed in ((refused_model, refused, 0), (good, first[1], 1)):
+        output = standard_artifacts.PushedModel()
+        output.uri = str(tmp_path / f"pushed{pushed}")
+        pusher.Executor(pusher.Executor.Context(tmp_dir=str(tmp_path), unique_id="1")).Do(
+            {"model": [model], "model_blessing": [blessing]}, {"pushed_model": [output]}, push
+        )
+        assert output.get_int_custom_property("pushed") == pushed
+        assert len(list(destination.glob("*/saved_model.pb"))) == pushed
 
 
 def test_eight_bundles_and_text_ids_give_the_same(data, first, good, tmp_path):
@@ -123,7 +203,8 @@ def test_eight_bundles_and_text_ids_give_the_same(data, first, good, tmp_path):
     for name in ("user_id", "history_item", "history_category", "target_item", "target_category"):
         texts[name] = [[b"id-%d" % value for value in row] for row in data[name]]
     raw_examples.write(tmp_path / "Split-eval", raw_examples.serialized(texts), shards=8)
-    evaluation, _ = evaluate(tmp_path, tmp_path, good, gate=GATE)
+    write_schema(tmp_path / "schema", texts)
+    evaluation, _ = evaluate(tmp_path, tmp_path, good)
     for one, eight in zip(
         reasons.sliced_metrics(first[0]), reasons.sliced_metrics(evaluation), strict=True
     ):
@@ -131,3 +212,4 @@ def test_eight_bundles_and_text_ids_give_the_same(data, first, good, tmp_path):
         np.testing.assert_allclose(
             list(eight.candidate.values()), list(one.candidate.values()), rtol=1e-12
         )
+    assert predictions.read(evaluation)["user"].to_pylist()[0] == "id-0"

@@ -1,40 +1,19 @@
-"""Batches for the model, slices for the metrics."""
+"""Rows of the predictions table to TFMA's extracts."""
 
 from __future__ import annotations
 
-import hypothesis
-import hypothesis.strategies as st
 import numpy as np
 import pyarrow as pa
-import pytest
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.slicer import slicer_lib
 
-from components.errors import InputError
 from components.evaluator import extractors
-
-
-@hypothesis.given(st.lists(st.integers(0, 100), max_size=60), st.integers(1, 400))
-def test_batches_hold_every_row_once_within_the_budget(sizes, budget):
-    sizes = np.array(sizes, int)
-    batches = list(extractors.similar_sizes(sizes, budget))
-    assert sorted(np.concatenate([*batches, []])) == list(range(len(sizes)))
-    for rows in batches:
-        assert len(rows).bit_count() == 1
-        assert len(rows) == 1 or len(rows) * sizes[rows].max() <= budget
-    longest = [sizes[rows].max() for rows in batches]
-    assert longest == sorted(longest, reverse=True)
+from components.evaluator.eval_config import eval_config
 
 
 def test_slices_are_those_of_tfma():
     rows = 12
-    length, country = np.arange(rows) % 3, np.array([b"fr", b"de"] * 6, object)
-    batch = {
-        tfma.INPUT_KEY: np.zeros(rows),
-        tfma.LABELS_KEY: np.arange(rows),
-        tfma.PREDICTIONS_KEY: {"candidate": np.arange(rows)[:, None]},
-        tfma.FEATURES_KEY: {"length": length, "country": country},
-    }
+    columns = {"country": np.array(["fr", "de"] * 6, object), "length": np.arange(rows) % 3}
     specs = [
         slicer_lib.SingleSliceSpec(),
         slicer_lib.SingleSliceSpec(columns=["length"]),
@@ -43,25 +22,36 @@ def test_slices_are_those_of_tfma():
     ]
     truth: dict[tuple, list[int]] = {}
     for row in range(rows):
-        example = {"length": length[[row]], "country": country[[row]]}
+        example = {name: values[[row]] for name, values in columns.items()}
         for key in set(slicer_lib.get_slices_for_features_dicts([], example, specs)):
             truth.setdefault(key, []).append(row)
+    found = extractors.rows_by_slice(columns, specs, rows)
+    assert {key: list(members) for key, members in found.items()} == truth
+
+
+def test_an_extract_holds_the_rows_of_its_slice():
+    batch = pa.RecordBatch.from_pydict(
+        {
+            "user": ["a", "b", "a"],
+            "label": [0.0, 1.0, 1.0],
+            "score": [0.1, 0.2, 0.3],
+            "baseline_score": [0.4, 0.5, 0.6],
+            "country": ["fr", "de", "fr"],
+        }
+    )
     found = {}
-    for part in extractors._by_slice(batch, specs, ["country", "length"]):
+    for part in extractors.to_extracts(batch, eval_config(["country"], True, False)):
         (key,) = part[tfma.SLICE_KEY_TYPES_KEY]
-        found[key] = list(part[tfma.LABELS_KEY])
-        assert list(part[tfma.PREDICTIONS_KEY]["candidate"][:, 0]) == found[key]
-        assert list(part[tfma.FEATURES_KEY]["length"]) == list(length[found[key]])
-    assert found == truth
+        found[str(key)] = part
+    assert len(found) == 3
+    french = found[str((("country", "fr"),))]
+    assert list(french[tfma.LABELS_KEY]) == [0.0, 1.0]
+    assert list(french[tfma.PREDICTIONS_KEY]["candidate"]) == [0.1, 0.3]
+    assert list(french[tfma.PREDICTIONS_KEY]["baseline"]) == [0.4, 0.6]
+    assert list(french[tfma.FEATURES_KEY]["user_id"]) == ["a", "a"]
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [([[1], [2, 3]], "3 values in 2 examples"), ([[1], None], "exactly one value")],
-)
-def test_a_feature_that_has_not_one_value_is_refused(values, message):
-    batch = pa.RecordBatch.from_arrays([pa.array(values, pa.list_(pa.int64()))], ["x"])
-    with pytest.raises(InputError, match=message):
-        extractors._column(batch, "x")
-    with pytest.raises(InputError, match=r"no feature 'y'. They have: \['x'\]"):
-        extractors._column(batch, "y")
+def test_without_slicing_there_is_one_extract_of_all_rows():
+    batch = pa.RecordBatch.from_pydict({"user": [1, 2], "label": [0.0, 1.0], "score": [0.1, 0.2]})
+    (only,) = extractors.to_extracts(batch, eval_config([], False, False))
+    assert list(only[tfma.PREDICTIONS_KEY]) == [0.1, 0.2]

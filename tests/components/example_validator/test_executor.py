@@ -8,7 +8,6 @@ import pytest
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
-from tfx import v1 as tfx
 from tfx.types import artifact_utils, channel_utils, standard_artifacts
 
 from components.example_validator.component import ExampleValidator
@@ -82,12 +81,13 @@ def test_every_curated_feature_has_a_way_out():
     assert "`log.features.dwell`" in remedy("history_dwell", 0)
 
 
-def test_is_a_drop_in_for_tfx():
+def test_the_component_knows_its_code_so_that_an_edit_misses_the_cache():
     component = ExampleValidator(
         statistics=channel_utils.as_channel([standard_artifacts.ExampleStatistics()]),
         schema=channel_utils.as_channel([standard_artifacts.Schema()]),
+        code="digest",
     )
-    assert isinstance(component, tfx.components.ExampleValidator)
+    assert component.exec_properties == {"code": "digest"}
     assert component.id == "ExampleValidator"
     assert component.executor_spec.executor_class is Executor
 

@@ -75,9 +75,10 @@ def test_transformer_is_the_papers(mix, transform, steps):
     )
 
 
+@pytest.mark.parametrize("transform", ["fft", "matmul"])
 @pytest.mark.parametrize("mix", ["block", "diagonal"])
-def test_mean_is_the_mean_of_the_valid(mix):
-    layer = transformer(5, mix=mix)
+def test_mean_is_the_mean_of_the_valid(mix, transform):
+    layer = transformer(5, mix=mix, transform=transform)
     behaviors, valid = draw(5, seed=1)
     rng = np.random.default_rng(2)
     present = valid[..., None]
@@ -85,8 +86,9 @@ def test_mean_is_the_mean_of_the_valid(mix):
     weights = rng.normal(size=(3, WIDTH)).astype(np.float32)
     y = by_numpy(layer, behaviors + phi @ weights, valid)
     expected = y.sum(2) / np.maximum(valid.sum(2), 1)[..., None]
-    rows, index = (behaviors * present).reshape(-1, WIDTH), np.arange(B * T * 5, dtype=np.int32)
-    for arguments in [(rows, index.reshape(valid.shape)), (behaviors * present, None)]:
+    rows = (behaviors * present).reshape(B, T * 5, WIDTH)
+    positions = np.arange(T * 5, dtype=np.int32).reshape(1, T, 5).repeat(B, 0)
+    for arguments in [(rows, positions), (behaviors * present, None)]:
         arguments = [*arguments, phi, weights, valid]
         actual = layer.mean(
             Subsequence(*(None if x is None else tf.constant(x) for x in arguments))

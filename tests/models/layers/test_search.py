@@ -34,7 +34,7 @@ def chosen(selection: Selection):
     out = np.empty((B, T), object)
     for b, t in np.ndindex(B, T):
         found = selection.positions.numpy()[b, t][selection.valid.numpy()[b, t]].tolist()
-        assert len(set(found)) == len(found)
+        assert found == sorted(set(found))  # newest first
         out[b, t] = set(found)
     return out
 

@@ -34,9 +34,3 @@ def test_long_rows_of_ties_give_the_lowest_indices(jit):
     expected, order = full_sort(scores, 50)
     np.testing.assert_array_equal(top, expected)
     np.testing.assert_array_equal(index, order)
-
-
-def test_unranked_top_k_holds_the_same_behaviors():
-    scores = np.random.default_rng(1).integers(0, 9, (4, 300)).astype(np.float32)
-    _, index = top_k(tf.constant(scores), 20, ranked=False)
-    np.testing.assert_array_equal(np.sort(index), np.sort(full_sort(scores, 20)[1]))

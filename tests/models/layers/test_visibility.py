@@ -48,9 +48,12 @@ def test_selection_of_two_users_marks_each_users_own_row():
     assert selection.mask(2).numpy().astype(int).tolist() == [[[0, 1]], [[1, 0]]]
 
 
-def test_oldest_first_puts_high_positions_first_and_invalid_last():
+def test_a_selection_in_order_of_time_with_invalid_last():
     selection = Selection(
         tf.constant([[[1, 0, 5, 3]]]), tf.constant([[[True, False, True, True]]])
-    ).oldest_first()
+    ).newest_first()
+    assert selection.positions.numpy().tolist() == [[[1, 3, 5, 0]]]
+    assert selection.valid.numpy().tolist() == [[[True, True, True, False]]]
+    selection = selection.oldest_first()
     assert selection.positions.numpy().tolist() == [[[5, 3, 1, 0]]]
     assert selection.valid.numpy().tolist() == [[[True, True, True, False]]]

@@ -1,0 +1,27 @@
+"""TensorFlow datasets of behaviour logs. Importing this package makes TFDS know them by name."""
+
+from components.datasets.event_log import EventLog
+from components.datasets.kuairand import KuairandPure
+from components.datasets.movielens import Movielens1mPositions
+from components.datasets.tianchi import AlipayUserLog, TaobaoUserBehavior, TmallUserLog
+
+NAMES = tuple(
+    builder.name
+    for builder in (
+        AlipayUserLog,
+        KuairandPure,
+        Movielens1mPositions,
+        TaobaoUserBehavior,
+        TmallUserLog,
+    )
+)
+
+__all__ = [
+    "NAMES",
+    "AlipayUserLog",
+    "EventLog",
+    "KuairandPure",
+    "Movielens1mPositions",
+    "TaobaoUserBehavior",
+    "TmallUserLog",
+]

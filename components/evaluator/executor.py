@@ -1,0 +1,150 @@
+"""Executor of Evaluator."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+import apache_beam as beam
+import tensorflow_model_analysis as tfma
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx import types
+from tfx.components.evaluator import constants
+from tfx.dsl.components.base import base_beam_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, path_utils
+
+from components.evaluator import predictions
+from components.evaluator.config import GateConfig
+from components.evaluator.eval_config import eval_config
+from components.evaluator.extractors import EXTRACTOR, to_extracts
+from components.evaluator.gate import Scored, Verdict, judge
+from components.evaluator.reasons import VERDICT
+from components.evaluator.scoring import ScoreFiles, incompatible
+from models import features
+
+_SPLIT = "eval"
+
+
+class Executor(base_beam_executor.BaseBeamExecutor):
+    """Scores both models once; the table, TFMA's metrics and the verdict come from those scores."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Writes predictions, metrics, verdict and, last, the blessing."""
+        self._log_startup(input_dict, output_dict, exec_properties)
+        begun = time.monotonic()
+        gate = GateConfig.model_validate_json(exec_properties["gate"])
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        baseline = next(iter(input_dict.get("baseline_model") or []), None)
+        schema = io_utils.SchemaReader().read(
+            io_utils.get_only_uri_in_dir(artifact_utils.get_single_uri(input_dict["schema"]))
+        )
+        folder = artifact_utils.get_single_uri(output_dict["evaluation"])
+
+        problem = incompatible(_saved_model(baseline), schema) if baseline else None
+        compared = baseline if problem is None else None
+        graph = artifact_utils.get_single_uri(input_dict["transform_graph"])
+        score = ScoreFiles(
+            _saved_model(model),
+            _saved_model(compared) if compared else None,
+            gate.sliced,
+            graph,
+            schema,
+        )
+        self._evaluate(score, input_dict["examples"], schema, gate, compared is not None, folder)
+
+        table = predictions.read(folder)
+        verdict = judge(Scored.from_table(table, gate.sliced), gate, problem)
+        told = verdict.to_json() | {
+            "model": model.uri,
+            "baseline": baseline and baseline.uri,
+            "seconds": round(time.monotonic() - begun, 3),
+        }
+        io_utils.write_string_file(
+            os.path.join(folder, VERDICT), json.dumps(told, indent=2, allow_nan=False) + "\n"
+        )
+        blessing = artifact_utils.get_single_instance(output_dict["blessing"])
+        _bless(blessing, verdict, model, baseline, exec_properties)
+
+    def _evaluate(
+        self,
+        score: ScoreFiles,
+        examples: list[types.Artifact],
+        schema: schema_pb2.Schema,
+        gate: GateConfig,
+        compared: bool,
+        folder: str,
+    ) -> None:
+        """Writes the predictions table and TFMA's metrics."""
+        files = [
+            path
+            for uri in artifact_utils.get_split_uris(examples, _SPLIT)
+            for path in sorted(fileio.glob(io_utils.all_files_pattern(uri)))
+        ]
+        oracle = any(feature.name == features.TARGET_ORACLE for feature in schema.feature)
+        config = eval_config(gate.slices, compared, oracle)
+        with self._make_beam_pipeline() as pipeline:
+            scored = (
+                pipeline
+                | "Files" >> beam.Create(files)
+                | "OneFileAWorker" >> beam.Reshuffle()
+                | "Score" >> beam.ParDo(score)
+            )
+            _ = (
+                scored
+                | "Gather" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
+                | "WritePredictions" >> beam.Map(predictions.write, folder)
+            )
+            _ = (
+                scored
+                | "Slice" >> beam.FlatMap(to_extracts, config)
+                | "Metrics"
+                >> tfma.ExtractEvaluateAndWriteResults(
+                    eval_config=config, extractors=[EXTRACTOR], output_path=folder
+                )
+            )
+
+
+def _saved_model(model: types.Artifact) -> str:
+    return path_utils.serving_model_path(model.uri)
+
+
+def _bless(
+    blessing: types.Artifact,
+    verdict: Verdict,
+    model: types.Artifact,
+    baseline: types.Artifact | None,
+    exec_properties: dict[str, Any],
+) -> None:
+    """Marks the blessing as TFX's Evaluator does, and why."""
+    blessing.set_string_custom_property(
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri
+    )
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    if baseline is not None:
+        blessing.set_string_custom_property(
+            constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, baseline.uri
+        )
+        blessing.set_int_custom_property(
+            constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, baseline.id
+        )
+    if "current_component_id" in exec_properties:
+        blessing.set_string_custom_property("component_id", exec_properties["current_component_id"])
+    failed = [check.code for check in verdict.checks if not check.passed]
+    blessing.set_string_custom_property("verdict", verdict.sentence)
+    blessing.set_string_custom_property("failed_checks", json.dumps(failed))
+    name, value = (
+        (constants.BLESSED_FILE_NAME, constants.BLESSED_VALUE)
+        if verdict.blessed
+        else (constants.NOT_BLESSED_FILE_NAME, constants.NOT_BLESSED_VALUE)
+    )
+    io_utils.write_string_file(os.path.join(blessing.uri, name), "")
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)

@@ -1,0 +1,236 @@
+"""The gate: from scored targets to a verdict with its reasons. Numpy in, plain data out.
+
+A bound holds if the whole interval of the metric keeps it. A candidate is no worse than the latest
+blessed model if the worse end of the interval of the difference lies within the tolerance (a test
+of non-inferiority). Intervals are those of `bootstrap`: paired, and clustered by user.
+
+References:
+  Effective number: Kish, Survey Sampling, 1965. Few clusters make intervals too narrow: Cameron,
+    Gelbach and Miller, Bootstrap-Based Improvements for Inference with Clustered Errors, 2008.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from components.evaluator import checks, predictions
+from components.evaluator.bootstrap import Draws, blind_interval, interval, replicate
+from components.evaluator.checks import Check, Comparison
+from components.evaluator.config import GateConfig, SliceRule
+from models.metrics import rela_impr
+
+_METRICS = ("auc", "gauc", "uauc", "logloss", "calibration")
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """Targets scored by the candidate, and by the latest blessed model if there is one.
+
+    Attributes:
+      labels: [N] in {0, 1}.
+      candidate: [N] probabilities.
+      baseline: [N] probabilities, or None.
+      users: [N], whose target it is.
+      slices: [N] values by slicing feature.
+    """
+
+    labels: np.ndarray
+    candidate: np.ndarray
+    baseline: np.ndarray | None
+    users: np.ndarray
+    slices: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def from_table(cls, table: pa.Table, slices: list[str]) -> Scored:
+        """Takes the columns of a predictions table."""
+
+        def column(name: str) -> np.ndarray:
+            return table.column(name).to_numpy()
+
+        compared = predictions.BASELINE_SCORE in table.column_names
+        return cls(
+            column(predictions.LABEL),
+            column(predictions.SCORE),
+            column(predictions.BASELINE_SCORE) if compared else None,
+            np.unique(column(predictions.USER), return_inverse=True)[1],
+            {name: column(name) for name in slices},
+        )
+
+    def where(self, rows: np.ndarray) -> Scored:
+        """The targets of a mask [N], or of indices."""
+        return Scored(
+            self.labels[rows],
+            self.candidate[rows],
+            None if self.baseline is None else self.baseline[rows],
+            self.users[rows],
+            {name: values[rows] for name, values in self.slices.items()},
+        )
+
+    @property
+    def effective_users(self) -> float:
+        """Kish's effective number: that of equally large users who would tell as much."""
+        sizes = np.unique(self.users, return_counts=True)[1].astype(np.float64)
+        return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(sizes) else 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What the gate decided.
+
+    Attributes:
+      blessed: whether every check passed.
+      checks: all that were made.
+      intervals: what they were made on: by metric over all targets, and AUC of each slice.
+      facts: what was judged, by name.
+    """
+
+    blessed: bool
+    checks: list[Check]
+    intervals: dict[str, Any]
+    facts: dict[str, Any]
+
+    @property
+    def reasons(self) -> list[str]:
+        """Every check that failed, or of a blessed model every one that says something of it."""
+        if self.blessed:
+            return [check.sentence for check in self.checks if check.code not in checks.SILENT]
+        return [check.sentence for check in self.checks if not check.passed]
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        reasons = self.reasons
+        if self.blessed:
+            compared = [c.sentence for c in self.checks if c.code == "tolerance"]
+            alone = [c.sentence for c in self.checks if c.code in ("baseline", "schema")]
+            told = ", and ".join([*compared[:1], *([] if compared else [reasons[0], *alone])])
+            return f"Blessed: {told}; all {len(self.checks)} checks passed."
+        more = len(reasons) - 1
+        others = f" (and {more} more reason{'s' if more > 1 else ''})" if more else ""
+        return f"Not blessed: {reasons[0]}{others}."
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON; NaN is null."""
+        return checks.without_nan(
+            {
+                "blessed": self.blessed,
+                "sentence": self.sentence,
+                "reasons": self.reasons,
+                **self.facts,
+                "checks": [dataclasses.asdict(check) for check in self.checks],
+                "intervals": self.intervals,
+            }
+        )
+
+
+def judge(
+    scored: Scored, gate: GateConfig, incompatible: str | None = None, seed: int = 0
+) -> Verdict:
+    """Decides whether a model is blessed.
+
+    Args:
+      scored: the targets of the eval split.
+      gate: what the model must show.
+      incompatible: why the latest blessed model could not score these targets, if so.
+      seed: of the bootstrap.
+    """
+    facts = {
+        "targets": len(scored.labels),
+        "users": len(np.unique(scored.users)),
+        "effective_users": round(scored.effective_users, 1),
+        "confidence": gate.confidence,
+        "replicas": gate.replicas,
+    }
+    made = list(checks.usable(scored, gate))
+    if incompatible:
+        made.append(checks.schema(incompatible, gate))
+    if any(not check.passed and check.code != "schema" for check in made):
+        return Verdict(False, made, {"overall": {}, "slices": []}, facts)
+    overall = _compare(scored, _METRICS, gate, seed)
+    told = {name: found.to_json() for name, found in overall.items()}
+    if scored.baseline is not None:
+        told["auc"] |= _blind(scored, gate)
+        told["auc"]["rela_impr"] = rela_impr(told["auc"]["candidate"], told["auc"]["baseline"])
+    made += checks.bounds(overall, gate)
+    if scored.baseline is not None:
+        made += checks.tolerances(overall, gate)
+    elif not incompatible:
+        made.append(checks.no_baseline())
+    slices = list(_slices(scored, gate, seed))
+    made += checks.slices(slices, gate)
+    for rule in gate.slice_rules:
+        made += _rule(scored, rule, gate, seed)
+    return Verdict(
+        all(check.passed for check in made),
+        made,
+        {
+            "overall": told,
+            "slices": [
+                {"slice": key, "targets": targets, "users": users, "auc": found.to_json()}
+                for key, targets, users, found in slices
+            ],
+        },
+        facts,
+    )
+
+
+def _compare(
+    scored: Scored, names: tuple[str, ...], gate: GateConfig, seed: int
+) -> dict[str, Comparison]:
+    models = [scored.candidate, *([] if scored.baseline is None else [scored.baseline])]
+    draws = replicate(scored.labels, np.stack(models), scored.users, names, gate.replicas, seed)
+    return {name: _comparison(name, found, gate) for name, found in draws.items()}
+
+
+def _comparison(name: str, draws: Draws, gate: GateConfig) -> Comparison:
+    candidate = interval(draws.observed[0], draws.drawn[:, 0], gate.confidence)
+    if len(draws.observed) == 1:
+        return Comparison(name, candidate)
+    difference = draws.observed[0] - draws.observed[1]
+    drawn = draws.drawn[:, 0] - draws.drawn[:, 1]
+    found = interval(difference, drawn, gate.confidence)
+    return Comparison(name, candidate, float(draws.observed[1]), found)
+
+
+def _blind(scored: Scored, gate: GateConfig) -> dict[str, float]:
+    """The interval of the difference in AUC if users were ignored: only shown, never used."""
+    lower, upper = blind_interval(scored.labels, scored.candidate, scored.baseline, gate.confidence)
+    return {"blind_lower": lower, "blind_upper": upper}
+
+
+def _slices(
+    scored: Scored, gate: GateConfig, seed: int
+) -> Iterator[tuple[dict[str, str], int, int, Comparison]]:
+    """AUC of every slice that has enough users to tell: slice, targets, users, comparison."""
+    for feature in gate.slices:
+        for value in np.unique(scored.slices[feature]):
+            part = scored.where(scored.slices[feature] == value)
+            if _told(part, gate):
+                found = _compare(part, ("auc",), gate, seed)["auc"]
+                users = len(np.unique(part.users))
+                yield {feature: str(value)}, len(part.labels), users, found
+
+
+def _told(part: Scored, gate: GateConfig) -> bool:
+    positives = part.labels.sum()
+    return part.effective_users >= gate.min_users and 0 < positives < len(part.labels)
+
+
+def _rule(scored: Scored, rule: SliceRule, gate: GateConfig, seed: int) -> list[Check]:
+    values = scored.slices[rule.feature]
+    mask = np.ones(len(values), bool)
+    if rule.equals is not None:
+        mask &= values.astype(str) == str(rule.equals)
+    if rule.at_least is not None:
+        mask &= values >= rule.at_least
+    if rule.at_most is not None:
+        mask &= values <= rule.at_most
+    part = scored.where(mask)
+    if not _told(part, gate):
+        return [checks.small_slice(rule, part.effective_users, gate)]
+    return checks.rule(rule, _compare(part, ("auc",), gate, seed)["auc"], gate)

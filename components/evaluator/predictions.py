@@ -1,0 +1,46 @@
+"""The table of scored targets: what the metrics, the gate, the report and its readers share.
+
+Columns: `user`, `item`, `category` (ids as in the log), `time`, `label`, `score`, `baseline_score`
+(only if there was a baseline), `target_oracle` (only of simulated logs), and the slicing features
+by their names. One row for each target of the eval split, sorted by user, time and item.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tfx.dsl.io import fileio
+
+from components.errors import InputError
+
+FILE_NAME = "predictions.parquet"
+USER, ITEM, CATEGORY, TIME, LABEL = "user", "item", "category", "time", "label"
+SCORE, BASELINE_SCORE = "score", "baseline_score"
+
+
+def write(batches: Sequence[pa.RecordBatch], folder: str) -> None:
+    """Writes the table into `folder`, whole or not at all.
+
+    Raises:
+      InputError: if there is no row.
+    """
+    if not sum(batch.num_rows for batch in batches):
+        raise InputError("The eval split holds no example; see `split` of the configuration.")
+    table = pa.Table.from_batches(batches)
+    table = table.sort_by([(USER, "ascending"), (TIME, "ascending"), (ITEM, "ascending")])
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd")
+    path = os.path.join(folder, FILE_NAME)
+    fileio.makedirs(folder)
+    with fileio.open(f"{path}.partial", "wb") as file:
+        file.write(buffer.getvalue().to_pybytes())
+    fileio.rename(f"{path}.partial", path, overwrite=True)
+
+
+def read(folder: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Reads the table, or some of its columns, from the Evaluator's `evaluation` folder."""
+    with fileio.open(os.path.join(folder, FILE_NAME), "rb") as file:
+        return pq.read_table(pa.BufferReader(file.read()), columns=columns)

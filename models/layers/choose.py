@@ -1,0 +1,189 @@
+"""The k best of long rows, exactly and without sorting, in the order of their positions.
+
+`top_k` keeps a heap, which a row of any length updates some k ln(L / k) times, one behaviour at a
+time. Here a row's k-th largest score is bisected, all rows at once, and positions are read off a
+bitmap: passes of compares and counts, which XLA turns into a few vectorized loops.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from models.layers.fused import fused
+
+NEVER = tf.float32.min  # the score of what must not be chosen
+LEAST = tf.int32.min  # its key
+WORD = 32
+SMALLEST_BLOCK = 4
+
+
+def choose(
+    scores: tf.Tensor, first: tf.Tensor, stop: tf.Tensor, count: int, whole: bool = False
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns where the `count` largest scores of each row are, of those within its window.
+
+    Equal scores go to the lower position; `NEVER` is not chosen.
+
+    Args:
+      scores: [R, L] float32, static L >= count.
+      first, stop: [R, 1] int32, what may be chosen: first <= position < stop.
+      count: int, k.
+      whole: bool; whether all scores are whole numbers, which takes less time.
+
+    Returns:
+      positions [R, k] int32, ascending, 0 after the last; valid [R, k] bool.
+    """
+    return _choose((_whole_keys if whole else _keys)(scores, first, stop), count)
+
+
+def block_size(length: int, count: int) -> int:
+    """Returns the power of two b with about as many maxima, L / b, as behaviours in k blocks."""
+    return 2 ** round(math.log2(length / count) / 2)
+
+
+def _choose(keys: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns what `choose` does, of keys [R, L] int32; `LEAST` is not chosen."""
+    length = keys.shape[1]
+    block = block_size(length, count)
+    if block < SMALLEST_BLOCK:
+        return _among_all(count)(keys)
+    # A key of the top k lies in a block whose maximum is at least as large, and fewer than k
+    # blocks come before it: by the same rule for ties, the k best blocks hold the k best keys.
+    if length % block:
+        keys = tf.pad(keys, [[0, 0], [0, -length % block]], constant_values=LEAST)
+    blocks = tf.reshape(keys, [-1, keys.shape[1] // block, block])
+    return _within_blocks(count)(blocks, *_choose(tf.reduce_max(blocks, -1), count))
+
+
+@functools.cache
+def _among_all(count: int) -> Callable:
+    return fused(lambda keys: _set_bits(_largest(keys, count), count))
+
+
+@functools.cache
+def _within_blocks(count: int) -> Callable:
+    def within(blocks, best, valid):
+        size = blocks.shape[2]
+        keys = tf.where(valid[..., None], tf.gather(blocks, best, batch_dims=1), LEAST)
+        keys = tf.reshape(keys, [-1, count * size])
+        place, found = _set_bits(_largest(keys, count), count)
+        positions = tf.gather(best, place // size, batch_dims=1) * size + place % size
+        return tf.where(found, positions, 0), found
+
+    return fused(within)
+
+
+@fused
+def _keys(scores, first, stop):
+    """Returns int32 in the order of float32: the bits, all but the sign flipped where it is set."""
+    bits = tf.bitcast(tf.where(scores == 0, 0.0, scores), tf.int32)  # -0 equals 0
+    keys = tf.where(bits < 0, tf.bitwise.bitwise_xor(bits, tf.int32.max), bits)
+    return _visible(keys, scores, first, stop)
+
+
+@fused
+def _whole_keys(scores, first, stop):
+    return _visible(tf.cast(scores, tf.int32), scores, first, stop)
+
+
+def _visible(keys, scores, first, stop):
+    index = tf.range(tf.shape(scores)[1])
+    return tf.where((index >= first) & (index < stop) & (scores > NEVER), keys, LEAST)
+
+
+def _largest(keys: tf.Tensor, count: int) -> tf.Tensor:
+    """Returns which are the `count` largest of each row, as a bitmap [R, L / 32] int32."""
+    least = _threshold(keys, count)[:, None]
+    above = _bitmap(keys > least)
+    kept = count - tf.reduce_sum(_ones(above), 1, keepdims=True)
+    equal = _bitmap((keys == least) & (keys > LEAST))
+    before = tf.cumsum(_ones(equal), 1, exclusive=True)
+    end = _place(equal, tf.maximum(kept - before, 0))
+    return tf.bitwise.bitwise_or(above, tf.bitwise.bitwise_and(equal, _below(end)))
+
+
+def _threshold(keys: tf.Tensor, count: int) -> tf.Tensor:
+    """Returns for each row of keys [R, L] a key that `count` of them reach, or as few more as can.
+
+    The bisection begins at the least of `count` maxima of different parts, which so many reach, and
+    ends early where exactly `count` do.
+    """
+    length = keys.shape[1]
+    parts = tf.reshape(keys[:, : length - length % count], [-1, length // count, count])
+    low = tf.reduce_min(tf.reduce_max(parts, 1), 1)
+    high = tf.minimum(tf.reduce_max(keys, 1), tf.int32.max - 1) + 1
+
+    def halve(low, high, done):
+        middle = _middle(low, high)
+        reached = tf.reduce_sum(tf.cast(keys >= middle[:, None], tf.int32), 1)
+        enough = reached >= count
+        low, high = tf.where(enough, middle, low), tf.where(enough, high, middle)
+        return low, high, done | (reached == count) | (_middle(low, high) == low)
+
+    low, _, _ = tf.while_loop(
+        lambda low, high, done: ~tf.reduce_all(done),
+        halve,
+        (low, high, _middle(low, high) == low),
+    )
+    return low
+
+
+def _middle(low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
+    """Returns (low + high) // 2, whose sum may exceed int32."""
+    return tf.bitwise.bitwise_and(low, high) + tf.bitwise.right_shift(
+        tf.bitwise.bitwise_xor(low, high), 1
+    )
+
+
+def _bitmap(mask: tf.Tensor) -> tf.Tensor:
+    """Returns a mask [R, L] as words [R, ceil(L / 32)] int32, lowest bit first."""
+    mask = tf.pad(mask, [[0, 0], [0, -mask.shape[1] % WORD]])
+    bits = tf.cast(tf.reshape(mask, [-1, mask.shape[1] // WORD, WORD]), tf.int32)
+    return tf.reduce_sum(tf.bitwise.left_shift(bits, tf.range(WORD)), -1)
+
+
+def _set_bits(bitmap: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns where the first `count` set bits of each row are, ascending, and whether it exists.
+
+    Args:
+      bitmap: [R, W] int32.
+      count: int, k.
+
+    Returns:
+      [R, k] int32, 0 where there are not; [R, k] bool.
+    """
+    ends = tf.cumsum(_ones(bitmap), 1)
+    rank = tf.range(count)
+    word = tf.reduce_sum(tf.cast(ends[:, None, :] <= rank[:, None], tf.int32), -1)
+    valid = word < bitmap.shape[1]
+    word = tf.minimum(word, bitmap.shape[1] - 1)
+    rank -= tf.gather(ends - _ones(bitmap), word, batch_dims=1)
+    place = _place(tf.gather(bitmap, word, batch_dims=1), rank)
+    return tf.where(valid, word * WORD + place, 0), valid
+
+
+def _place(words: tf.Tensor, rank: tf.Tensor) -> tf.Tensor:
+    """Returns where in each word the set bit is that `rank` set bits precede; 32 if none is."""
+    beyond = rank >= _ones(words)
+    place = tf.zeros_like(words)
+    for half in (16, 8, 4, 2, 1):
+        below = _ones(tf.bitwise.bitwise_and(words, 2**half - 1))
+        above = rank >= below
+        rank = tf.where(above, rank - below, rank)
+        place = tf.where(above, place + half, place)
+        words = tf.where(above, tf.bitwise.right_shift(words, half), words)
+    return tf.where(beyond, WORD, place)
+
+
+def _below(place: tf.Tensor) -> tf.Tensor:
+    """Returns words whose bits below `place`, 0 to 32, are set."""
+    some = tf.bitwise.left_shift(tf.ones_like(place), tf.minimum(place, WORD - 1)) - 1
+    return tf.where(place < WORD, some, -1)
+
+
+def _ones(words: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.raw_ops.PopulationCount(x=words), tf.int32)

@@ -1,0 +1,103 @@
+"""The data of a study: the pipeline's own steps up to Transform, and the eval split packed."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import os
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tfx.orchestration.pipeline import RunOptions
+
+from components.behavior_example_gen.check import fingerprint
+from pipeline import local_runner
+from pipeline.ablation.pack import pack
+from pipeline.config import Config
+from pipeline.console import Terminal
+from pipeline.fingerprints import code
+from pipeline.lineage import artifacts
+from pipeline.pipeline import create_pipeline
+
+_GZIP = tf.io.TFRecordOptions("GZIP", compression_level=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """What every run on a data set reads.
+
+    Attributes:
+      key: digest of the log, of what was made of it, and by which code.
+      transform: folder of Transform's graph.
+      examples: folder of the transformed examples.
+      evaluation: gzipped TFRecord file of the packed raw examples of the eval split.
+      targets: npz file of their targets, in the same order; see `pack`.
+    """
+
+    key: str
+    transform: str
+    examples: str
+    evaluation: str
+    targets: str
+
+    def read_targets(self) -> dict[str, np.ndarray]:
+        """Returns the columns of `targets`."""
+        with np.load(self.targets) as columns:
+            return dict(columns)
+
+
+def prepare(config: Config, folder: Path, terminal: Terminal) -> Prepared:
+    """Runs the pipeline up to Transform, with TFX's cache, and packs the eval split.
+
+    Args:
+      config: of which `log`, `label`, `history` and `split` count.
+      folder: of this data set alone; a second call in it reuses what did not change.
+      terminal: where progress goes.
+
+    Raises:
+      ComponentFailed: if a component raised.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    places = local_runner.places(config, folder)
+    pipeline = create_pipeline(config, places, fingerprint(config.ingest))
+    local_runner.execute(pipeline, terminal, RunOptions(to_nodes=["Transform"]))
+    found = artifacts(Path(places.metadata))
+    raw = Path(found["BehaviorExampleGen"]["examples"].uri)
+    parts = [
+        config.ingest.model_dump_json(),
+        fingerprint(config.ingest),
+        code(
+            "components/behavior_example_gen/**/*.py",
+            "components/simulator/*.py",
+            "models/preprocessing.py",
+            "pipeline/ablation/pack.py",
+        ),
+    ]
+    prepared = Prepared(
+        key=hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16],
+        transform=found["Transform"]["transform_graph"].uri,
+        examples=found["Transform"]["transformed_examples"].uri,
+        evaluation=str(folder / f"eval-{raw.name}.gz"),
+        targets=str(folder / f"eval-{raw.name}.npz"),
+    )
+    if not Path(prepared.targets).exists():
+        with terminal.running("      packing the eval split"):
+            _pack(sorted(raw.glob("Split-eval/*")), prepared, config.history.targets_per_example)
+    return prepared
+
+
+def _pack(files: list[Path], prepared: Prepared, most: int) -> None:
+    """Writes `evaluation`, then `targets`, whose presence says that both are complete."""
+
+    records = itertools.chain.from_iterable(
+        tf.data.TFRecordDataset(str(file), "GZIP").as_numpy_iterator() for file in files
+    )
+    packed, targets = pack(records, most)
+    with tf.io.TFRecordWriter(prepared.evaluation, _GZIP) as writer:
+        for example in packed:
+            writer.write(example)
+    aside = prepared.targets.replace(".npz", ".partial.npz")
+    np.savez_compressed(aside, **targets)
+    os.replace(aside, prepared.targets)

@@ -1,0 +1,230 @@
+"""A study's results as files: JSON with all that made them, CSV, Markdown, and a page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from components.evaluation_report import document, words
+from components.evaluation_report.document import Cell, Table
+from pipeline.ablation import charts
+from pipeline.ablation.compare import CONFIDENCE, METRICS, REPLICAS
+from pipeline.ablation.outcome import Row
+from pipeline.ablation.study import Study
+from pipeline.bench import results
+from pipeline.config import Config
+from pipeline.summary import write_atomically
+
+_PAGE = Path(__file__).parent / "page.html.j2"
+_BETTER = {"auc": 1, "gauc": 1, "logloss": -1}
+METHOD = (
+    "Metrics are means over seeds on the eval split, ± their standard deviation; every run is "
+    "judged with the weights of its best epoch by validation. A difference is the mean over seeds "
+    "of variant minus reference, of equal seeds on equal targets. Its interval, "
+    f"{CONFIDENCE:.0%}, comes from {REPLICAS:,} replicas that draw users with Poisson weights and "
+    "the pairs of seeds with replacement; p is two-sided, and Holm's adjusts it for all "
+    "comparisons of the study in that metric. Few seeds make intervals a little too narrow."
+)
+
+
+def write(
+    folder: Path,
+    name: str,
+    study: Study,
+    rows: Sequence[Row],
+    config: Config,
+    workers: dict[str, int],
+) -> None:
+    """Writes `results.json`, `.csv`, `.md` and `.html` into a folder.
+
+    Args:
+      folder: made if it does not exist.
+      name: of the study.
+      study: what was asked.
+      rows: the answer.
+      config: that all variants start from.
+      workers: processes and threads of each, which times depend on.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    records = [
+        {"study": name, "overrides": study.overrides(row.case.data, row.case.variant)}
+        | workers
+        | row.record()
+        for row in rows
+    ]
+    results.write(folder / "results.json", config, [_plain(record) for record in records])
+    write_atomically(folder / "results.csv", _csv(records))
+    tables = {"Accuracy": accuracy(rows), "Cost": cost(rows)}
+    write_atomically(folder / "results.md", _markdown(name, study, tables, findings(rows)))
+    page = document.render(
+        _PAGE,
+        name=name,
+        study=study,
+        config=config,
+        findings=findings(rows),
+        tables=tables,
+        method=METHOD,
+        differences=[
+            (words.METRICS[metric].label, charts.differences(rows, metric)) for metric in METRICS
+        ],
+        curves=charts.curves(rows),
+        shares=charts.oracle_shares(rows),
+        failures=[
+            f"{row.case.name}, seed {seed}: {reason}"
+            for row in rows
+            for seed, reason in row.failures.items()
+        ],
+    )
+    write_atomically(folder / "results.html", page)
+
+
+def findings(rows: Sequence[Row]) -> list[str]:
+    """What can be told apart in AUC, in sentences, the largest difference first."""
+    compared = [row for row in rows if "auc" in row.differences]
+    compared.sort(key=lambda row: -abs(row.differences["auc"].interval.difference))
+    told = [row for row in compared if row.differences["auc"].p_holm < 1 - CONFIDENCE]
+    sentences = []
+    for row in told:
+        found = row.differences["auc"].interval
+        sentences.append(
+            f"{row.case.name}: AUC {words.signed(found.difference)} "
+            f"[{words.signed(found.lower)}, {words.signed(found.upper)}] against "
+            f"{', '.join(filter(None, reversed(row.case.reference)))}."
+        )
+    rest = [row.case.name for row in compared if row not in told]
+    if rest:
+        sentences.append(f"Not told apart from the reference in AUC: {'; '.join(rest)}.")
+    return sentences
+
+
+def accuracy(rows: Sequence[Row]) -> Table:
+    """Metrics over seeds, and the difference from the reference."""
+    oracle = any(row.oracle_auc is not None for row in rows)
+    columns = ["Variant", "AUC", "±", "GAUC", "±", "LogLoss", "±"]
+    columns += ["Oracle's lift"] if oracle else []
+    columns += ["AUC difference", "from", "to", "Holm's p", "GAUC difference", "Holm's p"]
+    columns += ["Best epochs", "Validation AUC by epoch"]
+    lines = []
+    for row in rows:
+        line = [Cell(row.case.name)]
+        for name in METRICS:
+            line += [_number(row.mean(name)), _number(row.spread(name))]
+        if oracle:
+            share = row.oracle_share if row.oracle_share is not None else math.nan
+            line.append(Cell("–" if math.isnan(share) else f"{share:.1%}", share))
+        line += _difference(row, "auc", whole=True) + _difference(row, "gauc", whole=False)
+        line.append(Cell(", ".join(map(str, row.best_epochs))))
+        line.append(Cell(" → ".join(words.decimals(value) for value in row.curve)))
+        lines.append(line)
+    return Table("Accuracy on the eval split", columns, lines)
+
+
+def cost(rows: Sequence[Row]) -> Table:
+    """What training took."""
+    lines = [
+        [
+            Cell(row.case.name),
+            *[
+                Cell(words.count(value) if math.isfinite(value) else "–", value)
+                for value in (
+                    row.training("seconds"),
+                    row.training("targets_per_second"),
+                    row.peak_memory_mib,
+                    math.nan if row.parameters is None else row.parameters,
+                )
+            ],
+        ]
+        for row in rows
+    ]
+    columns = ["Variant", "Training, s", "Targets/s", "Peak memory, MiB", "Parameters"]
+    return Table("Cost of a run, mean over seeds; memory: the most", columns, lines)
+
+
+def text(rows: Sequence[Row]) -> str:
+    """The results for a terminal."""
+    columns = {
+        "variant": "variant", "auc": "AUC", "auc_spread": "±", "gauc": "GAUC",
+        "logloss": "LogLoss", "difference": "AUC difference", "p": "Holm's p", "seconds": "s",
+        "rate": "targets/s",
+    }  # fmt: skip
+    lines = []
+    for row in rows:
+        found = row.differences.get("auc")
+        lines.append(
+            {
+                "variant": row.case.name,
+                **{name: words.decimals(row.mean(name)) for name in METRICS},
+                "auc_spread": words.decimals(row.spread("auc")),
+                "difference": "reference" if row.case.is_reference else "–",
+                "p": "",
+                "seconds": words.decimals(row.training("seconds"), 0),
+                "rate": words.decimals(row.training("targets_per_second"), 0),
+            }
+        )
+        if found:
+            lines[-1]["difference"] = (
+                f"{words.signed(found.interval.difference)} "
+                f"[{words.signed(found.interval.lower)}, {words.signed(found.interval.upper)}]"
+            )
+            lines[-1]["p"] = words.decimals(found.p_holm, 3)
+    return results.table(lines, columns)
+
+
+def _difference(row: Row, name: str, whole: bool) -> list[Cell]:
+    found = row.differences.get(name)
+    if found is None:
+        blank = "reference" if row.case.is_reference else "–"
+        return [Cell(blank, math.nan)] + [Cell("–", math.nan)] * (3 if whole else 1)
+    interval = found.interval
+    tone = ""
+    if found.p_holm < 1 - CONFIDENCE:
+        tone = "better" if interval.difference * _BETTER[name] > 0 else "worse"
+    cells = [Cell(words.signed(interval.difference), interval.difference, tone)]
+    if whole:
+        cells += [Cell(words.signed(end), end) for end in (interval.lower, interval.upper)]
+    return [*cells, Cell(words.decimals(found.p_holm, 3), found.p_holm)]
+
+
+def _number(value: float) -> Cell:
+    return Cell(words.decimals(value), value)
+
+
+def _plain(value: object) -> object:
+    """JSON knows no NaN."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _csv(records: Sequence[dict]) -> str:
+    names = list(dict.fromkeys(name for record in records for name in record))
+    names = [name for name in names if name not in ("overrides", "failures")]
+    file = io.StringIO()
+    writer = csv.DictWriter(file, names, lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        writer.writerow(
+            {
+                name: " ".join(map(str, value)) if isinstance(value, list) else value
+                for name, value in record.items()
+                if name in names
+            }
+        )
+    return file.getvalue()
+
+
+def _markdown(name: str, study: Study, tables: dict[str, Table], told: Sequence[str]) -> str:
+    lines = [f"# {name}", "", study.question, ""]
+    lines += [*(f"- {sentence}" for sentence in told), "", METHOD, ""]
+    for title, table in tables.items():
+        lines += [f"## {title}", "", f"| {' | '.join(table.columns)} |"]
+        numbers = [cell.key is not None for cell in table.rows[0]]
+        lines.append("|" + "|".join("--:" if number else "---" for number in numbers) + "|")
+        lines += [f"| {' | '.join(cell.text for cell in row)} |" for row in table.rows]
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,153 @@
+"""A study: which variants of a configuration are trained, on which data, against which of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pydantic
+from pydantic import Field
+
+from models.config import Section
+from pipeline.config import Config, load, read
+from pipeline.errors import ConfigError, describe
+
+SHIPPED = Path(__file__).parents[1] / "studies"
+OF_VARIANTS = ("model", "training")
+OF_DATA = ("log", "label", "history", "split")
+ONE_DATA = ""  # name of the data of a study that has no `data`
+
+Overrides = dict[str, Any]
+
+
+class Study(Section):
+    """A study file; overrides are `section.key: value`, as `--set` takes them."""
+
+    question: str = Field(description="What the study answers, in one sentence.")
+    common: Overrides = Field({}, description="Overrides of all variants; --set goes above them.")
+    data: dict[str, Overrides] = Field(
+        {},
+        description="Data sets by name: overrides of log, label, history and split. Each gets "
+        "examples of its own; empty: the configuration's data alone.",
+    )
+    variants: dict[str, Overrides] = Field(
+        min_length=1, description="Variants by name: overrides of model and training."
+    )
+    reference: str = Field(
+        description="What all others are compared with: a variant, on each data set; or a data "
+        "set, for each variant."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> Study:
+        both = set(self.variants) & set(self.data)
+        if both:
+            raise ValueError(f"a variant and a data set share a name. Received: {sorted(both)}")
+        if self.reference not in {*self.variants, *self.data}:
+            raise ValueError(
+                f"`reference` must name one of {[*self.variants, *self.data]}. "
+                f"Received: {self.reference!r}"
+            )
+        for name, overrides in {"common": self.common, **self.variants}.items():
+            _check_sections(name, overrides, OF_VARIANTS, "declare a data set under `data`")
+        for name, overrides in self.data.items():
+            _check_sections(name, overrides, OF_DATA, "declare a variant under `variants`")
+        return self
+
+    def overrides(self, data: str, variant: str) -> Overrides:
+        """All that the study changes for a variant on a data set."""
+        return self.common | self.data.get(data, {}) | self.variants[variant]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One variant on one data set.
+
+    Attributes:
+      data: name of the data set; `ONE_DATA` if the study has none.
+      variant: name of the variant.
+      config: all of its configuration; valid.
+      reference: the (data, variant) that it is compared with; its own, if it is a reference.
+    """
+
+    data: str
+    variant: str
+    config: Config
+    reference: tuple[str, str]
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables and progress."""
+        return f"{self.variant}, {self.data}" if self.data else self.variant
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether others are compared with it."""
+        return self.reference == (self.data, self.variant)
+
+
+def load_study(name: str) -> Study:
+    """Reads a study.
+
+    Args:
+      name: path of a YAML file, or a shipped name such as "models".
+
+    Raises:
+      ConfigError: if there is no such file, or it is no study.
+    """
+    shipped = SHIPPED / f"{name}.yaml"
+    path = next((path for path in (Path(name), shipped) if path.is_file()), None)
+    if path is None:
+        known = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
+        raise ConfigError(
+            f"--study: no file {name!r}; give a YAML file, or a shipped study: {known}"
+        )
+    try:
+        return Study.model_validate(read(path))
+    except pydantic.ValidationError as error:
+        raise ConfigError(describe(error, Study, str(path))) from None
+
+
+def plan(study: Study, config: str, overrides: list[str]) -> list[Case]:
+    """Validates every variant on every data set, before anything starts.
+
+    Args:
+      study: what to train.
+      config: file or shipped name of the configuration that all start from.
+      overrides: of the command line, `section.key=value`; above `common`, below the variants.
+
+    Raises:
+      ConfigError: naming the variant, its key and its value.
+    """
+    cases = []
+    for data, of_data in (study.data or {ONE_DATA: {}}).items():
+        for variant, of_variant in study.variants.items():
+            reference = (
+                (study.reference, variant) if study.reference in study.data
+                else (data, study.reference)
+            )  # fmt: skip
+            layers = [*_texts(study.common), *overrides, *_texts(of_data), *_texts(of_variant)]
+            try:
+                valid = load(config, layers)
+            except ConfigError as error:
+                where = f" on the data set {data!r}" if data else ""
+                raise ConfigError(f"study: variant {variant!r}{where}: {error}") from None
+            cases.append(Case(data, variant, valid, reference))
+    return cases
+
+
+def _texts(overrides: Overrides) -> list[str]:
+    return [f"{key}={json.dumps(value)}" for key, value in overrides.items()]
+
+
+def _check_sections(
+    name: str, overrides: Overrides, sections: tuple[str, ...], way_out: str
+) -> None:
+    for key in overrides:
+        if key.split(".")[0] not in sections:
+            raise ValueError(
+                f"{name!r} may override {' and '.join(f'{s}.*' for s in sections)} only. "
+                f"Received: {key!r}; {way_out}"
+            )

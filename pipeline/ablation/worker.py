@@ -1,0 +1,100 @@
+"""One run of a study, in a process of its own: trains as the pipeline's Trainer does, and scores.
+
+`python -m pipeline.ablation.worker FOLDER THREADS`; the folder holds `job.json`, see `job.Job`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from models import features, signatures
+from models.trainer import TRAINING_JSON, run_fn
+from pipeline.ablation.job import RESULT, SCORES, Job
+from pipeline.bench.child import peak_memory_mib
+
+_BATCH = 64  # users scored at once
+
+
+def train(job: Job, folder: Path) -> dict[str, Any]:
+    """Trains and exports as the pipeline does; returns `training.json`.
+
+    A run that was killed goes on from its last checkpoint.
+    """
+    run_fn(
+        types.SimpleNamespace(
+            transform_output=job.transform,
+            train_files=[f"{job.examples}/Split-train/*"],
+            eval_files=[f"{job.examples}/Split-validation/*"],
+            custom_config={
+                "config": job.settings,
+                "code": job.key,
+                "checkpoint_dir": str(folder / "checkpoints"),
+            },
+            model_run_dir=str(folder / "model_run"),
+            serving_model_dir=str(folder / "model"),
+        )
+    )
+    return json.loads((folder / "model_run" / TRAINING_JSON).read_text(encoding="utf-8"))
+
+
+def score(model: Any, evaluation: str) -> np.ndarray:
+    """Scores packed examples with an exported model.
+
+    Args:
+      model: loaded SavedModel.
+      evaluation: gzipped TFRecord file of packed raw examples.
+
+    Returns:
+      [N] float32, in the order of their targets.
+    """
+    serve = model.signatures[signatures.SERVING_DEFAULT]
+    records = np.array(
+        list(tf.data.TFRecordDataset(evaluation, "GZIP").as_numpy_iterator()), object
+    )
+    # Histories of about one length together: a batch is padded to its longest.
+    order = np.argsort([len(record) for record in records], kind="stable")
+    scores: dict[int, np.ndarray] = {}
+    for begin in range(0, len(order), _BATCH):
+        rows = order[begin : begin + _BATCH]
+        found = serve(examples=tf.constant(records[rows]))[signatures.PROBABILITY].numpy()
+        for row, values in zip(rows, found, strict=True):
+            scores[row] = values[: _targets(records[row])]
+    return np.concatenate([scores[row] for row in range(len(records))])
+
+
+def _targets(record: bytes) -> int:
+    feature = tf.train.Example.FromString(record).features.feature
+    return len(feature[features.TARGET_TIME].int64_list.value)
+
+
+def main(folder: Path, threads: int) -> None:
+    """Runs the job of a folder; `result.json`, written last, says that it is complete."""
+    job = Job.model_validate_json((folder / "job.json").read_text(encoding="utf-8"))
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    training, memory = train(job, folder), peak_memory_mib()
+    model = tf.saved_model.load(str(folder / "model"))
+    np.save(folder / SCORES, score(model, job.evaluation))
+    result = {
+        "training": training,
+        "parameters": sum(int(tf.size(w)) for w in model.weights if w.trainable),
+        "peak_memory_mib": memory,
+    }
+    aside = folder / f"{RESULT}.partial"
+    aside.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    os.replace(aside, folder / RESULT)
+    for leftover in ("model", "model_run", "checkpoints"):
+        shutil.rmtree(folder / leftover, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

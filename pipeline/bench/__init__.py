@@ -1,0 +1,1 @@
+"""The benchmarks of `everlong bench`, a module each, and what they share."""

@@ -1,0 +1,118 @@
+"""The results of a benchmark: rows for people, and for files with all that made them."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import shlex
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from components.errors import InputError
+from pipeline.config import Config
+
+_PACKAGES = ("everlong", "tensorflow", "tfx", "apache-beam", "tensorflow-recommenders", "numpy")
+
+Row = Mapping[str, Any]
+
+
+def check_writable(path: Path | None) -> None:
+    """Refuses a result file that could not be written, before anything is measured.
+
+    Raises:
+      InputError: if `path` is a folder, or lies in none.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise InputError(f"--json {path}: is a folder; name a file in it")
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"--json {path}: there is no folder {path.absolute().parent}; make it")
+
+
+def write(path: Path, config: Config, rows: Sequence[Row]) -> None:
+    """Writes rows with the command, configuration, seed, versions and machine behind them.
+
+    The file appears whole or not at all.
+    """
+    result = {
+        "command": shlex.join(["everlong", *sys.argv[1:]]),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seed": config.seed,
+        "config_hash": config.hash,
+        "config": config.model_dump(mode="json"),
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "machine": machine(),
+        "rows": rows,
+    }
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def machine() -> dict[str, Any]:
+    """Returns the cores that this process may use, their name, and the memory in GiB."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        if line.startswith("model name")
+    ]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "cpu": names[0] if names else platform.machine(),
+        "memory_gib": round(memory / 2**30, 1),
+    }
+
+
+def over_rounds(rounds: Sequence[Row]) -> dict[str, Any]:
+    """Returns one row of the rounds of one measurement.
+
+    Numbers become their medians; what varies is kept round by round under `rounds`. Everything
+    else is that of the first round.
+    """
+    row, varying = dict(rounds[0]), {}
+    for name, first in rounds[0].items():
+        values = [one[name] for one in rounds]
+        if isinstance(first, float):
+            row[name] = statistics.median(values)
+            varying[name] = values
+    return row | {"rounds": varying}
+
+
+def table(rows: Sequence[Row], columns: Mapping[str, str]) -> str:
+    """Returns rows as aligned text.
+
+    Args:
+      rows: a missing value, or None, is shown as "-".
+      columns: heading by name, in the order in which they are shown.
+    """
+    lines = [list(columns.values())]
+    lines += [[_text(row.get(name)) for name in columns] for row in rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    texts = [isinstance(rows[0].get(name), str) for name in columns]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if is_text else cell.rjust(width)
+            for cell, width, is_text in zip(line, widths, texts, strict=True)
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,58 @@
+"""`everlong compare`: which of two runs is better, where, and whether that can be told."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+from components.errors import InputError
+from pipeline.console import quiet
+from pipeline.exits import DONE
+
+SUMMARY = "compare two runs on the same targets, with paired intervals"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("a", type=Path, metavar="RUN_A", help="the --output-dir of a run")
+    parser.add_argument("b", type=Path, metavar="RUN_B", help="of the one to compare with it")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to FILE")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page to FILE")
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    for name in ("json", "html"):
+        path = getattr(arguments, name)
+        if path is not None and not path.resolve().parent.is_dir():
+            raise InputError(f"--{name} {path}: there is no folder {path.parent}")
+    with quiet(Path(os.devnull)) as terminal:
+        with terminal.running("loading TensorFlow and TFX"):
+            from pipeline.compare import compare, sentence, to_json
+            from pipeline.compare_page import page, text
+            from pipeline.compare_targets import matched
+            from pipeline.run_folder import RunFolder
+            from pipeline.summary import write_atomically
+        a, b = RunFolder.open(arguments.a), RunFolder.open(arguments.b)
+        names = (a.path.name, b.path.name)
+        if names[0] == names[1]:
+            names = (str(arguments.a), str(arguments.b))
+        with terminal.running("matching targets"):
+            found = matched(a, b)
+        with terminal.running("computing intervals"):
+            rows = compare(found)
+        told = (
+            f"{found.table.num_rows:,} targets matched, of {found.targets[0]:,} in {names[0]} and "
+            f"{found.targets[1]:,} in {names[1]}; {rows[0].users:,} users"
+        )
+        terminal.line(sentence(rows[0], names))
+        terminal.line(f"{told}\n")
+        terminal.line(text(rows, names))
+        if arguments.json is not None:
+            content = {"runs": {"a": str(a.path), "b": str(b.path)}} | to_json(rows, found)
+            write_atomically(arguments.json, json.dumps(content, indent=2, allow_nan=False) + "\n")
+            terminal.line(f"numbers written to {arguments.json}")
+        if arguments.html is not None:
+            write_atomically(arguments.html, page(rows, names, told))
+            terminal.line(f"page written to {arguments.html}")
+    return DONE

@@ -1,0 +1,91 @@
+"""`everlong predict`: the score of every target of a split, from an exported model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from components.behavior_example_gen.config import SPLITS
+from components.errors import InputError
+from pipeline.commands.arguments import add_config
+from pipeline.config import load
+from pipeline.console import quiet
+from pipeline.exits import DONE
+
+SUMMARY = "score every target of a split with an exported model"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="an exported SavedModel, or the folder of a run: its latest model",
+    )
+    add_config(parser)
+    parser.add_argument(
+        "--split", default="eval", metavar="SPLIT", help=f"{', '.join(SPLITS)} (default: eval)"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help="FILE.parquet to write"
+    )
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder of a run whose examples are read if they were made by this configuration "
+        "(default: the run that the model is in, then runs/NAME); else the log is ingested anew",
+    )
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    from components.behavior_example_gen.check import check_log
+
+    split, out = arguments.split, arguments.out.resolve()
+    if split not in SPLITS:
+        raise InputError(f"--split {split!r}: no such split; there are {', '.join(SPLITS)}")
+    if out.suffix != ".parquet" or not out.parent.is_dir():
+        raise InputError(f"--out {arguments.out}: must be FILE.parquet in a folder that exists")
+    config = load(arguments.config, arguments.overrides)
+    check_log(config.ingest)
+    with quiet(Path(os.devnull)) as terminal:
+        with terminal.running("loading TensorFlow"):
+            from components.evaluator.scoring import Model
+            from pipeline import predict_examples
+            from pipeline.predict import predict
+
+            folder = predict_examples.model_folder(arguments.model)
+            predict_examples.check(folder, config)
+            model = Model(str(folder))
+        terminal.line(f"model {folder}")
+        runs = [folder, *folder.resolve().parents, Path("runs") / config.name]
+        if arguments.output_dir is not None:
+            runs = [arguments.output_dir]
+        with tempfile.TemporaryDirectory(prefix=".everlong-predict-", dir=out.parent) as aside:
+            examples = predict_examples.existing(config.ingest, runs)
+            if examples is not None:
+                terminal.line(f"examples {examples}, of an earlier run of this configuration")
+            else:
+                examples = Path(aside)
+                terminal.line("examples of this configuration are in no run: ingesting the log")
+                with terminal.running("ingesting"):
+                    predict_examples.make(config.ingest, examples, config.beam.args)
+            counts = json.loads((examples / "counts.json").read_text())["splits"][split]
+            files = sorted(map(str, (examples / f"Split-{split}").glob("*.gz")))
+            if not files:
+                raise InputError(f"--split {split}: it has no example; enlarge `split.{split}`")
+            start = time.monotonic()
+            with terminal.running("scoring"):
+                found = predict(model, files, counts["targets"], out, terminal)
+        seconds = time.monotonic() - start
+        terminal.line(
+            f"{found['predictions']:,.0f} targets of {found['users']:,.0f} users in {seconds:.1f} "
+            f"s: AUC {found['auc']:.4f}, GAUC {found['gauc']:.4f}, LogLoss {found['logloss']:.4f}"
+        )
+        terminal.line(f"written to {arguments.out}")
+    return DONE

@@ -1,0 +1,111 @@
+"""The gate: planted cases, its rules, and how it tells them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from components.evaluator import checks
+from components.evaluator.config import GateConfig
+from components.evaluator.gate import Scored, judge
+from pipeline.bench import planted
+
+CASES = planted.cases()
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_planted_cases_get_the_verdict_they_must(case):
+    config = case.config.model_copy(update={"replicas": 200})
+    verdict = judge(case.make(7), config, case.incompatible)
+    failed = {check.code for check in verdict.checks if not check.passed}
+    assert (verdict.blessed, failed) == (case.blessed, case.codes), verdict.sentence
+    assert verdict.sentence.startswith("Blessed: " if case.blessed else "Not blessed: ")
+    json.dumps(verdict.to_json(), allow_nan=False)
+
+
+def split(users=200, targets=5, seed=0):
+    """A split on which two models are equally good."""
+    world = planted.World(seed, users, targets)
+    return world, world.scored(world.model())
+
+
+def test_power_is_the_share_of_equally_good_models_that_pass():
+    random = np.random.default_rng(0)
+    error, tolerance = 0.001, 0.002
+    passed = random.normal(0, error, 100_000) - 1.959964 * error >= -tolerance
+    assert checks.power(error, tolerance, 0.95) == pytest.approx(passed.mean(), abs=0.005)
+    needed = checks.detectable(error, 0.8, 0.95)
+    assert checks.power(error, needed, 0.95) == pytest.approx(0.8)
+    assert checks.power(0.0, 0.0, 0.95) == 1.0
+
+
+def test_effective_users_by_hand():
+    ones = np.ones(6)
+    # Users of 4, 1 and 1 targets: 36 / 18.
+    assert Scored(ones, ones, None, np.array([0, 0, 0, 0, 1, 2])).effective_users == 2.0
+    assert Scored(ones, ones, None, np.arange(6)).effective_users == 6.0
+
+
+def test_a_split_too_small_says_how_much_larger_it_must_be():
+    world, _ = split()
+    scored = world.scored(world.calibrated(world.truth + 0.5 * world.independent))
+    (check,) = checks_of(scored, GateConfig(calibration=None, tolerance={"auc": 0.001}), "power")
+    assert "times as many users, or a tolerance of" in check.sentence
+    assert check.lower < -0.001 < check.upper
+    needed = float(check.sentence.split("a tolerance of ")[1].split()[0])
+    assert not checks_of(
+        scored, GateConfig(calibration=None, tolerance={"auc": 3 * needed}), "power"
+    )
+
+
+def checks_of(scored, gate, code):
+    """The failed checks of a code."""
+    gate = gate.model_copy(update={"slices": [], "replicas": 200})
+    return [c for c in judge(scored, gate).checks if not c.passed and c.code == code]
+
+
+def test_gauc_of_users_with_one_target_is_not_compared_but_a_floor_for_it_fails():
+    _, scored = split(users=1000, targets=1)
+    gate = GateConfig(calibration=None, tolerance={"gauc": 0.0}, slices=[], replicas=100)
+    verdict = judge(scored, gate)
+    assert verdict.blessed
+    assert "GAUC is not defined on this eval split and is not compared" in verdict.reasons
+    verdict = judge(scored, gate.model_copy(update={"min_gauc": 0.5}))
+    assert verdict.reasons == ["GAUC is not defined on this eval split; it must be at least 0.5"]
+
+
+def test_a_rule_for_a_slice_without_users_fails():
+    _, scored = split()
+    rule = {"feature": planted.NOVELTY, "equals": "never", "min_auc": 0.5}
+    gate = GateConfig(slices=[], slice_rules=[rule], replicas=100, calibration=None, tolerance={})
+    (reason,) = judge(scored, gate).reasons
+    assert reason.startswith("where slice_novelty is never, the eval split is too small")
+
+
+def test_the_same_targets_give_the_same_verdict():
+    _, scored = split()
+    gate = GateConfig(slices=[planted.LENGTH], replicas=100)
+    assert judge(scored, gate).to_json() == judge(scored, gate).to_json()
+    other = judge(scored, gate, seed=1).to_json()["intervals"]["overall"]["auc"]
+    first = judge(scored, gate).to_json()["intervals"]["overall"]["auc"]
+    assert other["lower"] != first["lower"]
+    assert other["difference"] == first["difference"]
+
+
+def test_intervals_are_told_for_all_targets_and_every_slice_that_can_be_told():
+    world, scored = split(users=400)
+    scored.slices["rare"] = np.where(world.users < 5, "few", "many")
+    told = judge(scored, GateConfig(slices=["rare"], replicas=100)).to_json()
+    overall = told["intervals"]["overall"]
+    assert set(overall) == {"auc", "gauc", "uauc", "logloss", "calibration"}
+    for values in overall.values():
+        assert values["candidate_lower"] < values["candidate"] < values["candidate_upper"]
+        assert values["lower"] < values["difference"] < values["upper"]
+        assert values["difference"] == pytest.approx(values["candidate"] - values["baseline"])
+    auc = overall["auc"]
+    assert auc["blind_lower"] < auc["difference"] < auc["blind_upper"]
+    (found,) = told["intervals"]["slices"]
+    assert (found["slice"], found["users"]) == ({"rare": "many"}, 395)
+    assert (told["targets"], told["users"], told["effective_users"]) == (2000, 400, 400.0)

@@ -1,0 +1,189 @@
+"""`everlong predict`, `compare` and `report` on a finished run, and on folders that are none."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from models import metrics
+from pipeline.cli import main
+from tests.components import chromium
+from tests.e2e.conftest import CONFIG, Run
+
+pytestmark = pytest.mark.slow
+KEYS = ["user", "item", "time", "label"]
+
+
+def predict(model: Path | str, out: Path, *arguments: str) -> int:
+    return main(["predict", "--model", str(model), "--config", str(CONFIG), "--out", str(out),
+                 *arguments])  # fmt: skip
+
+
+def metrics_of(table: pa.Table) -> dict[str, float]:
+    columns = (table[name].to_numpy() for name in ("label", "score", "user"))
+    return metrics.Predictions(*columns).metrics()
+
+
+def sorted_scores(table: pa.Table) -> tuple[list, np.ndarray]:
+    table = table.sort_by([(key, "ascending") for key in KEYS])
+    return table.select(KEYS).to_pylist(), table["score"].to_numpy()
+
+
+@pytest.fixture(scope="module")
+def predicted(first: Run, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+    """The eval split, scored by the pushed model on the examples of its run."""
+    out = tmp_path_factory.mktemp("predicted") / "eval.parquet"
+    assert predict(first.summary["pushed_model"], out) == 0
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+    return pq.read_table(out)
+
+
+def test_reported_metrics_can_be_computed_from_the_predictions(first: Run, predicted: pa.Table):
+    assert predicted.column_names == [*KEYS, "score"]
+    assert predicted.num_rows == first.summary["examples"]["eval"]
+    found = metrics_of(predicted)
+    for name in ("auc", "gauc", "logloss", "calibration"):
+        assert found[name] == pytest.approx(first.summary["metrics"][name], abs=1e-6)
+
+
+def test_ids_are_those_of_the_log(predicted: pa.Table, tmp_path: Path):
+    assert main(["simulate", "--config", str(CONFIG), "--out", str(tmp_path / "log.parquet")]) == 0
+    log = pq.read_table(tmp_path / "log.parquet", columns=["user_id", "item_id", "time", "label"])
+    known = {tuple(row.values()) for row in log.to_pylist()}
+    assert {tuple(row.values()) for row in predicted.select(KEYS).to_pylist()} <= known
+
+
+def test_the_log_is_ingested_anew_where_no_run_has_its_examples(
+    first: Run, predicted: pa.Table, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    model = shutil.copytree(first.summary["pushed_model"], tmp_path / "copied" / "1")
+    out = tmp_path / "eval.parquet"
+    assert predict(model.parent, out, "--output-dir", str(tmp_path / "nothing")) == 0
+    assert "ingesting the log" in capfd.readouterr().out
+    rows, scores = sorted_scores(pq.read_table(out))
+    expected_rows, expected = sorted_scores(predicted)
+    assert rows == expected_rows
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+    assert {path.name for path in tmp_path.iterdir()} == {"copied", "eval.parquet"}
+
+
+def test_every_split_can_be_scored(first: Run, tmp_path: Path):
+    counts = next(first.output.glob("artifacts/BehaviorExampleGen/**/counts.json"))
+    splits = json.loads(counts.read_text())["splits"]
+    for split in ("train", "validation"):
+        out = tmp_path / f"{split}.parquet"
+        assert predict(first.output, out, "--split", split) == 0
+        found = pq.read_table(out)
+        assert found.num_rows == splits[split]["targets"]
+        assert found["label"].to_numpy().sum() == splits[split]["positives"]
+
+
+def test_a_run_compared_with_itself_differs_in_nothing(
+    first: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+):
+    numbers, page = tmp_path / "c.json", tmp_path / "c.html"
+    run = str(first.output)
+    assert main(["compare", run, run, "--json", str(numbers), "--html", str(page)]) == 0
+    printed = capfd.readouterr().out
+    assert "480 targets matched, of 480" in printed
+    overall = json.loads(numbers.read_text())["comparisons"][0]
+    for name in ("auc", "gauc", "logloss", "calibration"):
+        assert overall[name]["a"] == pytest.approx(first.summary["metrics"][name], abs=1e-6)
+        assert overall[name]["difference"] == overall[name]["lower"] == overall[name]["upper"] == 0
+    assert f"{overall['auc']['a']:.4f}" in printed
+    if chromium.browser():
+        found = chromium.look(page, 390, tmp_path)
+        assert found["errors"] == []
+        assert found["overflow"] <= 0
+        assert found["overlaps"] == []
+        assert all(found["drawn"])
+
+
+def test_the_report_written_anew_has_the_numbers_of_the_run(first: Run, tmp_path: Path):
+    out = tmp_path / "page.html"
+    assert main(["report", str(first.output), "--out", str(out)]) == 0
+    made = json.loads(Path(first.summary["report"]).with_name("metrics.json").read_text())
+    anew = json.loads((tmp_path / "page.json").read_text())
+    assert anew == made
+    assert anew["lineage"]["configuration"] == first.summary["config_hash"]
+    assert made["sentence"] in out.read_text()
+    if chromium.browser():
+        for width in (1280, 390):
+            found = chromium.look(out, width, tmp_path)
+            assert found["errors"] == []
+            assert found["overflow"] <= 0
+            assert found["wide"] == []
+            assert found["overlaps"] == []
+            assert all(found["drawn"])
+            assert all(found["regions"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["report", "{empty}"], "holds no run"),
+        (["report", "{nowhere}"], "there is no such folder"),
+        (["report", "{half}"], "has not finished EvaluationReport"),
+        (["report", "{run}", "--out", "{nowhere}/x.html"], "in a folder that exists"),
+        (["compare", "{run}", "{empty}"], "holds no run"),
+        (["compare", "{half}", "{run}"], "has not finished Evaluator"),
+        (["compare", "{run}", "{run}", "--json", "{nowhere}/x"], "there is no folder"),
+        (["predict", "--split", "evla"], "there are train, validation, eval"),
+        (["predict", "--model", "{empty}"], "holds neither a SavedModel nor a run"),
+        (["predict", "--config", "nothing.yaml"], "nothing.yaml"),
+        (["predict", "--out", "{empty}/x.csv"], "must be FILE.parquet"),
+        (["predict", "--set", "log.simulator=null", "--set", "log.files=nothing.csv",
+          "--set", "log.columns={{user: u, item: i, time: t}}"], "nothing.csv"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_clear_line(
+    first: Run, half: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
+    arguments: list[str], words: str,
+):  # fmt: skip
+    (tmp_path / "empty").mkdir()
+    places = {"run": first.output, "half": half, "empty": tmp_path / "empty",
+              "nowhere": tmp_path / "nowhere"}  # fmt: skip
+    command = [argument.format(**places) for argument in arguments]
+    if command[0] == "predict":
+        given = {"--model": str(first.output), "--config": str(CONFIG),
+                 "--out": str(tmp_path / "x.parquet")}  # fmt: skip
+        command += [x for key, value in given.items() if key not in command for x in (key, value)]
+    assert main(command) == 2
+    shown = capfd.readouterr()
+    assert words in shown.err
+    assert shown.err.count("\n") == 1, shown.err
+    assert "Traceback" not in shown.out + shown.err
+
+
+def test_a_model_of_another_log_is_refused(first: Run, tmp_path: Path, capfd):
+    config = tmp_path / "strings.yaml"
+    (tmp_path / "log.csv").write_text("u,i,t,y\na,x,1,1\na,x,2,0\n")
+    config.write_text(
+        f"name: strings\nlog: {{folder: {tmp_path}, files: log.csv, columns: "
+        "{user: u, item: i, time: {column: t, unit: s}}}\nlabel: {column: y}\n"
+    )
+    out = tmp_path / "x.parquet"
+    assert main(["predict", "--model", str(first.output), "--config", str(config),
+                 "--out", str(out)]) == 2  # fmt: skip
+    error = capfd.readouterr().err
+    assert "does not fit the configuration 'strings'" in error
+    assert "history_item" in error
+    assert not out.exists()
+
+
+@pytest.fixture(scope="module")
+def half(first: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run as it was before its Evaluator had finished."""
+    folder = tmp_path_factory.mktemp("half")
+    shutil.copy(first.output / "metadata.sqlite", folder)
+    with sqlite3.connect(folder / "metadata.sqlite") as database:
+        running = "(SELECT id FROM Type WHERE name LIKE '%valuat%' OR name LIKE '%usher%')"
+        database.execute(f"UPDATE Execution SET last_known_state = 2 WHERE type_id IN {running}")
+    return folder

@@ -1,0 +1,115 @@
+"""Overlap of search units with exact attention: hand-made numbers, and a brute-force judge."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.layers import Selection
+from models.overlap import gsu_overlap, share
+from models.view import View
+from tests.models.batches import random_batch, tensors
+from tests.models.small_models import small_model
+
+
+def selection(positions, valid=None):
+    positions = tf.constant(positions)
+    return Selection(positions, tf.ones_like(positions, tf.bool) if valid is None else valid)
+
+
+def test_share_by_hand():
+    exact = selection([[[1, 4, 6, 9], [0, 1, 2, 3], [5, 6, 7, 8]]])
+    found = selection(
+        [[[4, 5, 6, 0], [0, 1, 2, 3], [9, 9, 9, 9]]],
+        tf.constant([[[True, True, True, False], [True] * 4, [True] * 4]]),
+    )
+    counted = tf.constant([[True, True, False]])
+    assert share(found, exact, counted) == (2 / 4 + 4 / 4) / 2
+
+
+def literal_exact(model, view, count):
+    """Projects every behaviour, ranks it for each head, and walks the heads' lists in turn."""
+    layer = model.long_term.relevance
+    width, J = view.target.shape[-1], layer.features
+    rows, target = view.rows.numpy(), view.target.numpy()
+    keys, cross = rows[..., :width], rows[..., width:]
+    chosen = np.empty(view.window.first.shape, object)
+    beta = layer.bias.absorbed().numpy()
+    for b, t in np.ndindex(*chosen.shape):
+        seen = range(view.window.first.numpy()[b, t], view.window.stop.numpy()[b, t])
+        lists = []
+        for h in range(layer.heads):
+            query = layer.query_kernel.numpy()[h] @ target[b, t]
+            alpha = [
+                (layer.key_kernel.numpy()[h] @ keys[b, p]) @ query / layer.head_dim**0.5
+                + cross[b, p] @ beta[h, : J * layer.cross_dim]
+                for p in seen
+            ]
+            lists.append([seen[i] for i in np.argsort(-np.array(alpha), kind="stable")])
+        found = []
+        for ranks in zip(*lists, strict=True):
+            for p in ranks:
+                if p not in found and len(found) < count:
+                    found.append(p)
+        chosen[b, t] = set(found)
+    return chosen
+
+
+def batch_of_long_histories():
+    batch = random_batch(seed=4, users=3, targets=4, length=40)
+    batch["target_hist_end"][:] = batch["history_length"][:, None]
+    return tensors(batch)
+
+
+def test_overlap_is_counted_against_brute_force():
+    model, batch = small_model("twin"), batch_of_long_histories()
+    found = gsu_overlap(model, batch)
+    view = View.of(batch, model.embedding, 3)
+    exact = literal_exact(model, view, 3)
+    shares = {"twin_shared": [], "recency": [], "sim_hard": []}
+    own = model.long_term.retrieve(view)
+    category, wanted = (x["category"].numpy() for x in (view.ids, view.target_ids))
+    for b, t in np.ndindex(*exact.shape):
+        first, stop = view.window.first.numpy()[b, t], view.window.stop.numpy()[b, t]
+        if stop - first > 3:
+            same = [p for p in range(first, stop) if category[b, p] == wanted[b, t]][:3]
+            of_model = own.positions.numpy()[b, t].tolist()
+            for unit, chosen in {
+                "twin_shared": of_model,
+                "recency": range(first, first + 3),
+                "sim_hard": same,
+            }.items():
+                shares[unit].append(len(exact[b, t] & set(chosen)) / 3)
+    assert found["twin_per_head"] == 1
+    for unit, values in shares.items():
+        assert found[unit] == pytest.approx(np.mean(values)), unit
+
+
+def test_a_model_that_walks_over_its_heads_finds_all():
+    model, batch = small_model("twin per head"), batch_of_long_histories()
+    view = View.of(batch, model.embedding, 3)
+    exact, own = literal_exact(model, view, 3), model.long_term.retrieve(view)
+    for b, t in np.ndindex(*exact.shape):
+        positions = own.positions.numpy()[b, t][own.valid.numpy()[b, t]]
+        assert set(positions.tolist()) == exact[b, t]
+
+
+@pytest.mark.parametrize("variant", ["twin", "sim_hard", "sim_soft", "eta"])
+def test_all_units_are_judged_by_any_model_with_exact_attention(variant):
+    found = gsu_overlap(small_model(variant), batch_of_long_histories())
+    assert set(found) == {
+        "twin_per_head", "twin_shared", "sim_soft", "eta", "mirrn_local", "mirrn_global",
+        "sim_hard", "recency",
+    }  # fmt: skip
+    assert all(0 <= value <= 1 for value in found.values())
+
+
+@pytest.mark.parametrize("variant", ["din", "avg_pooling", "mirrn"])
+def test_no_exact_attention_no_overlap(variant):
+    assert gsu_overlap(small_model(variant), batch_of_long_histories()) == {}
+
+
+def test_targets_that_see_no_more_than_k_do_not_count():
+    batch = random_batch(length=3, targets=2)
+    assert gsu_overlap(small_model("twin"), tensors(batch)) == {}

@@ -1,0 +1,96 @@
+"""A tiny study from the command line to its files, and what a second call leaves alone."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from models import metrics
+
+CONFIG = """
+name: tiny
+seed: 3
+log:
+  simulator: {users: 40, median_history: 80, max_history: 120, targets_per_user: 40}
+label: {column: label}
+history: {max_length: 120, match: 20, targets_per_example: 32}
+split: {by: user_tail, validation: 0.2, eval: 0.3}
+model: {name: twin, item_dim: 8, category_dim: 8, retrieve: 20, short_term: 0, mlp: [16]}
+training: {epochs: 1}
+"""
+STUDY = """
+question: Does K matter?
+reference: K 20
+variants:
+  K 20: {}
+  K 4: {model.retrieve: 4}
+  too wide: {model.item_dim: 1000000000000000}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ablate")
+    (folder / "tiny.yaml").write_text(CONFIG)
+    (folder / "ks.yaml").write_text(STUDY)
+    return folder
+
+
+def ablate(folder, *arguments):
+    return subprocess.run(
+        [
+            sys.executable, "-m", "pipeline", "ablate", "--config", str(folder / "tiny.yaml"),
+            "--study", str(folder / "ks.yaml"), "--output-dir", str(folder / "out"), "--seeds", "1",
+            *arguments,
+        ],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_study_from_start_to_page(folder):
+    done = ablate(folder, "--workers", "1")
+    assert done.returncode == 1, done.stdout + done.stderr  # one variant cannot be trained
+    assert "too wide, seed 3: FAILED: " in done.stdout
+    rows = json.loads((folder / "out/ks/results.json").read_text())["rows"]
+    assert [row["variant"] for row in rows] == ["K 20", "K 4", "too wide"]
+    assert rows[2]["auc"] is None
+    assert list(rows[2]["failures"]) == ["3"]
+    (targets,) = (folder / "out/data").glob("*/eval-*.npz")
+    columns = np.load(targets)
+    by_auc = {}
+    for path in (folder / "out/runs").glob("*/scores.npy"):
+        scores = np.load(path)
+        by_auc[metrics.auc(columns["label"], scores)] = metrics.gauc(
+            columns["label"], scores, columns["user"]
+        )
+    assert sorted(row["auc"] for row in rows[:2]) == pytest.approx(sorted(by_auc))
+    assert sorted(row["gauc"] for row in rows[:2]) == pytest.approx(sorted(by_auc.values()))
+    oracle = metrics.auc(columns["label"], columns["oracle"])
+    assert rows[0]["oracle_share"] == pytest.approx((rows[0]["auc"] - 0.5) / (oracle - 0.5))
+    assert rows[1]["auc_difference"] == pytest.approx(rows[1]["auc"] - rows[0]["auc"])
+    assert rows[1]["auc_lower"] <= rows[1]["auc_difference"] <= rows[1]["auc_upper"]
+    assert rows[0]["parameters"] == rows[1]["parameters"] > 1000
+    table = list(csv.DictReader((folder / "out/ks/results.csv").open()))
+    assert [row["variant"] for row in table] == ["K 20", "K 4", "too wide"]
+    page = (folder / "out/ks/results.html").read_text()
+    assert "Does K matter?" in page
+    assert "cdn" not in page.split("<script>")[0]
+    assert "| K 4 |" in (folder / "out/ks/results.md").read_text()
+
+
+def test_a_second_call_trains_nothing_that_is_finished(folder):
+    (folder / "ks.yaml").write_text(STUDY.partition("  too wide")[0])
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("out/runs/*/result.json")}
+    done = ablate(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 of 2 runs were finished before" in done.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_bad_arguments_are_refused_at_once(folder):
+    done = ablate(folder, "--workers", "0")
+    assert done.returncode == 2
+    assert "--workers must be positive. Received: 0" in done.stderr

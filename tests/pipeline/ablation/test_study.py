@@ -1,0 +1,93 @@
+"""Studies are checked whole before anything starts."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.ablation.study import SHIPPED, load_study, plan
+from pipeline.config import load
+from pipeline.errors import ConfigError
+
+STUDY = """
+question: Does K matter?
+common: {model.name: mirrn}
+reference: K 20
+variants:
+  K 20: {model.retrieve: 20}
+  K 4: {model.retrieve: 4, training.epochs: 2}
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def write(text: str) -> str:
+        path = tmp_path / "study.yaml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def test_a_variant_is_the_configuration_with_its_overrides(write):
+    cases = plan(load_study(write(STUDY)), "demo", ["training.epochs=5", "model.retrieve=9"])
+    assert [case.name for case in cases] == ["K 20", "K 4"]
+    assert [case.config.model.retrieve for case in cases] == [20, 4]
+    assert [case.config.training.epochs for case in cases] == [5, 2]
+    assert {case.config.model.name for case in cases} == {"mirrn"}
+    assert [case.is_reference for case in cases] == [True, False]
+    assert cases[0].config.ingest == load("demo").ingest
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("model.retrieve: 4", "model.retreive: 4", ["variant 'K 4'", "retreive", "retrieve"]),
+        ("model.retrieve: 4", "model.retrieve: -4", ["variant 'K 4'", "-4"]),
+        ("model.retrieve: 4", "history.max_length: 4", ["K 4", "history.max_length", "`data`"]),
+        ("model.retrieve: 4", "log.max_bad_rows: 1", ["K 4", "log.max_bad_rows", "`data`"]),
+        ("model.retrieve: 4", "gate.min_auc: 0.5", ["K 4", "gate.min_auc"]),
+        ("reference: K 20", "reference: K 21", ["reference", "K 21", "K 20"]),
+        ("variants:", "varients:", ["varients", "variants"]),
+    ],
+)
+def test_a_faulty_study_is_refused_with_its_key(write, old, new, words):
+    with pytest.raises(ConfigError) as error:
+        plan(load_study(write(STUDY.replace(old, new))), "demo", [])
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_a_missing_study_names_those_that_there_are():
+    with pytest.raises(ConfigError, match="granularities, length, models"):
+        load_study("granularity")
+
+
+def test_data_sets_are_compared_within_or_across(write):
+    text = STUDY + "data:\n  short: {history.max_length: 10}\n  long: {history.max_length: 90}\n"
+    cases = plan(load_study(write(text)), "demo", [])
+    assert [case.reference for case in cases] == [
+        ("short", "K 20"), ("short", "K 20"), ("long", "K 20"), ("long", "K 20"),
+    ]  # fmt: skip
+    across = plan(
+        load_study(write(text.replace("reference: K 20", "reference: short"))), "demo", []
+    )
+    assert [case.reference for case in across] == [
+        ("short", "K 20"), ("short", "K 4"), ("short", "K 20"), ("short", "K 4"),
+    ]  # fmt: skip
+    assert [case.config.history.max_length for case in across] == [10, 10, 90, 90]
+    assert [case.is_reference for case in across] == [True, True, False, False]
+
+
+def test_data_sets_may_not_override_the_model(write):
+    with pytest.raises(ConfigError, match="variants"):
+        load_study(write(STUDY + "data:\n  short: {model.heads: 1}\n"))
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_studies_are_valid_on_the_configurations_that_they_are_run_on(path):
+    study = load_study(path.stem)
+    configs = ["simulated_long" if path.stem == "length" else "simulated"]
+    if path.stem not in ("planted", "length"):
+        configs.append("movielens_1m_1500")
+    for config in configs:
+        cases = plan(study, config, [])
+        assert len({case.config.hash for case in cases}) == len(cases)

@@ -1,0 +1,44 @@
+"""Beam's arguments: they reach every step that runs on Beam, and a lossy runner is refused."""
+
+import pytest
+from tfx.dsl.compiler import compiler
+from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
+
+from pipeline import config as configuration
+from pipeline.errors import ConfigError
+from pipeline.pipeline import Places, create_pipeline
+
+ARGUMENTS = ["--runner=FlinkRunner", "--flink_master=localhost:8081", "--parallelism=4"]
+
+
+def test_the_arguments_reach_every_step_on_beam(tmp_path):
+    config = configuration.load("demo", [f"beam.args={ARGUMENTS}"])
+    places = Places(*(str(tmp_path / name) for name in ("root", "checkpoints", "serving", "db")))
+    spec = compiler.Compiler().compile(create_pipeline(config, places, "log"))
+    deployment = pipeline_pb2.IntermediateDeploymentConfig()
+    spec.deployment_config.Unpack(deployment)
+    on_beam = {}
+    for name, packed in deployment.executor_specs.items():
+        executable = executable_spec_pb2.BeamExecutableSpec()
+        if packed.Is(executable.DESCRIPTOR):
+            packed.Unpack(executable)
+            on_beam[name] = [
+                argument.value.string_value
+                for argument in executable.beam_pipeline_args_placeholders
+            ]
+    assert set(on_beam) == {"BehaviorExampleGen", "StatisticsGen", "Transform", "Evaluator"}
+    for arguments in on_beam.values():
+        assert arguments[:3] == ARGUMENTS
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--runner=DaskRunner"],
+        ["--runner", "dask"],
+        ["--runner=apache_beam.runners.dask.dask_runner.DaskRunner"],
+    ],
+)
+def test_a_runner_that_loses_data_is_refused_with_the_reason(arguments):
+    with pytest.raises(ConfigError, match=r"DaskRunner loses elements without an error; use the"):
+        configuration.load("demo", [f"beam.args={arguments}"])
