@@ -101,5 +101,5 @@ def _figure(rows: list[Row]) -> str | None:
         showlegend=False,
     )
     figure.add_vline(x=0, line={"color": figures.FAINT, "dash": "dot"})
-    figure.update_layout(xaxis={"nticks": 5, "tickangle": 0})
+    figure.update_layout(xaxis={"nticks": 4})
     return figures.to_json(figure, height=120 + _PIXELS_A_SLICE * len(shown))

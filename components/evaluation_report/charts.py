@@ -129,7 +129,7 @@ def overlap(training: dict[str, Any]) -> str | None:
         return None
     figure = go.Figure()
     figure.add_bar(
-        x=list(found),
+        x=[name.replace("_", " ") for name in found],
         y=list(found.values()),
         marker_color=figures.CANDIDATE,
         width=0.4,

@@ -37,9 +37,10 @@ def check(names: Collection[str], schema: schema_pb2.Schema) -> None:
     }
     unknown = sorted(set(names) - derived - single_valued)
     if unknown:
+        known = ", ".join(sorted(derived | single_valued))
         raise InputError(
             f"`gate.slices` and `gate.slice_rules` must name features of the eval examples. "
-            f"Received: {', '.join(unknown)}. There are: {', '.join(sorted(derived | single_valued))}"
+            f"Received: {', '.join(unknown)}. There are: {known}"
         )
 
 

@@ -56,7 +56,9 @@ class FourierTransformer(tf.keras.layers.Layer):
         if mix not in MIXES:
             raise ValueError(f"`mix` must be one of {MIXES}. Received: {mix!r}")
         if transform not in TRANSFORMS:
-            raise ValueError(f"`transform` must be one of {tuple(TRANSFORMS)}. Received: {transform!r}")
+            raise ValueError(
+                f"`transform` must be one of {tuple(TRANSFORMS)}. Received: {transform!r}"
+            )
         self.heads, self.mix, self.transform = heads, mix, transform
         self.dropout, self.epsilon = dropout, epsilon
         self.dropout_layer = tf.keras.layers.Dropout(dropout)

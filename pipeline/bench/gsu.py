@@ -4,23 +4,30 @@ A request is one user of --length behaviours and --targets candidates, from ids 
 that each candidate reads: embedding, queries, scores, top-k. In the same process and the same
 rounds are measured: the bare product (or comparison) of its scores and a plain top-k, with
 everything embedded and projected beforehand; the memory bandwidth of a streaming read and of
-random rows of the item table.
+random rows of the embedding tables.
 
-`of_bare` is request over bare: 1 would be free embedding and masks. `of_bandwidth` is the share of
-the random-row limit that a request reaches, its only floor for few targets; with many, it computes.
+`of_bare` is request over bare: below 1, the search beats a plain top-k by more than embedding and
+masks cost. `floor` is the time that reading the rows of L behaviours takes at the bandwidth of
+random rows, each table's own; `of_bandwidth` the share of it that a request reaches: a limit for
+few targets, while with many the product weighs more.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.bench import arguments, runs
 from pipeline.bench.child import peak_memory_mib
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from models.base import CtrModel
+    from models.config import ModelConfig
 
 SUMMARY = "retrieval alone, against its bare product and top-k and the memory bandwidth"
 LENGTHS = [200, 1_000, 10_000, 100_000]
@@ -40,8 +47,6 @@ COLUMNS = {
 }
 REPETITIONS = 5  # in a row, in each round
 WARM_UP = 3
-
-log = logging.getLogger("everlong")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,16 +92,24 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
     memory = peak_memory_mib()
 
     minimum = bare.minimum(config.model, model, job["users"], job["targets"], length)
-    table = model.embedding_variables[0]
     stream, stream_bytes = bandwidth.streaming_read(config.seed)
-    gathers, gather_bytes = bandwidth.random_rows(table, config.seed)
-    measured = _rounds({"request": request, "bare": minimum, "stream": stream} | gathers, job)
+    tables = _tables(config.model, model)
+    ways = {
+        (table.name, way): function
+        for table in tables
+        for way, function in bandwidth.random_rows(table, config.seed).items()
+    }
+    measured = _rounds({"request": request, "bare": minimum, "stream": stream} | ways, job)
 
     seconds = statistics.median(measured["request"])
-    bare_seconds = statistics.median(measured["bare"])
-    random = gather_bytes / min(statistics.median(measured[way]) for way in gathers)
+    rates = {  # bytes per second, the fastest way for each table
+        table.name: bandwidth.GATHERED_ROWS
+        * _row_bytes(table)
+        / min(statistics.median(measured[key]) for key in ways if key[0] == table.name)
+        for table in tables
+    }
     rows = job["users"] * max(length, model.long_term.least)
-    floor = rows * model.embedding.behavior_dim * 4 / random
+    floor = sum(rows * _row_bytes(table) / rates[table.name] for table in tables)
     if job["hlo"]:
         hlo.export(retrieve, batch, runs.hlo_path(job, "gsu"))
     targets = job["users"] * job["targets"]
@@ -111,29 +124,41 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
         "milliseconds": seconds * 1e3,
         "spread": (max(measured["request"]) - min(measured["request"])) / 2 * 1e3,
         "targets_per_second": targets / seconds,
-        "bare_milliseconds": bare_seconds * 1e3,
+        "bare_milliseconds": statistics.median(measured["bare"]) * 1e3,
         "of_bare": statistics.median(
             a / b for a, b in zip(measured["request"], measured["bare"], strict=True)
         ),
-        "floor_milliseconds": floor * 1e3,
-        "of_bandwidth": floor / seconds,
+        "floor_milliseconds": floor * 1e3 if tables else None,
+        "of_bandwidth": floor / seconds if tables else None,
         "streaming_gb_per_second": stream_bytes / statistics.median(measured["stream"]) / 1e9,
-        "random_rows_gb_per_second": random / 1e9,
-        "row_bytes": table.shape[1] * 4,
+        "random_rows_gb_per_second": {name: rate / 1e9 for name, rate in rates.items()},
+        "row_bytes": {table.name: _row_bytes(table) for table in tables},
         "compile_seconds": compile_seconds,
         "peak_memory_mib": memory,
-        "seconds_by_round": measured,
+        "seconds_by_round": {name: measured[name] for name in ("request", "bare", "stream")},
     }
 
 
+def _tables(config: ModelConfig, model: CtrModel) -> list[tf.Variable]:
+    """Returns the tables whose rows a retrieval reads; SIM-hard compares ids and reads none."""
+    if config.name == "sim_hard":
+        return []
+    searched = model.long_term.attention_embedding if config.name == "dare" else model.embedding
+    return searched.trainable_variables
+
+
+def _row_bytes(table: tf.Variable) -> int:
+    return table.shape[1] * table.dtype.size
+
+
 def _rounds(
-    functions: Mapping[str, Callable[[], Any]], job: Mapping[str, Any]
-) -> dict[str, list[float]]:
+    functions: Mapping[Any, Callable[[], Any]], job: Mapping[str, Any]
+) -> dict[Any, list[float]]:
     """Returns the seconds of a call of each function, round by round, all in turn."""
     for function in functions.values():
         for _ in range(WARM_UP):
             _wait(function())
-    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    seconds: dict[Any, list[float]] = {name: [] for name in functions}
     for _ in range(job["rounds"]):
         for name, function in functions.items():
             started = time.perf_counter()

@@ -107,7 +107,7 @@ def execute(parsed: argparse.Namespace) -> int:
         rows = [results.over_rounds(several) for several in rounds.values()]
         terminal.line(results.table(rows, _COLUMNS))
     if parsed.json:
-        results.write(parsed.json, jobs[0][1], rows)
+        results.write(parsed.json, jobs[0][1] if parsed.configs else _simulated(parsed), rows)
     return DONE
 
 
@@ -151,7 +151,7 @@ def _configs(parsed: argparse.Namespace, work: Path) -> Iterator[tuple[str, Conf
         check_log(config.ingest)
         yield Path(name).stem, config
     if not parsed.configs:
-        base = load("demo", [*_HISTORY, *parsed.overrides])
+        base = _simulated(parsed)
         for events in parsed.events or _EVENTS:
             stem = write_log(base, events, work)
             for layout in _FORMATS:
@@ -162,6 +162,10 @@ def _configs(parsed: argparse.Namespace, work: Path) -> Iterator[tuple[str, Conf
                 }
                 log = LogConfig.model_validate(log)
                 yield f"simulated {events:,}", base.model_copy(update={"log": log})
+
+
+def _simulated(parsed: argparse.Namespace) -> Config:
+    return load("demo", [*_HISTORY, *parsed.overrides])
 
 
 def write_log(config: Config, events: int, folder: Path) -> str:

@@ -3,7 +3,9 @@ import logging
 import os
 import subprocess
 import sys
+import time
 
+from pipeline import console
 from pipeline.console import Terminal
 from pipeline.progress import Progress
 
@@ -32,6 +34,17 @@ def test_noise_of_python_and_of_native_code_goes_to_the_log_alone(tmp_path):
     assert "python noise" in written
     assert "native noise" in written
     assert "epoch 1" in written
+
+
+def test_what_is_going_on_may_change(monkeypatch):
+    monkeypatch.setattr(console, "HEARTBEAT_SECONDS", 0.01)
+    stream, said = io.StringIO(), iter(["10 rows", *["20 rows"] * 10_000])
+    with Terminal(stream).running(lambda: next(said)):
+        while "20 rows" not in stream.getvalue():
+            time.sleep(0.005)
+    first, second, *_ = stream.getvalue().splitlines()
+    assert first.startswith("10 rows … ")
+    assert second.startswith("20 rows … ")
 
 
 def test_progress_follows_tfx_log_lines():
