@@ -4,7 +4,7 @@ Events are grouped by user, sorted and cut in loops, and built into `tf.train.Ex
 at a time. It makes the same examples as Everlong of a simulated log (`everlong bench ingest` writes
 one), byte for byte, and is kept only to be measured against.
 
-    python benchmarks/per_event_beam.py --log runs/bench/simulated_1000000.parquet --json OUT
+    python benchmarks/per_event_beam.py --log runs/bench/simulated_1000000_….parquet --json OUT
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 TRAINING_JSON = "training.json"
 GIB = 2**30
+OVERLAP_USERS = 8  # whose overlap is measured; their scores must not rule the peak memory
 
 log = logging.getLogger("everlong")
 
@@ -89,7 +90,7 @@ def run_fn(fn_args: FnArgs) -> None:
             config, settings.seed, steps, train, validation, shapes, checkpoints, summaries
         )
         progress = loop.run()
-    overlap = gsu_overlap(model, _longest_batch(validation, shapes))
+    overlap = gsu_overlap(model, _longest_users(validation, shapes))
     ServingModule(model, transform_output, settings.history).export(fn_args.serving_model_dir)
     report = _report(progress, steps, time.monotonic() - started) | {
         "shapes": [dataclasses.astuple(shape) for shape in shapes],
@@ -138,10 +139,11 @@ def _device() -> str:
     return tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
 
 
-def _longest_batch(split: Split, shapes: list[BatchShape]) -> Batch:
-    """Returns the first batch of the longest histories."""
+def _longest_users(split: Split, shapes: list[BatchShape]) -> Batch:
+    """Returns a batch of a few of the users with the longest histories."""
     dataset, _ = next(split.batches(shapes, None))
-    return max(dataset, key=lambda batch: batch[features.HISTORY_ITEM].shape[1])
+    longest = max(dataset, key=lambda batch: batch[features.HISTORY_ITEM].shape[1])
+    return {name: values[:OVERLAP_USERS] for name, values in longest.items()}
 
 
 def _report(progress: Progress, steps: Steps, seconds: float) -> dict[str, Any]:

@@ -102,6 +102,7 @@ def create_pipeline(
         gate=config.gate.model_dump_json(),
         code=code(
             "components/evaluator/*.py",
+            "components/behavior_example_gen/encode.py",
             "components/behavior_example_gen/segments.py",
             "models/metrics.py",
         ),

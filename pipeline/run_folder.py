@@ -53,7 +53,8 @@ class RunFolder:
             runs = store.get_contexts_by_type("pipeline_run")
             found = artifacts(path / METADATA)
         except (RuntimeError, errors.StatusError) as error:
-            raise InputError(f"{path / METADATA} cannot be read: {error}") from None
+            reason = " ".join(str(error).split())[:120]
+            raise InputError(f"{path / METADATA} cannot be read: {reason}") from None
         if not found:
             raise InputError(f"{folder}: nothing in it has finished yet; {_GO_ON}")
         latest = max(runs, key=lambda run: (run.create_time_since_epoch, run.id))

@@ -11,15 +11,17 @@ import argparse
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from components.evaluator.bootstrap import blind_interval, paired_bootstrap
-from components.evaluator.gate import judge
-from pipeline.bench import planted, results
+from pipeline.bench import results
 from pipeline.bench.arguments import positive
 from pipeline.config import load
+
+if TYPE_CHECKING:
+    from pipeline.bench import planted
 
 SUMMARY = "the gate's verdicts on planted cases, the coverage of its intervals, their cost"
 _COLUMNS = {"case": "case", "verdict": "verdict", "failed": "failed checks", "right": "right"}
@@ -47,6 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(parsed: argparse.Namespace) -> int:
+    from pipeline.bench import planted
+
     results.check_writable(parsed.json)
     config = load("demo", ["gate={}"])  # the defaults; a case adds its own
     rows = [_verdict(case, config.seed) for case in planted.cases()]
@@ -61,6 +65,8 @@ def execute(parsed: argparse.Namespace) -> int:
 
 
 def _verdict(case: planted.Case, seed: int) -> dict[str, Any]:
+    from components.evaluator.gate import judge
+
     scored = case.make(seed)
     verdict = judge(scored, case.config, case.incompatible)
     failed = sorted({check.code for check in verdict.checks if not check.passed})

@@ -15,6 +15,7 @@ few targets, while with many the product weighs more.
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -100,16 +101,15 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
         for way, function in bandwidth.random_rows(table, config.seed).items()
     }
     measured = _rounds({"request": request, "bare": minimum, "stream": stream} | ways, job)
-
-    seconds = statistics.median(measured["request"])
-    rates = {  # bytes per second, the fastest way for each table
-        table.name: bandwidth.GATHERED_ROWS
-        * _row_bytes(table)
-        / min(statistics.median(measured[key]) for key in ways if key[0] == table.name)
-        for table in tables
+    seconds, bare_seconds, stream_seconds = (
+        statistics.median(measured[name]) for name in ("request", "bare", "stream")
+    )
+    rates = {  # rows per second, the fastest way for each table
+        name: bandwidth.GATHERED_ROWS / min(statistics.median(measured[way]) for way in of_table)
+        for name, of_table in itertools.groupby(ways, key=lambda way: way[0])
     }
     rows = job["users"] * max(length, model.long_term.least)
-    floor = sum(rows * _row_bytes(table) / rates[table.name] for table in tables)
+    floor = sum(rows / rate for rate in rates.values())
     if job["hlo"]:
         hlo.export(retrieve, batch, runs.hlo_path(job, "gsu"))
     targets = job["users"] * job["targets"]
@@ -124,14 +124,16 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
         "milliseconds": seconds * 1e3,
         "spread": (max(measured["request"]) - min(measured["request"])) / 2 * 1e3,
         "targets_per_second": targets / seconds,
-        "bare_milliseconds": statistics.median(measured["bare"]) * 1e3,
+        "bare_milliseconds": bare_seconds * 1e3,
         "of_bare": statistics.median(
             a / b for a, b in zip(measured["request"], measured["bare"], strict=True)
         ),
         "floor_milliseconds": floor * 1e3 if tables else None,
         "of_bandwidth": floor / seconds if tables else None,
-        "streaming_gb_per_second": stream_bytes / statistics.median(measured["stream"]) / 1e9,
-        "random_rows_gb_per_second": {name: rate / 1e9 for name, rate in rates.items()},
+        "streaming_gb_per_second": stream_bytes / stream_seconds / 1e9,
+        "random_rows_gb_per_second": {
+            table.name: rates[table.name] * _row_bytes(table) / 1e9 for table in tables
+        },
         "row_bytes": {table.name: _row_bytes(table) for table in tables},
         "compile_seconds": compile_seconds,
         "peak_memory_mib": memory,

@@ -130,6 +130,7 @@ def test_the_report_written_anew_has_the_numbers_of_the_run(first: Run, tmp_path
     [
         (["report", "{empty}"], "holds no run"),
         (["report", "{nowhere}"], "there is no such folder"),
+        (["report", "{broken}"], "cannot be read"),
         (["report", "{half}"], "has not finished EvaluationReport"),
         (["report", "{run}", "--out", "{nowhere}/x.html"], "in a folder that exists"),
         (["compare", "{run}", "{empty}"], "holds no run"),
@@ -148,8 +149,10 @@ def test_bad_input_is_one_clear_line(
     arguments: list[str], words: str,
 ):  # fmt: skip
     (tmp_path / "empty").mkdir()
-    places = {"run": first.output, "half": half, "empty": tmp_path / "empty",
-              "nowhere": tmp_path / "nowhere"}  # fmt: skip
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "metadata.sqlite").write_text("this is no database")
+    places = {name: tmp_path / name for name in ("broken", "empty", "nowhere")}
+    places |= {"run": first.output, "half": half}
     command = [argument.format(**places) for argument in arguments]
     if command[0] == "predict":
         given = {"--model": str(first.output), "--config": str(CONFIG),

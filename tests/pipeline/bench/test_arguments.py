@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 
 import pytest
 
 from pipeline.bench import arguments
 from pipeline.cli import main
+from pipeline.commands.bench import BENCHES
 from pipeline.config import load
 from pipeline.errors import ConfigError
 
@@ -74,6 +77,12 @@ def test_wrong_flags_are_refused_at_once(words, says, capsys, tmp_path):
     assert code == 2
     assert says in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_no_benchmark_is_imported_heavily_to_parse_a_command_line():
+    modules = ", ".join(f"pipeline.bench.{name}" for name in BENCHES)
+    check = f"import sys, pipeline.cli, {modules}; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check]).returncode == 0
 
 
 @pytest.mark.parametrize("what", ["train", "gsu", "models"])
