@@ -128,19 +128,21 @@ def overlap(training: dict[str, Any]) -> str | None:
     if not found:
         return None
     figure = go.Figure()
+    # Lying, so that names and numbers stay legible on a phone.
     figure.add_bar(
-        x=[name.replace("_", " ") for name in found],
-        y=list(found.values()),
+        orientation="h",
+        x=list(found.values())[::-1],
+        y=[name.replace("_", " ") for name in found][::-1],
         marker_color=figures.CANDIDATE,
-        width=0.4,
-        hovertemplate="%{y:.1%}",
-        text=[f"{value:.1%}" for value in found.values()],
+        hovertemplate="%{x:.1%}",
+        text=[f"{value:.0%}" for value in found.values()][::-1],
         textposition="outside",
-        cliponaxis=False,
+        textangle=0,
+        constraintext="none",
     )
     figure.update_layout(
-        xaxis={"type": "category"},
-        yaxis={"title": "found of the exact best", "tickformat": ".0%", "range": [0, 1.08]},
+        xaxis={"title": "found of the exact best", "tickformat": ".0%", "range": [0, 1.25]},
+        yaxis={"type": "category"},
         showlegend=False,
     )
     return figures.to_json(figure)

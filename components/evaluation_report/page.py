@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -88,11 +88,10 @@ def _costs(findings: Findings) -> dict[str, str]:
         "Training": f"{words.count(training['targets_per_second'])} targets per second",
         "Steps": words.count(training["steps"]),
         "Training time": words.seconds(training["seconds"]),
+        **_compiling(training),
         "Peak memory": f"{words.count(training['peak_memory_mib'])} MiB",
         "Exported model": f"{findings.model_bytes / 2**20:,.1f} MiB",
     }
-    if "compile_seconds" in training:
-        costs["of it compiling"] = words.seconds(training["compile_seconds"])
     if "jit_compile" in training:
         costs["Device"] = training["jit_compile"]["device"]
     if counts.get("seconds"):
@@ -102,3 +101,9 @@ def _costs(findings: Findings) -> dict[str, str]:
         rate = findings.gate["targets"] / findings.gate["seconds"]
         costs["Evaluation"] = f"{words.count(rate)} targets per second"
     return costs
+
+
+def _compiling(training: dict[str, Any]) -> dict[str, str]:
+    if "compile_seconds" not in training:
+        return {}
+    return {"of it compiling": words.seconds(training["compile_seconds"])}

@@ -43,7 +43,7 @@ TRAINING = {
     "seconds": 61.2,
     "epochs": 3,
     "peak_memory_mib": 1834.2,
-    "gsu_overlap": {"twin": 0.94},
+    "gsu_overlap": {"twin_per_head": 1.0, "sim_hard": 0.66, "recency": 0.05},
     "curve": [
         {
             "epoch": epoch,

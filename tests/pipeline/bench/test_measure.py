@@ -111,7 +111,7 @@ def test_an_interrupt_ends_with_130_and_leaves_no_result(tmp_path):
 @pytest.mark.slow
 def test_a_real_training_run(tmp_path, capfd):
     out = tmp_path / "out.json"
-    small = ["users=40", "max_history=60", "targets_per_user=12"]
+    small = ["users=40", "median_history=50", "max_history=60", "targets_per_user=12"]
     overrides = [word for value in small for word in ("--set", f"log.simulator.{value}")]
     words = "bench train --config demo --model twin --model avg_pooling --length 32 --length 64"
     code = main([*words.split(), *overrides, "--work-dir", str(tmp_path / "w"), "--json", str(out)])
