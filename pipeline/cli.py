@@ -16,6 +16,12 @@ examples:
   everlong run --config demo                          simulate, train, evaluate, push (3 minutes)
   everlong run --config my.yaml --set model.name=mirrn
   everlong config --explain                           every key, its meaning and default
+  everlong ingest --config my.yaml                    from the log to examples, alone
+  everlong predict --model runs/demo --config demo --split eval --out scores.parquet
+  everlong compare runs/a runs/b                      which is better, where, and can it be told
+  everlong report runs/demo --out report.html
+  everlong ablate --config movielens_1m_1500 --study models --seeds 3
+  everlong bench train --config movielens_1m --model twin --length 200
   everlong simulate --config demo --out log.parquet   the demo's behaviour log as a file
   everlong compile --config my.yaml --engine kubeflow --out pipeline.yaml
 
