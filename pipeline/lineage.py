@@ -1,61 +1,89 @@
-"""What a local run left in ML Metadata: the artifacts of its latest run, by node."""
+"""What local runs left in ML Metadata: the artifacts of a run, by node."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ml_metadata import proto
 from ml_metadata.metadata_store import metadata_store
 
-_OUTPUTS = (proto.Event.OUTPUT, proto.Event.DECLARED_OUTPUT)
+INPUTS = (proto.Event.INPUT, proto.Event.DECLARED_INPUT)
+OUTPUTS = (proto.Event.OUTPUT, proto.Event.DECLARED_OUTPUT)
+FINISHED = (proto.Execution.COMPLETE, proto.Execution.CACHED)
+
+Outputs = dict[str, dict[str, "Artifact"]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Artifact:
-    """One output of one node: its folder and its properties."""
+    """One input or output of one node: its folder and its properties."""
 
     uri: str
     properties: dict[str, Any]
 
 
-def artifacts(metadata: Path) -> dict[str, dict[str, Artifact]]:
-    """The outputs of the latest run, as `{node: {output: artifact}}`.
+def open_store(metadata: Path) -> metadata_store.MetadataStore:
+    """The store of a local run, a SQLite file."""
+    config = proto.ConnectionConfig()
+    config.sqlite.filename_uri = str(metadata)
+    return metadata_store.MetadataStore(config)
+
+
+def runs(store: metadata_store.MetadataStore) -> list[proto.Context]:
+    """The runs that a store knows, the newest first."""
+    return sorted(
+        store.get_contexts_by_type("pipeline_run"),
+        key=lambda run: (run.create_time_since_epoch, run.id),
+        reverse=True,
+    )
+
+
+def outputs(store: metadata_store.MetadataStore, run: proto.Context) -> Outputs:
+    """The outputs of a run, as `{node: {output: artifact}}`.
 
     A node that did not finish is absent; one taken from the cache is present.
     """
-    config = proto.ConnectionConfig()
-    config.sqlite.filename_uri = str(metadata)
-    store = metadata_store.MetadataStore(config)
-    runs = store.get_contexts_by_type("pipeline_run")
-    if not runs:
-        return {}
-    latest = max(runs, key=lambda run: (run.create_time_since_epoch, run.id))
-    found: dict[str, dict[str, Artifact]] = {}
-    for execution in sorted(store.get_executions_by_context(latest.id), key=lambda e: e.id):
-        if execution.last_known_state not in (proto.Execution.COMPLETE, proto.Execution.CACHED):
-            continue
-        node = _node(store, execution.id)
-        events = [
-            e for e in store.get_events_by_execution_ids([execution.id]) if e.type in _OUTPUTS
-        ]
-        by_id = {a.id: a for a in store.get_artifacts_by_id([e.artifact_id for e in events])}
-        for event in events:
-            key = next(step.key for step in event.path.steps if step.HasField("key"))
-            artifact = by_id[event.artifact_id]
-            found.setdefault(node, {})[key] = Artifact(
-                artifact.uri,
-                {
-                    name: getattr(value, value.WhichOneof("value"))
-                    for name, value in (
-                        *artifact.properties.items(),
-                        *artifact.custom_properties.items(),
-                    )
-                    if value.WhichOneof("value")
-                },
-            )
+    found: Outputs = {}
+    for execution in sorted(store.get_executions_by_context(run.id), key=lambda e: e.id):
+        if execution.last_known_state in FINISHED:
+            made = of_execution(store, execution.id, OUTPUTS)
+            if made:
+                found.setdefault(_node(store, execution.id), {}).update(made)
     return found
+
+
+def artifacts(metadata: Path) -> Outputs:
+    """The outputs of the latest run, see `outputs`."""
+    store = open_store(metadata)
+    return next((outputs(store, run) for run in runs(store)), {})
+
+
+def of_execution(
+    store: metadata_store.MetadataStore, execution: int, kinds: tuple[int, ...]
+) -> dict[str, Artifact]:
+    """The artifacts of an execution by name: its `INPUTS` or its `OUTPUTS`."""
+    events = [e for e in store.get_events_by_execution_ids([execution]) if e.type in kinds]
+    by_id = {a.id: a for a in store.get_artifacts_by_id([e.artifact_id for e in events])}
+    found = {}
+    for event in events:
+        name = next(step.key for step in event.path.steps if step.HasField("key"))
+        artifact = by_id[event.artifact_id]
+        found[name] = Artifact(
+            artifact.uri, values(artifact.properties) | values(artifact.custom_properties)
+        )
+    return found
+
+
+def values(properties: Mapping[str, proto.Value]) -> dict[str, Any]:
+    """Properties as plain values."""
+    return {
+        name: getattr(value, value.WhichOneof("value"))
+        for name, value in properties.items()
+        if value.WhichOneof("value")
+    }
 
 
 def _node(store: metadata_store.MetadataStore, execution: int) -> str:

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ml_metadata import errors, proto
-from ml_metadata.metadata_store import metadata_store
+from ml_metadata import errors
 
 from components.errors import InputError
-from pipeline.lineage import Artifact, artifacts
+from pipeline import lineage
+from pipeline.lineage import Artifact
 
 METADATA = "metadata.sqlite"
 _GO_ON = "the same `everlong run` goes on where it was"
-_INPUTS = (proto.Event.INPUT, proto.Event.DECLARED_INPUT)
-_OUTPUTS = (proto.Event.OUTPUT, proto.Event.DECLARED_OUTPUT)
-_FINISHED = (proto.Execution.COMPLETE, proto.Execution.CACHED)
+_LAST_NODE = "Pusher"
 
 
 @dataclasses.dataclass(frozen=True)
 class RunFolder:
-    """What the latest run in a folder left.
+    """What the latest run in a folder left: of those that came to their end, if any did.
+
+    So a run that failed does not hide what earlier ones left.
 
     Attributes:
       path: absolute, of the folder.
@@ -49,16 +48,15 @@ class RunFolder:
                 f"{folder}: holds no run (it has no {METADATA}); give the --output-dir of a run"
             )
         try:
-            store = _store(path)
-            runs = store.get_contexts_by_type("pipeline_run")
-            found = artifacts(path / METADATA)
+            store = lineage.open_store(path / METADATA)
+            left = [(run.name, lineage.outputs(store, run)) for run in lineage.runs(store)]
         except (RuntimeError, errors.StatusError) as error:
             reason = " ".join(str(error).split())[:120]
             raise InputError(f"{path / METADATA} cannot be read: {reason}") from None
-        if not found:
+        left = [run for run in left if run[1]]
+        if not left:
             raise InputError(f"{folder}: nothing in it has finished yet; {_GO_ON}")
-        latest = max(runs, key=lambda run: (run.create_time_since_epoch, run.id))
-        return cls(path, latest.name, found)
+        return cls(path, *next((run for run in left if _LAST_NODE in run[1]), left[0]))
 
     def output(self, node: str, name: str) -> Artifact:
         """An output of a node, whose files are there.
@@ -96,47 +94,19 @@ class Execution:
 
 def executions(folder: Path, node: str) -> list[Execution]:
     """The finished executions of a node, of all runs in a folder, the newest first."""
-    store = _store(folder)
+    store = lineage.open_store(folder / METADATA)
     found = [
         execution
         for context in store.get_contexts_by_type("node")
         if context.name.rpartition(".")[2] == node
         for execution in store.get_executions_by_context(context.id)
-        if execution.last_known_state in _FINISHED
+        if execution.last_known_state in lineage.FINISHED
     ]
     return [
         Execution(
-            _values(execution.custom_properties),
-            _artifacts(store, execution.id, _INPUTS),
-            _artifacts(store, execution.id, _OUTPUTS),
+            lineage.values(execution.custom_properties),
+            lineage.of_execution(store, execution.id, lineage.INPUTS),
+            lineage.of_execution(store, execution.id, lineage.OUTPUTS),
         )
         for execution in sorted(found, key=lambda e: -e.id)
     ]
-
-
-def _store(folder: Path) -> metadata_store.MetadataStore:
-    config = proto.ConnectionConfig()
-    config.sqlite.filename_uri = str(folder / METADATA)
-    return metadata_store.MetadataStore(config)
-
-
-def _artifacts(
-    store: metadata_store.MetadataStore, execution: int, kinds: tuple[int, ...]
-) -> dict[str, Artifact]:
-    events = [e for e in store.get_events_by_execution_ids([execution]) if e.type in kinds]
-    by_id = {a.id: a for a in store.get_artifacts_by_id([e.artifact_id for e in events])}
-    found = {}
-    for event in events:
-        name = next(step.key for step in event.path.steps if step.HasField("key"))
-        artifact = by_id[event.artifact_id]
-        properties = _values(artifact.properties) | _values(artifact.custom_properties)
-        found[name] = Artifact(artifact.uri, properties)
-    return found
-
-
-def _values(properties: Mapping[str, proto.Value]) -> dict[str, Any]:
-    return {
-        name: getattr(value, value.WhichOneof("value"))
-        for name, value in properties.items()
-        if value.WhichOneof("value")
-    }

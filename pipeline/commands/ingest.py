@@ -20,7 +20,7 @@ from pipeline import __version__
 from pipeline.commands.arguments import add_config
 from pipeline.config import Config, load
 from pipeline.console import Terminal, quiet
-from pipeline.exits import BAD_INPUT, DONE, FAILED
+from pipeline.exits import BAD_INPUT, DONE, FAILED, INTERRUPTED
 
 SUMMARY = "turn a behaviour log into examples, and stop there"
 _COUNTS, _QUARANTINE = "counts.json", "quarantine.jsonl"
@@ -41,7 +41,7 @@ def execute(arguments: argparse.Namespace) -> int:
     from components.behavior_example_gen.check import check_log, fingerprint
 
     config = load(arguments.config, arguments.overrides)
-    output = (arguments.output_dir or Path("runs") / f"{config.name}-examples").resolve()
+    output = _output(arguments.output_dir or Path("runs") / f"{config.name}-examples")
     settings = config.ingest.model_dump_json(exclude={"shard_memory"})
     made_from = hashlib.sha256((settings + fingerprint(config.ingest)).encode()).hexdigest()[:16]
     if output.exists():
@@ -58,6 +58,9 @@ def execute(arguments: argparse.Namespace) -> int:
             terminal.line(f"everlong: {error}")
             _keep_quarantine(aside, output, terminal)
             return BAD_INPUT
+        except KeyboardInterrupt:
+            terminal.line("everlong: interrupted; nothing is left, the same command begins anew")
+            return INTERRUPTED
         except Exception as error:
             traceback.print_exc()
             terminal.line(f"everlong: ingest failed: {str(error).strip().splitlines()[-1][:500]}")
@@ -68,6 +71,16 @@ def execute(arguments: argparse.Namespace) -> int:
         terminal.line(_summary(counts))
         terminal.line(f"examples in {output}")
     return DONE
+
+
+def _output(folder: Path) -> Path:
+    """Returns the absolute path of the folder, which must be on a local or mounted file system."""
+    if ":/" in str(folder):
+        raise InputError(
+            f"--output-dir {folder}: must be a folder of a local or mounted file system, which the "
+            f"workers see, too"
+        )
+    return folder.resolve()
 
 
 def _check_complete(output: Path, made_from: str) -> None:
@@ -85,8 +98,11 @@ def _check_complete(output: Path, made_from: str) -> None:
 def _aside(output: Path) -> Iterator[Path]:
     """A folder beside `output`, which only this process writes; removed unless it was renamed."""
     aside = output.with_name(f".{output.name}.partial")
-    aside.mkdir(parents=True, exist_ok=True)
-    lock = os.open(aside, os.O_RDONLY)
+    try:
+        aside.mkdir(parents=True, exist_ok=True)
+        lock = os.open(aside, os.O_RDONLY)
+    except OSError as error:
+        raise InputError(f"--output-dir {output}: cannot be written: {error}") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,4 +46,14 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
     done = run()
     assert done.returncode == 0, done.stdout + done.stderr
     run.output.joinpath("printed.txt").write_text(done.stdout)
+    copy = run.output.with_name("finished")
+    copy.mkdir()
+    for name in ("metadata.sqlite", "summary.json"):
+        shutil.copy(run.output / name, copy)
     return run
+
+
+@pytest.fixture(scope="session")
+def finished(first: Run) -> Run:
+    """What `first` had left before tests made it run again; its artifacts lie where they lay."""
+    return Run(first.output.with_name("finished"))

@@ -37,20 +37,20 @@ def sorted_scores(table: pa.Table) -> tuple[list, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def predicted(first: Run, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+def predicted(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
     """The eval split, scored by the pushed model on the examples of its run."""
     out = tmp_path_factory.mktemp("predicted") / "eval.parquet"
-    assert predict(first.summary["pushed_model"], out) == 0
+    assert predict(finished.summary["pushed_model"], out) == 0
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     return pq.read_table(out)
 
 
-def test_reported_metrics_can_be_computed_from_the_predictions(first: Run, predicted: pa.Table):
+def test_reported_metrics_can_be_computed_from_the_predictions(finished: Run, predicted: pa.Table):
     assert predicted.column_names == [*KEYS, "score"]
-    assert predicted.num_rows == first.summary["examples"]["eval"]
+    assert predicted.num_rows == finished.summary["examples"]["eval"]
     found = metrics_of(predicted)
     for name in ("auc", "gauc", "logloss", "calibration"):
-        assert found[name] == pytest.approx(first.summary["metrics"][name], abs=1e-6)
+        assert found[name] == pytest.approx(finished.summary["metrics"][name], abs=1e-6)
 
 
 def test_ids_are_those_of_the_log(predicted: pa.Table, tmp_path: Path):
@@ -61,9 +61,9 @@ def test_ids_are_those_of_the_log(predicted: pa.Table, tmp_path: Path):
 
 
 def test_the_log_is_ingested_anew_where_no_run_has_its_examples(
-    first: Run, predicted: pa.Table, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    finished: Run, predicted: pa.Table, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ):
-    model = shutil.copytree(first.summary["pushed_model"], tmp_path / "copied" / "1")
+    model = shutil.copytree(finished.summary["pushed_model"], tmp_path / "copied" / "1")
     out = tmp_path / "eval.parquet"
     assert predict(model.parent, out, "--output-dir", str(tmp_path / "nothing")) == 0
     assert "ingesting the log" in capfd.readouterr().out
@@ -74,28 +74,28 @@ def test_the_log_is_ingested_anew_where_no_run_has_its_examples(
     assert {path.name for path in tmp_path.iterdir()} == {"copied", "eval.parquet"}
 
 
-def test_every_split_can_be_scored(first: Run, tmp_path: Path):
+def test_every_split_can_be_scored(first: Run, finished: Run, tmp_path: Path):
     counts = next(first.output.glob("artifacts/BehaviorExampleGen/**/counts.json"))
     splits = json.loads(counts.read_text())["splits"]
     for split in ("train", "validation"):
         out = tmp_path / f"{split}.parquet"
-        assert predict(first.output, out, "--split", split) == 0
+        assert predict(finished.output, out, "--split", split) == 0
         found = pq.read_table(out)
         assert found.num_rows == splits[split]["targets"]
         assert found["label"].to_numpy().sum() == splits[split]["positives"]
 
 
 def test_a_run_compared_with_itself_differs_in_nothing(
-    first: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    finished: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ):
     numbers, page = tmp_path / "c.json", tmp_path / "c.html"
-    run = str(first.output)
+    run = str(finished.output)
     assert main(["compare", run, run, "--json", str(numbers), "--html", str(page)]) == 0
     printed = capfd.readouterr().out
     assert "480 targets matched, of 480" in printed
     overall = json.loads(numbers.read_text())["comparisons"][0]
     for name in ("auc", "gauc", "logloss", "calibration"):
-        assert overall[name]["a"] == pytest.approx(first.summary["metrics"][name], abs=1e-6)
+        assert overall[name]["a"] == pytest.approx(finished.summary["metrics"][name], abs=1e-6)
         assert overall[name]["difference"] == overall[name]["lower"] == overall[name]["upper"] == 0
     assert f"{overall['auc']['a']:.4f}" in printed
     if chromium.browser():
@@ -106,13 +106,13 @@ def test_a_run_compared_with_itself_differs_in_nothing(
         assert all(found["drawn"])
 
 
-def test_the_report_written_anew_has_the_numbers_of_the_run(first: Run, tmp_path: Path):
+def test_the_report_written_anew_has_the_numbers_of_the_run(finished: Run, tmp_path: Path):
     out = tmp_path / "page.html"
-    assert main(["report", str(first.output), "--out", str(out)]) == 0
-    made = json.loads(Path(first.summary["report"]).with_name("metrics.json").read_text())
+    assert main(["report", str(finished.output), "--out", str(out)]) == 0
+    made = json.loads(Path(finished.summary["report"]).with_name("metrics.json").read_text())
     anew = json.loads((tmp_path / "page.json").read_text())
     assert anew == made
-    assert anew["lineage"]["configuration"] == first.summary["config_hash"]
+    assert anew["lineage"]["configuration"] == finished.summary["config_hash"]
     assert made["sentence"] in out.read_text()
     if chromium.browser():
         for width in (1280, 390):
@@ -145,17 +145,17 @@ def test_the_report_written_anew_has_the_numbers_of_the_run(first: Run, tmp_path
     ],
 )  # fmt: skip
 def test_bad_input_is_one_clear_line(
-    first: Run, half: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
+    finished: Run, half: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str],
     arguments: list[str], words: str,
 ):  # fmt: skip
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "metadata.sqlite").write_text("this is no database")
     places = {name: tmp_path / name for name in ("broken", "empty", "nowhere")}
-    places |= {"run": first.output, "half": half}
+    places |= {"run": finished.output, "half": half}
     command = [argument.format(**places) for argument in arguments]
     if command[0] == "predict":
-        given = {"--model": str(first.output), "--config": str(CONFIG),
+        given = {"--model": str(finished.output), "--config": str(CONFIG),
                  "--out": str(tmp_path / "x.parquet")}  # fmt: skip
         command += [x for key, value in given.items() if key not in command for x in (key, value)]
     assert main(command) == 2
@@ -165,7 +165,7 @@ def test_bad_input_is_one_clear_line(
     assert "Traceback" not in shown.out + shown.err
 
 
-def test_a_model_of_another_log_is_refused(first: Run, tmp_path: Path, capfd):
+def test_a_model_of_another_log_is_refused(finished: Run, tmp_path: Path, capfd):
     config = tmp_path / "strings.yaml"
     (tmp_path / "log.csv").write_text("u,i,t,y\na,x,1,1\na,x,2,0\n")
     config.write_text(
@@ -173,7 +173,7 @@ def test_a_model_of_another_log_is_refused(first: Run, tmp_path: Path, capfd):
         "{user: u, item: i, time: {column: t, unit: s}}}\nlabel: {column: y}\n"
     )
     out = tmp_path / "x.parquet"
-    assert main(["predict", "--model", str(first.output), "--config", str(config),
+    assert main(["predict", "--model", str(finished.output), "--config", str(config),
                  "--out", str(out)]) == 2  # fmt: skip
     error = capfd.readouterr().err
     assert "does not fit the configuration 'strings'" in error
@@ -182,10 +182,10 @@ def test_a_model_of_another_log_is_refused(first: Run, tmp_path: Path, capfd):
 
 
 @pytest.fixture(scope="module")
-def half(first: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def half(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run as it was before its Evaluator had finished."""
     folder = tmp_path_factory.mktemp("half")
-    shutil.copy(first.output / "metadata.sqlite", folder)
+    shutil.copy(finished.output / "metadata.sqlite", folder)
     with sqlite3.connect(folder / "metadata.sqlite") as database:
         running = "(SELECT id FROM Type WHERE name LIKE '%valuat%' OR name LIKE '%usher%')"
         database.execute(f"UPDATE Execution SET last_known_state = 2 WHERE type_id IN {running}")

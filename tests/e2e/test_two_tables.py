@@ -1,0 +1,57 @@
+"""A whole pipeline on behaviours and impressions in tables of their own."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+import yaml
+
+from pipeline.cli import main
+from tests.e2e.conftest import CONFIG
+
+pytestmark = pytest.mark.slow
+
+IMPRESSIONS = 1200
+
+
+def write_tables(folder: Path) -> None:
+    """Behaviours as CSV; impressions, whose users like the shops of their number, as Parquet."""
+    random = np.random.default_rng(0)
+
+    def rows(size: int, first: int) -> tuple[np.ndarray, dict[str, pa.Array]]:
+        user, item = random.integers(0, 40, size), random.integers(0, 100, size)
+        time = random.integers(first, 10**6, size)
+        texts = {"user": [f"u{u}" for u in user], "item": [f"i{i}" for i in item]}
+        return item % 5 == user % 5, texts | {"time": time + 1_600_000_000, "shop": item % 5}
+
+    done = rows(3000, 0)[1] | {"action": random.choice(["pv", "buy"], 3000)}
+    pa.csv.write_csv(pa.table(done), folder / "done.csv")
+    liked, shown = rows(IMPRESSIONS, 10**5)
+    del shown["shop"]
+    shown["clicked"] = (random.random(IMPRESSIONS) < 0.2 + 0.6 * liked).astype(np.int64)
+    pa.parquet.write_table(pa.table(shown), folder / "shown.parquet")
+
+
+def test_impressions_become_the_targets_of_a_pushed_model(tmp_path: Path) -> None:
+    write_tables(tmp_path)
+    plain = yaml.safe_load(CONFIG.read_text())
+    columns = {"user": "user", "item": "item", "time": "time"}
+    plain["log"] = {
+        "folder": str(tmp_path),
+        "files": "done.csv",
+        "columns": columns | {"category": "shop", "behavior": "action"},
+        "impressions": {"files": "shown.parquet", "columns": columns},
+    }
+    plain["label"] = {"column": "clicked"}
+    plain["gate"] = {"min_auc": 0.0, "calibration": [0.1, 10.0]}
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(plain))
+    out = tmp_path / "out"
+    assert main(["run", "--config", str(tmp_path / "two.yaml"), "--output-dir", str(out)]) == 0
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["blessed"] is True
+    assert Path(summary["pushed_model"], "saved_model.pb").exists()
+    assert summary["examples"]["targets"] == IMPRESSIONS
