@@ -9,6 +9,7 @@ PACKAGES = ("pipeline", "components", "models", "schemas")
 
 DEPENDENCIES = [
     "apache-beam",
+    "google-crc32c",
     "jinja2",
     "numpy",
     "plotly",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 from models.base import CtrModel
@@ -144,7 +145,7 @@ class MirrnInterest(Interest):
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         codes, keys, states = self.queries(view)
         found = self.search(codes, keys, view.window)
-        chosen = Selection(*(merge_axes(x, 1) for x in found)).oldest_first()
+        chosen = Selection(*(merge_axes(x, 1) for x in found)).oldest_first(self.refine.order)
         shape = tf.shape(view.target)
         behaviors = view.subsequence(chosen, self.position)
         interests = self.refine(behaviors, training=training)
@@ -173,8 +174,12 @@ class Refinement(tf.keras.layers.Layer):
     Args:
       config: hyper-parameters.
       width: int, D.
+
+    Attributes:
+      order: [K], in which it reads a subsequence, of positions from the oldest.
+
     Call arguments:
-      behaviors: of [B, T, K].
+      behaviors: of [B, T, K], in `order`.
     Returns:
       [B, T, D].
     """
@@ -182,6 +187,7 @@ class Refinement(tf.keras.layers.Layer):
     def __init__(self, config: MirrnConfig, width: int, **kwargs):
         super().__init__(**kwargs)
         self.width = width
+        self.order = np.arange(config.retrieve)
 
     def call(self, behaviors: Subsequence, training: bool = False) -> tf.Tensor:
         rows = behaviors.times(tf.eye(self.width, dtype=self.compute_dtype))
@@ -205,6 +211,7 @@ class FourierRefinement(Refinement):
             config.refinement_dropout,
         )
         self.transformer.build([None, None, config.retrieve, width])
+        self.order = self.transformer.order(config.retrieve)
 
     def call(self, behaviors: Subsequence, training: bool = False) -> tf.Tensor:
         return self.transformer.mean(behaviors, training=training)

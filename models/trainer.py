@@ -28,7 +28,7 @@ from models.progress import Checkpoints, Progress
 from models.registry import build_model
 from models.signatures import ServingModule
 from models.steps import Batch, Steps, has_gpu
-from models.training import RunSettings
+from models.training import RunSettings, TrainingConfig
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -67,9 +67,7 @@ def run_fn(fn_args: FnArgs) -> None:
     )
     # Dropout then draws from a state of its own, which checkpoints can hold.
     tf.keras.backend.experimental.enable_tf_random_generator()
-    tf.keras.mixed_precision.set_global_policy(
-        "mixed_bfloat16" if config.mixed_precision and has_gpu() else "float32"
-    )
+    _set_precision(config)
     sizes = feature_sizes(transform_output, settings.features)
     model = build_model(settings.model, sizes, settings.seed)
     optimizer = build_optimizer(config, model, total_steps(config, train.steps(shapes)))
@@ -100,6 +98,15 @@ def run_fn(fn_args: FnArgs) -> None:
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, TRAINING_JSON), "w") as file:
         file.write(json.dumps(report, indent=2))
     checkpoints.remove()
+
+
+def _set_precision(config: TrainingConfig) -> None:
+    """Makes layers that are built from now on compute in bfloat16, if so configured, on a GPU."""
+    if config.mixed_precision and not has_gpu():
+        log.warning("`training.mixed_precision` is ignored: there is no GPU; computing in float32")
+    tf.keras.mixed_precision.set_global_policy(
+        "mixed_bfloat16" if config.mixed_precision and has_gpu() else "float32"
+    )
 
 
 def _open_split(

@@ -75,7 +75,8 @@ class TrainingConfig(Section):
         "auto", description="XLA compilation of the training step; auto: on for a GPU only."
     )
     mixed_precision: bool = Field(
-        False, description="Compute in bfloat16 on a GPU; a CPU ignores it."
+        False,
+        description="Compute in bfloat16 on a GPU; ignored on a CPU, which a warning says.",
     )
     checkpoint_seconds: float = Field(
         60.0, gt=0, description="Seconds between checkpoints from which a killed run resumes."

@@ -9,7 +9,11 @@ from models.config import TwinConfig
 from models.features import FeatureSizes
 from models.interests import RetrievedInterest
 from models.layers import BehaviorEmbedding, ConsistentSearch, Selection, TargetPositionEncoding
+from models.layers.search import best
 from models.view import View
+
+# Up to so many targets, behaviours are scored by parts instead of as rows: see benchmarks.
+FEW_TARGETS = 2
 
 
 class TwinInterest(RetrievedInterest):
@@ -31,7 +35,16 @@ class TwinInterest(RetrievedInterest):
         self.position = TargetPositionEncoding(config.heads) if config.position_encoding else None
 
     def choose(self, view: View, queries: tf.Tensor) -> Selection:
-        return self.search(queries, view.rows, view.window)
+        targets, length = queries.shape[1], view.time.shape[1]
+        if (
+            None in (targets, length)
+            or targets > FEW_TARGETS
+            or view.is_masked
+            or self.search.per_head
+        ):
+            return self.search(queries, view.rows, view.window)
+        scores = view.embedding.products(tf.reduce_mean(queries, 2), view.ids)
+        return best(scores, view.window, self.config.retrieve)
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         if self.position is None:

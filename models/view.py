@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 from collections.abc import Mapping
 
 import tensorflow as tf
 
 from models import features
 from models.layers import BehaviorEmbedding, Selection, TargetPositionEncoding, Window
+from models.layers.distinct import STEP, distinct
+from models.layers.fused import in_plain_graph
 from models.layers.gather import gather_rows
 from models.layers.subsequence import Subsequence, flat_positions
 
@@ -29,7 +33,6 @@ class View:
       local: the local subsequence of each target.
       target_ids: [B, T] int32 by feature name.
       target_time: [B, T] int64.
-      rows: [B, L, D] float, embedded behaviours, newest first.
       target: [B, T, Dq] float, embedded targets.
     """
 
@@ -40,7 +43,6 @@ class View:
     local: Window
     target_ids: Mapping[str, tf.Tensor]
     target_time: tf.Tensor
-    rows: tf.Tensor
     target: tf.Tensor
 
     @classmethod
@@ -72,15 +74,20 @@ class View:
             local=Window.of(batch[features.TARGET_LOCAL_BEGIN], end, length),
             target_ids=target_ids,
             target_time=batch[features.TARGET_TIME],
-            rows=embedding(ids),
             target=embedding(target_ids),
         )
 
     def through(self, embedding: BehaviorEmbedding) -> View:
         """Returns the same view with other embeddings of behaviours and targets."""
-        return dataclasses.replace(
-            self, embedding=embedding, rows=embedding(self.ids), target=embedding(self.target_ids)
-        )
+        return dataclasses.replace(self, embedding=embedding, target=embedding(self.target_ids))
+
+    @functools.cached_property
+    def rows(self) -> tf.Tensor:
+        """Embedded behaviours, newest first, [B, L, D] float.
+
+        Looked up on demand: TensorFlow does not leave out of a graph what reads a table in vain.
+        """
+        return self.embedding(self.ids)
 
     @property
     def length(self) -> int | tf.Tensor:
@@ -119,20 +126,43 @@ class View:
 
     def gather(self, chosen: Selection) -> tf.Tensor:
         """Returns the chosen behaviours' rows, [B, T, K, D], with gradients to their embeddings."""
-        if self.reads_own(chosen):
-            flat = tf.reshape(self.rows, [-1, self.rows.shape[-1]])
-            return gather_rows(flat, flat_positions(chosen.positions, self.length))
-        return self.embedding({name: take(ids, chosen.positions) for name, ids in self.ids.items()})
+        own = self._sources(chosen)
+        if own is None:
+            ids = {name: take(ids, chosen.positions) for name, ids in self.ids.items()}
+            return self.embedding(ids)
+        rows, positions = own
+        flat = tf.reshape(rows, [-1, rows.shape[-1]])
+        return gather_rows(flat, flat_positions(positions, tf.shape(rows)[1]))
 
     def subsequence(self, chosen: Selection, encoding: TargetPositionEncoding) -> Subsequence:
         """Returns the chosen behaviours with their position encoding, in factors."""
         phi, weights = encoding.factors(*self.distance(chosen))
-        if not self.reads_own(chosen):
-            rows = self.gather(chosen) * tf.cast(chosen.valid, self.rows.dtype)[..., None]
+        own = self._sources(chosen)
+        if own is None:
+            rows = self.gather(chosen)
+            rows *= tf.cast(chosen.valid, rows.dtype)[..., None]
             return Subsequence(rows, None, phi, weights, chosen.valid)
-        rows = tf.pad(self.rows, [[0, 0], [0, 1], [0, 0]])
-        positions = tf.where(chosen.valid, chosen.positions, self.length)
+        rows, positions = own
+        positions = tf.where(chosen.valid, positions, tf.shape(rows)[1])
+        rows = tf.pad(rows, [[0, 0], [0, 1], [0, 0]])
         return Subsequence(rows, positions, phi, weights, chosen.valid)
+
+    def _sources(self, chosen: Selection) -> tuple[tf.Tensor, tf.Tensor] | None:
+        """Returns rows of a user's [B, M, D] and where in them the chosen are [B, T, K].
+
+        All of the user's if they are few, else those that are chosen at all. None where these
+        cannot pay, or their number must not depend on the data: each choice is then gathered.
+        """
+        if self.reads_own(chosen):
+            return self.rows, chosen.positions
+        users, *choices = chosen.positions.shape
+        if None in (self.time.shape[1], users, *choices) or not in_plain_graph():
+            return None
+        if math.prod(choices) <= STEP:
+            return None
+        behaviors, places = distinct(chosen.positions, self.length)
+        ids = {name: tf.gather(ids, behaviors, batch_dims=1) for name, ids in self.ids.items()}
+        return self.embedding(ids), places
 
     def distance(self, chosen: Selection) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns how far before its target each chosen behaviour lies.

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.behavior_example_gen.tables import one_batch
+
 _COMPACT_ROWS = 1 << 21
 
 
@@ -29,13 +31,11 @@ class Catalogue:
     @classmethod
     def of(cls, pairs: pa.Table) -> Catalogue:
         """Builds the catalogue of a table as `count_pairs` returns it."""
-        best = pairs.sort_by(
-            [("item", "ascending"), ("count", "descending"), ("category", "ascending")]
-        ).combine_chunks()
-        totals = pairs.group_by("item").aggregate([("count", "sum")]).sort_by("item")
-        items = _array(totals["item"])
-        first = pc.index_in(items, _array(best["item"]))
-        return cls(items, _array(best["category"]).take(first), totals["count_sum"].to_numpy())
+        order = [("item", "ascending"), ("count", "descending"), ("category", "ascending")]
+        best = one_batch(pairs.sort_by(order))
+        totals = one_batch(pairs.group_by("item").aggregate([("count", "sum")]).sort_by("item"))
+        first = pc.index_in(totals["item"], best["item"])
+        return cls(totals["item"], best["category"].take(first), totals["count_sum"].to_numpy())
 
     def index(self, items: pa.Array) -> np.ndarray:
         """Returns [t] int64: the place of each of some ids, all of which are in the catalogue."""
@@ -87,8 +87,3 @@ class CombineItems(beam.CombineFn):
 
     def extract_output(self, tables: list[pa.Table]) -> Catalogue | None:
         return Catalogue.of(self.compact(tables)[0]) if tables else None
-
-
-def _array(column: pa.ChunkedArray) -> pa.Array:
-    chunks = column.combine_chunks()
-    return chunks.combine_chunks() if isinstance(chunks, pa.ChunkedArray) else chunks

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from components.behavior_example_gen.config import IngestConfig
+from components.behavior_example_gen.config import IngestConfig, Table
 from components.behavior_example_gen.counts import Counts
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.intake import Intake
 from components.behavior_example_gen.sources import fingerprint, open_sources
-from components.behavior_example_gen.verdict import check_rows, describe
+from components.behavior_example_gen.verdict import bad_rows, check_kinds, check_rows, describe
 
 __all__ = ["check_log", "fingerprint"]
 
@@ -20,17 +20,26 @@ def check_log(config: IngestConfig) -> None:
     Raises:
       LogError: naming the file, its fault and the way out.
     """
-    intake, heads, whole = Intake(config), Counts(), True
-    for source in open_sources(config).values():
-        if not source.has_heads:
-            return  # a simulation, a query: known only once it runs
+    intake, whole, every = Intake(config), True, Counts()
+    heads: dict[Table, Counts] = {}
+    for table, source in open_sources(config).items():
+        if not source.has_heads:  # a simulation, a query: known only once it runs
+            whole = False
+            continue
+        heads[table] = Counts()
         for block, complete in source.heads():
-            heads += intake.take(block)[1]
+            heads[table] += intake.take(block.of(table))[1]
             whole &= complete
+        every += heads[table]
+    check_kinds(every)
     if whole:
-        check_rows(heads, config)
-    if not heads.rows_kept:
-        raise LogError(
-            f"{describe(config)}: none of the first {heads.rows:,} rows can be used. Mend the log, "
-            f"`log.columns` or `log.where`.\n{heads.table()}"
-        )
+        check_rows(every, config)
+    for table, counts in heads.items():
+        where = describe(config, table)
+        if not counts.rows:
+            raise LogError(f"{where}: is empty: it has no rows. Write it again.")
+        if bad_rows(counts) == counts.rows:
+            raise LogError(
+                f"{where}: none of the first {counts.rows:,} rows can be used. Mend the rows, or "
+                f"`columns` of the {table}.\n{counts.table()}"
+            )

@@ -38,7 +38,7 @@ class Counts:
       known_items: rows whose item is in the table of items.
       samples: the first rows of the log that were dropped by each reason, at most `SAMPLES`.
       origins: names of the parts of the log, by number.
-      kinds: for each column, a file of each kind of values that it holds.
+      kinds: for each table and column, a file of each kind of values that it holds.
     """
 
     rows: int = 0
@@ -51,7 +51,7 @@ class Counts:
     known_items: int = 0
     samples: dict[str, list[Sample]] = dataclasses.field(default_factory=dict)
     origins: dict[int, str] = dataclasses.field(default_factory=dict)
-    kinds: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    kinds: dict[tuple[str, str], dict[str, str]] = dataclasses.field(default_factory=dict)
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -136,7 +136,7 @@ class CombineCounts(beam.CombineFn):
         return counts
 
 
-def _merge(one: dict[str, Any], other: dict[str, Any], join: Any) -> dict[str, Any]:
+def _merge(one: dict[Any, Any], other: dict[Any, Any], join: Any) -> dict[Any, Any]:
     return one | {key: join(one[key], more) if key in one else more for key, more in other.items()}
 
 

@@ -73,8 +73,10 @@ def shard_count(log_bytes: int, shard_bytes: int) -> int:
     return min(max(_MIN_SHARDS, -(-log_bytes * _WORKING // shard_bytes)), _MAX_SHARDS)
 
 
-def unwrap(fault: Exception) -> Exception:
-    """Returns the `LogError` that a Beam runner wrapped, or else the fault itself."""
+def unwrap(fault: Exception) -> BaseException:
+    """Returns the `LogError` or the interruption that a Beam runner wrapped, or else the fault."""
+    if str(fault).startswith("KeyboardInterrupt"):
+        return KeyboardInterrupt()
     found = re.search(r"LogError: ((?:.+\n?)(?:  .+\n?)*)", str(fault))
     message = str(fault) if isinstance(fault, LogError) else found and found[1].rstrip()
     return LogError(re.sub(r" \[while running .*", "", message)) if message else fault

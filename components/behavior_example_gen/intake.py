@@ -75,17 +75,19 @@ def text(cell: object) -> str:
     return "" if cell is None else str(cell)[:_TEXT]
 
 
-def _kinds(block: Block) -> dict[str, dict[str, str]]:
+def _kinds(block: Block) -> dict[tuple[str, str], dict[str, str]]:
     """The kinds of a typed source; in a text all columns are text, whatever they mean."""
     kinds = {field.name: _kind(field.type) for field in block.batch.schema}
     if set(kinds.values()) <= {"text", "nothing"}:
         return {}
-    return {name: {kind: block.origin} for name, kind in kinds.items() if kind != "nothing"}
+    return {
+        (block.table, name): {kind: block.origin}
+        for name, kind in kinds.items()
+        if kind != "nothing"
+    }
 
 
 def _kind(kind: pa.DataType) -> str:
-    if pa.types.is_dictionary(kind):
-        return _kind(kind.value_type)
     tests = {
         "nothing": pa.types.is_null,
         "integers": pa.types.is_integer,

@@ -25,12 +25,12 @@ class ItemTable:
     def __init__(self, config: IngestConfig):
         items, self._config = config.log.items, config
         names = list(dict.fromkeys([items.key, *items.columns]))
-        table = read_table(config.log.folder, items.files, items.csv, names).combine_chunks()
+        table = read_table(config.log.folder, items.files, items.csv, names)
         if not table.num_rows:
             raise LogError(f"`log.items.files` ({items.files}) holds no row.")
-        self._columns = {name: _whole(table[name]) for name in items.columns}
+        self._columns = {name: table[name] for name in items.columns}
         key = IdColumn(column=items.key, type=config.log.mapping.item.type)
-        self._keys = to_id(_whole(table[items.key]), key).values
+        self._keys = to_id(table[items.key], key).values
 
     def join(self, cells: pa.RecordBatch, table: Table = "log") -> tuple[pa.RecordBatch, int]:
         """Adds the columns to rows of a table, null where the item is unknown.
@@ -43,8 +43,3 @@ class ItemTable:
         for name, values in self._columns.items():
             cells = cells.append_column(name, values.take(place))
         return cells, len(place) - place.null_count
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    return whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole

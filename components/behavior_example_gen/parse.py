@@ -59,7 +59,10 @@ def to_int(cells: pa.Array) -> Column:
     if pa.types.is_floating(cells.type):
         return _whole(cells.cast(pa.float64()))
     if not _is_text(cells.type):
-        return Column(cells.cast(pa.int64()), {"missing": _is_null(cells)})
+        try:
+            return Column(cells.cast(pa.int64()), {"missing": _is_null(cells)})
+        except pa.ArrowInvalid:  # some do not fit 64 bits, or are fractions
+            pass
     text = to_text(cells)
     missing = _is_null(text)
     try:
@@ -90,7 +93,7 @@ def to_float(cells: pa.Array) -> Column:
             )
             text_fault = ~(readable | missing)
     else:
-        values = cells.cast(pa.float64())
+        values = cells.cast(pa.float64(), safe=False)  # beyond 2**53: rounded
         missing, text_fault = _is_null(values), np.zeros(len(values), bool)
     nan = ~np.asarray(pc.is_finite(values).fill_null(True))
     faults = {"missing": missing, "NaN": nan, "not a number": text_fault}
@@ -131,7 +134,8 @@ def _by_unit(cells: pa.Array, unit: str) -> Column:
     exact = to_int(cells)
     if exact.faults.get("not an integer", np.zeros(1, bool)).any():
         inexact = to_float(cells)
-        floor = pc.cast(pc.floor(inexact.values), pa.int64(), safe=False)
+        within = pc.min_element_wise(pc.floor(inexact.values), 2.0**62, skip_nulls=False)
+        floor = pc.cast(within, pa.int64(), safe=False)
         exact = Column(pc.coalesce(exact.values, floor), inexact.faults)
     if unit != "day":
         return exact

@@ -33,7 +33,8 @@ def write_records(path: str, aside: str, records: Iterable[bytes]) -> None:
         waiting, size = [], 0
         for record in records:
             length = struct.pack("<Q", len(record))
-            waiting += (length, _check(length), record, _check(record))
+            head = length + struct.pack("<I", checksum(length))
+            waiting += (head, record, struct.pack("<I", checksum(record)))
             size += len(record)
             if size > _CHUNK:
                 file.write(squeeze.compress(b"".join(waiting)))
@@ -44,7 +45,7 @@ def write_records(path: str, aside: str, records: Iterable[bytes]) -> None:
     FileSystems.rename([unfinished], [path])
 
 
-def _check(data: bytes) -> bytes:
-    """The checksum of the TFRecord format: CRC-32C, rotated and shifted."""
+def checksum(data: bytes) -> int:
+    """Returns the checksum of the TFRecord format: CRC-32C, rotated by 15 bits, plus a constant."""
     crc = google_crc32c.value(data)
-    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

@@ -18,6 +18,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from components.behavior_example_gen.hashing import combine, id_hash
+from components.behavior_example_gen.tables import one_batch
 
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 _BINARY = "application/octet-stream"
@@ -49,10 +50,9 @@ def spill(
     Yields:
       Shards and the piece of each.
     """
-    rows = pa.Table.from_batches(batches).combine_chunks()
-    if not rows.num_rows:
+    batch = one_batch(pa.Table.from_batches(batches))
+    if not batch.num_rows:
         return
-    batch = rows.to_batches()[0]
     shard = shard_of(batch["user"], shards)
     order = np.argsort(shard, kind="stable")  # of 16 bits: a radix sort
     ends = np.cumsum(np.bincount(shard, minlength=shards))
@@ -76,7 +76,7 @@ def gather(pieces: Iterable[Piece]) -> pa.RecordBatch:
         with FileSystems.open(path, _BINARY, CompressionTypes.UNCOMPRESSED) as file:
             file.seek(offset)
             tables.append(pa.ipc.open_stream(file.read(size)).read_all())
-    return pa.concat_tables(tables).combine_chunks().to_batches()[0]
+    return one_batch(pa.concat_tables(tables))
 
 
 def _pack(rows: pa.RecordBatch) -> memoryview:

@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 from components.behavior_example_gen.clean import is_fault
-from components.behavior_example_gen.config import SPLITS, IngestConfig
+from components.behavior_example_gen.config import SPLITS, IngestConfig, Table
 from components.behavior_example_gen.counts import Counts
 from components.behavior_example_gen.errors import LogError
+
+
+def bad_rows(counts: Counts) -> int:
+    """Returns how many rows were dropped for a fault of theirs; filters and duplicates are none."""
+    return sum(count for reason, count in counts.dropped.items() if is_fault(reason))
+
+
+def check_kinds(counts: Counts) -> None:
+    """Refuses a column that holds values of one kind in a file, and of another in the next.
+
+    Raises:
+      LogError: naming the column and two files.
+    """
+    for (_, column), kinds in counts.kinds.items():
+        if len(kinds) > 1:
+            (one, first), (other, second) = sorted(kinds.items(), key=lambda item: item[1])[:2]
+            raise LogError(
+                f"{second}: the column {column!r} holds {other}, but {one} in {first}. Write it "
+                f"with one type in all files."
+            )
 
 
 def check_rows(counts: Counts, config: IngestConfig) -> None:
@@ -17,8 +37,8 @@ def check_rows(counts: Counts, config: IngestConfig) -> None:
     where = describe(config)
     if not counts.rows:
         raise LogError(f"{where}: the log is empty: it has no rows.")
-    _check_kinds(counts)
-    bad = sum(count for reason, count in counts.dropped.items() if is_fault(reason))
+    check_kinds(counts)
+    bad = bad_rows(counts)
     if bad > config.log.max_bad_rows * counts.rows:
         raise LogError(
             f"{where}: {bad:,} of {counts.rows:,} rows ({bad / counts.rows:.2%}) are bad, more "
@@ -69,23 +89,14 @@ def check_splits(counts: Counts, config: IngestConfig) -> None:
             )
 
 
-def _check_kinds(counts: Counts) -> None:
-    for column, kinds in counts.kinds.items():
-        if len(kinds) > 1:
-            (one, first), (other, second) = sorted(kinds.items(), key=lambda item: item[1])[:2]
-            raise LogError(
-                f"{second}: the column {column!r} holds {other}, but {one} in {first}. Write it "
-                f"with one type in all files."
-            )
-
-
-def describe(config: IngestConfig) -> str:
-    """Returns what the log is, for messages."""
-    if config.log.simulator is not None:
+def describe(config: IngestConfig, table: Table = "log") -> str:
+    """Returns what a table is, for messages."""
+    if table == "log" and config.log.simulator is not None:
         return "the simulated log"
-    if config.log.source is not None:
-        return config.log.source
-    return f"{config.log.files} in {config.log.folder!r}"
+    where = config.table(table)
+    if where.source is not None:
+        return where.source
+    return f"{where.files} in {where.folder or config.log.folder!r}"
 
 
 def _label_rule(config: IngestConfig) -> str:

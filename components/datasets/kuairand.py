@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import tensorflow_datasets as tfds
 
 from components.behavior_example_gen.log_config import CsvConfig
+from components.behavior_example_gen.tables import one_batch
 from components.datasets.event_log import EventLog, typed
 
 _VIDEOS = "video_features_basic_pure.csv"
@@ -62,8 +63,7 @@ class KuairandPure(EventLog):
         """Joins the features of the videos."""
         columns = {"video_id": np.int64} | _OF_VIDEO
         read = self.blocks(folder, _VIDEOS, CsvConfig(), list(columns))
-        videos = pa.Table.from_batches([typed(block, columns) for block in read])
-        videos = videos.combine_chunks().to_batches()[0]
+        videos = one_batch(pa.Table.from_batches([typed(block, columns) for block in read]))
         own = [name for name in self.COLUMNS if name not in _OF_VIDEO]
         for block in self.blocks(folder, self.FILES, self.CSV, own):
             rows = typed(block, self.COLUMNS)

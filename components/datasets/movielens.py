@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 
 from components.behavior_example_gen.log_config import CsvConfig
 from components.behavior_example_gen.segments import rank_of, starts
+from components.behavior_example_gen.tables import one_batch
 from components.datasets.event_log import EventLog, typed
 
 _MOVIES = CsvConfig(
@@ -47,10 +48,9 @@ class Movielens1mPositions(EventLog):
         """Sorts the ratings, which are few, at once."""
         columns = {"movie_id": np.int64, "genres": str}
         movies = [typed(b, columns) for b in self.blocks(folder, "movies.dat", _MOVIES, [*columns])]
-        movies = pa.Table.from_batches(movies).combine_chunks().to_batches()[0]
+        movies = one_batch(pa.Table.from_batches(movies))
         read = self.blocks(folder, self.FILES, self.CSV, list(self.CSV.header))
-        rows = pa.Table.from_batches([typed(block, self.COLUMNS) for block in read])
-        rows = rows.combine_chunks().to_batches()[0]
+        rows = one_batch(pa.Table.from_batches([typed(block, self.COLUMNS) for block in read]))
         order = np.lexsort((rows["timestamp"].to_numpy(), rows["user_id"].to_numpy()))
         rows = rows.take(pa.array(order))
         rows = rows.append_column(

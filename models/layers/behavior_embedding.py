@@ -79,6 +79,23 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         rows = [tf.gather(self._tables[name], ids[name]) for name in self.features if name in ids]
         return tf.cast(tf.concat(rows, -1), self.compute_dtype)
 
+    def products(self, queries: tf.Tensor, ids: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Returns `queries . self(ids)` for few queries, without making rows of a behaviour.
+
+        A table with about as few rows as there are behaviours is multiplied as it is, and the
+        products are looked up: numbers instead of rows.
+
+        Args:
+          queries: [B, T, behavior_dim] float.
+          ids: int [B, L] by feature name.
+
+        Returns:
+          [B, T, L].
+        """
+        widths = [self._tables[name].shape[1] for name in self.features]
+        parts = zip(self.features, tf.split(queries, widths, -1), strict=True)
+        return tf.add_n([_products(self._tables[name], part, ids[name]) for name, part in parts])
+
     def get_config(self):
         return super().get_config() | {
             "item_size": self.item_size,
@@ -88,3 +105,14 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
             "category_dim": self.category_dim,
             "cross_dim": self.cross_dim,
         }
+
+
+def _products(table: tf.Variable, queries: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+    """Returns the products of queries [B, T, D] with rows of a table, [B, T, L]."""
+    if table.shape[0] > 2 * ids.shape[1]:
+        rows = tf.cast(tf.gather(table, ids), queries.dtype)
+        return tf.matmul(queries, rows, transpose_b=True)
+    flat = tf.reshape(queries, [-1, queries.shape[-1]])
+    products = tf.matmul(flat, tf.cast(table, queries.dtype), transpose_b=True)
+    products = tf.reshape(products, [-1, queries.shape[1], table.shape[0]])
+    return tf.gather(products, ids, axis=2, batch_dims=1)

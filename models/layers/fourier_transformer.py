@@ -92,23 +92,47 @@ class FourierTransformer(tf.keras.layers.Layer):
         return (x * self.scale + self.offset) * present
 
     def mean(self, behaviors: Subsequence, training: bool = False) -> tf.Tensor:
-        """Returns the mean over valid K of what `call` returns, [B, T, D]."""
-        parts = [self._mean(part, training) for part in behaviors.split(PARTS)]
-        return tf.concat(parts, 0)
+        """Returns the mean over valid K of what `call` returns, [B, T, D].
 
-    def _mean(self, behaviors: Subsequence, training: bool) -> tf.Tensor:
+        Args:
+          behaviors: in `order(K)`.
+          training: bool.
+        """
         real, imaginary = self._kernel(self.real), self._kernel(self.imaginary)
         identity = tf.eye(real.shape[0], dtype=real.dtype)
         # Takes the mean out of a row: what LayerNorm does first, at no cost before the gather.
         center = identity - 1 / real.shape[0]
         if training and self.dropout:
-            mixed = behaviors.mixed(real, imaginary, self.hilbert)
-            mixed = self.dropout_layer(mixed, training=training)
-            x = behaviors.times(center, mixed - tf.reduce_mean(mixed, -1, keepdims=True))
+            kernels = real, imaginary, center
         else:
-            x = behaviors.mixed(
-                tf.matmul(identity + real, center), tf.matmul(imaginary, center), self.hilbert
-            )
+            kernels = tf.matmul(identity + real, center), tf.matmul(imaginary, center), None
+        parts = [self._mean(part, *kernels) for part in behaviors.split(PARTS)]
+        return tf.concat(parts, 0)
+
+    def order(self, steps: int) -> np.ndarray:
+        """Returns in which order `mean` reads a subsequence of `steps` positions, oldest first."""
+        return even_first(steps) if self._in_halves(steps) else np.arange(steps)
+
+    def _in_halves(self, steps: int) -> bool:
+        """Whether half of C's product is left out: for even K, C links even with odd positions."""
+        return self.transform == "matmul" and steps % 2 == 0
+
+    def _mean(
+        self,
+        behaviors: Subsequence,
+        kernel: tf.Tensor,
+        around: tf.Tensor,
+        residual: tf.Tensor | None,
+    ) -> tf.Tensor:
+        """Returns `mean` of `x = b @ kernel + C(b @ around)`, or `b @ residual + dropout(x)`."""
+        if self._in_halves(behaviors.valid.shape[-1]):
+            turned = turn_halves(behaviors.swapped().times(around))
+        else:
+            turned = self.hilbert(behaviors.times(around))
+        x = behaviors.times(kernel, turned)
+        if residual is not None:
+            x = self.dropout_layer(x, training=True)
+            x = behaviors.times(residual, x - tf.reduce_mean(x, -1, keepdims=True))
         shape = tf.shape(x)
         valid = behaviors.valid
         weights = tf.cast(valid, x.dtype)
@@ -164,6 +188,31 @@ def turn_by_fft(x: tf.Tensor, sign: int = 1) -> tf.Tensor:
 def turn_by_matmul(x: tf.Tensor, sign: int = 1) -> tf.Tensor:
     """Returns what `turn_by_fft` does."""
     return tf.matmul(tf.constant(sign * hilbert_matrix(x.shape[-2]), x.dtype), x)
+
+
+def even_first(steps: int) -> np.ndarray:
+    """Returns the positions 0, 2 ... and then 1, 3 ..."""
+    return np.arange(steps).reshape(-1, 2).T.ravel()
+
+
+def turn_halves(x: tf.Tensor) -> tf.Tensor:
+    """Returns what `turn_by_matmul` does, in the order `even_first`, by half the products.
+
+    C's other entries are 0. In `x`, the odd positions come before the even ones.
+    """
+    half = x.shape[-2] // 2
+    order = even_first(2 * half)
+    matrix = hilbert_matrix(2 * half)[order][:, np.roll(order, half)]
+    blocks = np.stack([matrix[:half, :half], matrix[half:, half:]])
+
+    def product(blocks, x):
+        pairs = tf.reshape(x, [-1, 2, half, x.shape[-1]])
+        return tf.reshape(tf.matmul(tf.constant(blocks, x.dtype), pairs), tf.shape(x))
+
+    transposed = blocks.transpose(0, 2, 1)
+    return tf.custom_gradient(
+        lambda x: (product(blocks, x), lambda upstream: product(transposed, upstream))
+    )(x)
 
 
 def inner_frequencies(steps: int) -> np.ndarray:

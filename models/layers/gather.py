@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
 
 from models.layers.fused import fused
@@ -10,15 +12,15 @@ from models.layers.fused import fused
 def sum_by_index(values: tf.Tensor, indices: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     """Returns, [N, D], the sums of the `values` [..., D] that share an index [...]."""
     # Reshaped outside of the program, where it is free: inside, XLA copies.
-    return _segment_sum(tf.reshape(values, [-1, values.shape[-1]]), tf.reshape(indices, [-1]), like)
+    return _segment_sum(like, tf.reshape(values, [-1, values.shape[-1]]), tf.reshape(indices, [-1]))
 
 
-@fused
-def _segment_sum(values, indices, like):
+@functools.partial(fused, varying=1)
+def _segment_sum(like, values, indices):
     return tf.math.unsorted_segment_sum(values, indices, tf.shape(like)[0])
 
 
-@fused
+@functools.partial(fused, varying=1)
 def _gather_plus(rows, indices, phi, weights, addend):
     encoded = tf.gather(rows, indices) + addend
     for column in range(phi.shape[-1]):  # unrolled, so that XLA adds it in the same pass

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from models.layers.gather import gather_plus, gather_rows
+from models.layers.gather import gather_plus
 from models.layers.linear import times
 
 
@@ -41,26 +40,11 @@ class Subsequence(NamedTuple):
         addend = tf.convert_to_tensor(addend, kernel.dtype)
         return gather_plus(self._products(kernel), self._index, self.phi, weights, addend)
 
-    def mixed(
-        self, kernel: tf.Tensor, around: tf.Tensor, mix: Callable[[tf.Tensor], tf.Tensor]
-    ) -> tf.Tensor:
-        """Returns `x @ kernel + mix(x @ around)`, [B, T, K, E], of kernels [D, E].
-
-        Args:
-          kernel, around: [D, E].
-          mix: linear, along K.
-        """
-        weights = [tf.matmul(self.weights, each) for each in (kernel, around)]
-        if self.positions is None:
-            both = tf.concat([around, weights[1]], 0)
-            return self.times(kernel, mix(times(self._together, both)))
-        return gather_plus(
-            self._products(kernel),
-            self._index,
-            tf.concat([self.phi, mix(self.phi)], -1),
-            tf.concat(weights, 0),
-            mix(gather_rows(self._products(around), self._index)),
-        )
+    def swapped(self) -> Subsequence:
+        """Returns the subsequences with the first K / 2 behaviours after the others."""
+        names = ("phi", "valid", "rows" if self.positions is None else "positions")
+        halves = {name: tf.split(getattr(self, name), 2, 2) for name in names}
+        return self._replace(**{name: tf.concat(x[::-1], 2) for name, x in halves.items()})
 
     def split(self, parts: int) -> list[Subsequence]:
         """Returns the subsequences of the first users, of those that follow ..., about equal."""

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import InputError
+from pipeline import __version__
 from pipeline.config import Config
 
-_PACKAGES = ("everlong", "tensorflow", "tfx", "apache-beam", "tensorflow-recommenders", "numpy")
+_PACKAGES = ("tensorflow", "tfx", "apache-beam", "tensorflow-recommenders", "numpy")
 
 Row = Mapping[str, Any]
 
@@ -47,7 +48,7 @@ def write(path: Path, config: Config, rows: Sequence[Row]) -> None:
         "seed": config.seed,
         "config_hash": config.hash,
         "config": config.model_dump(mode="json"),
-        "versions": {"python": platform.python_version()}
+        "versions": {"everlong": __version__, "python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in _PACKAGES},
         "machine": machine(),
         "rows": rows,

@@ -41,9 +41,9 @@ def execute(arguments: argparse.Namespace) -> int:
     # Absent arguments leave the choice to TFDS.
     places = {"data_dir": str(arguments.data_dir)} if arguments.data_dir else {}
     builder = tfds.builder(arguments.name, **places)
-    if not arguments.manual_dir.is_dir():
+    if not arguments.manual_dir.is_dir() or not any(arguments.manual_dir.iterdir()):
         raise InputError(
-            f"--manual-dir {arguments.manual_dir}: no such folder. "
+            f"--manual-dir {arguments.manual_dir}: no such folder, or nothing in it. "
             f"{builder.MANUAL_DOWNLOAD_INSTRUCTIONS}"
         )
     manual = tfds.download.DownloadConfig(manual_dir=str(arguments.manual_dir))

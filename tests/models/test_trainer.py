@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,34 @@ def trained(transformed, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     trainer.run_fn(transformed.fn_args(folder, TRAINING, dropout=0.1))
     return folder
+
+
+@pytest.mark.parametrize(
+    ("wanted", "gpu", "policy", "warned"),
+    [
+        (False, False, "float32", False),
+        (False, True, "float32", False),
+        (True, False, "float32", True),
+        (True, True, "mixed_bfloat16", False),
+    ],
+)
+def test_mixed_precision_without_a_gpu_is_said_to_be_ignored(
+    wanted, gpu, policy, warned, monkeypatch, caplog
+):
+    monkeypatch.setattr(trainer, "has_gpu", lambda: gpu)
+    monkeypatch.setattr(trainer.log, "propagate", True)
+    before = tf.keras.mixed_precision.global_policy()
+    try:
+        with caplog.at_level(logging.WARNING, logger="everlong"):
+            trainer._set_precision(TrainingConfig(mixed_precision=wanted))
+        assert tf.keras.mixed_precision.global_policy().name == policy
+    finally:
+        tf.keras.mixed_precision.set_global_policy(before)
+    messages = [record.getMessage() for record in caplog.records]
+    assert (
+        messages
+        == ["`training.mixed_precision` is ignored: there is no GPU; computing in float32"] * warned
+    )
 
 
 def test_a_run_is_complete(trained):

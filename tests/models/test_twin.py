@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from models.layers import relevance as relevance_module
-from models.view import View
+from models.twin import FEW_TARGETS
+from models.view import MASKED_LENGTH, View
 from tests.models.batches import random_batch, tensors
 from tests.models.layers.test_search import literal_walk
 from tests.models.small_models import small_model
@@ -66,6 +67,19 @@ def test_search_agrees_with_the_attention_that_reads():
         valid = chosen.valid.numpy()[b, t]
         best = np.argsort(-exact[b, t], kind="stable")[: valid.sum()]
         assert set(chosen.positions.numpy()[b, t][valid]) == set(best)
+
+
+@pytest.mark.parametrize("search", ["shared", "per_head"])
+def test_few_targets_find_what_loops_find_in_a_history_too_long_for_masks(search):
+    model = small_model("twin", search=search)
+    batch = random_batch(seed=8, length=MASKED_LENGTH + 1, targets=FEW_TARGETS)
+    seen = View.of(tensors(batch), model.embedding, 3)
+    np.testing.assert_allclose(
+        model.long_term(seen),
+        interest_by_loops(model, seen, search == "per_head"),
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 def test_position_encoding_is_read():

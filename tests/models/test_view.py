@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from models import view
 from models.layers import BehaviorEmbedding, Selection, TargetPositionEncoding
+from models.layers.distinct import STEP
 from models.view import View
 from tests.models.batches import SIZES, random_batch, tensors
 
@@ -103,3 +104,32 @@ def test_gradients_touch_the_fewer_of_behaviors_and_choices(embedding, length, r
         loss = tf.reduce_sum(seen.gather(seen.window.select(2)))
     gradient = tape.gradient(loss, embedding.trainable_variables[0])
     assert gradient.indices.shape == [rows]
+
+
+def test_a_graph_reads_each_chosen_behavior_once(embedding, monkeypatch):
+    """It gives what eager mode, which gathers every choice, does: values and gradients."""
+    monkeypatch.setattr(view, "STEP", 1)
+    batch = tensors(random_batch(seed=3, targets=4, length=20))
+    encoding = TargetPositionEncoding(embedding.behavior_dim)
+    encoding.kernel.assign(tf.random.stateless_normal(encoding.kernel.shape, [1, 2]))
+    kernel = tf.random.stateless_normal([embedding.behavior_dim, 3], [3, 4])
+
+    def run():
+        with tf.GradientTape() as tape:
+            seen = View.of(batch, embedding, 1)
+            chosen = seen.window.select(3)
+            products = seen.subsequence(chosen, encoding).times(kernel)
+            mask = tf.cast(chosen.valid, tf.float32)[..., None]
+            gathered = seen.gather(chosen) * mask
+            loss = tf.reduce_sum(products**2) + tf.reduce_sum(gathered**3)
+        return products, gathered, tape.gradient(loss, [*embedding.trainable_variables])
+
+    apart, together = tf.function(run)(), run()
+    rows = [len(gradients[2][0].indices) for gradients in (apart, together)]
+    assert rows == [2 * 3 * STEP, 2 * 3 * 4 * 3]  # of 3 users, read twice
+    for ours, theirs in zip(apart[:2], together[:2], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+    for ours, theirs in zip(apart[2], together[2], strict=True):
+        dense = (tf.convert_to_tensor(x) for x in (ours, theirs))
+        np.testing.assert_allclose(*dense, rtol=1e-4, atol=1e-6)
+        assert set(ours.indices.numpy()) == set(theirs.indices.numpy())  # what LazyAdam touches

@@ -26,7 +26,11 @@ def test_faults_are_told_with_what_to_do(tmp_path, capsys):
     assert "'taobao' is no dataset of Everlong; there are" in capsys.readouterr().err
     assert _run("tmall_user_log", "--manual-dir", tmp_path / "void") == BAD_INPUT
     assert "download data_format1.zip" in capsys.readouterr().err
-    empty = ("tmall_user_log", "--manual-dir", tmp_path, "--data-dir", tmp_path / "data")
+    (tmp_path / "manual").mkdir()
+    empty = ("tmall_user_log", "--manual-dir", tmp_path / "manual", "--data-dir", tmp_path / "data")
+    assert _run(*empty) == BAD_INPUT
+    assert "nothing in it. Sign in at" in capsys.readouterr().err
+    (tmp_path / "manual" / "other.csv").write_text("a\n")
     assert _run(*empty) == BAD_INPUT
     error = capsys.readouterr().err
     assert "No file matches" in error

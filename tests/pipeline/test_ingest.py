@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -82,19 +83,52 @@ def test_bad_rows_leave_a_quarantine_and_no_folder(tmp_path, capfd):
     assert not (tmp_path / ".out.partial").exists()
 
 
+@pytest.mark.parametrize(
+    ("folder", "says"),
+    [
+        ("/dev/null/examples", "/dev/null/examples: cannot be written: .*Not a directory"),
+        ("gs://bucket/examples", "must be a folder of a local or mounted file system"),
+    ],
+)
+def test_folders_that_cannot_be_written(folder, says, capfd):
+    assert main(_arguments(Path(folder), 40)) == 2
+    said = capfd.readouterr().err
+    assert re.search(says, said)
+    assert said.count("\n") == 1
+
+
+def _stopped(
+    arguments: list[str], aside: Path, moment: str, how: signal.Signals
+) -> tuple[int, str]:
+    """Runs the command until a file is there, and sends it a signal: exit code and last words."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", *arguments],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while process.poll() is None and not [*aside.glob(moment)]:
+        time.sleep(0.002)
+    os.killpg(process.pid, how)
+    said = process.communicate()[0]
+    return process.returncode, said
+
+
+def test_interrupted_leaves_nothing(tmp_path):
+    arguments = _arguments(tmp_path / "out", 1500, "--set", "log.shards=16")
+    aside = tmp_path / ".out.partial"
+    code, said = _stopped(arguments, aside, ".work/*.arrow", signal.SIGINT)
+    assert code == 130, said
+    assert "interrupted; nothing is left, the same command begins anew" in said
+    assert {path.name for path in tmp_path.iterdir()} == {"out.log"}
+
+
 @pytest.mark.parametrize("moment", [".work/*.arrow", "Split-*/*.gz"])
 def test_killed_in_the_middle_and_run_again(tmp_path, moment):
     arguments = _arguments(tmp_path / "out", 1500, "--set", "log.shards=16")
     aside = tmp_path / ".out.partial"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *arguments],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        stdout=subprocess.DEVNULL,
-    )
-    while process.poll() is None and not [*aside.glob(moment)]:
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    assert _stopped(arguments, aside, moment, signal.SIGKILL)[0] == -signal.SIGKILL
     assert not (tmp_path / "out").exists()
     assert [*aside.glob(moment)]
 

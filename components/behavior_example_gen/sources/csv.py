@@ -18,19 +18,21 @@ import pyarrow.csv
 
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.log_config import CsvConfig
-from components.behavior_example_gen.sources.block import NOT_UTF8, RAGGED, Block, Rejected
+from components.behavior_example_gen.sources.block import RAGGED, Block, Rejected
 from components.behavior_example_gen.sources.files import check_columns, open_unpacked
+from components.behavior_example_gen.tables import one_batch
 
 _BLOCK_BYTES = 8 << 20
 _CHUNK_BYTES = 1 << 20  # of a block, parsed at a time
 _LONGEST_ROW = 64 << 20
+_HEAD_BYTES = 1 << 12  # in which a file that is no text shows it
 _UNIT_SEPARATOR = b"\x1f"  # stands for a delimiter of several characters
 
 
 def csv_blocks(path: str, part: int, config: CsvConfig, columns: Sequence[str]) -> Iterator[Block]:
     """Reads the columns of one text file, as text, in the order of the file."""
     with open_unpacked(path) as file:
-        texts = _whole_rows(_decoded(file, config.encoding), config)
+        texts = _whole_rows(path, _decoded(file, config.encoding), config)
         head = next(texts, b"")
         names = _names(path, head, config)
         check_columns(path, columns, names)
@@ -62,23 +64,18 @@ class _Parser:
         return Block(path, part, line, batch, (), lines)
 
     def _with_faults(self, text: bytes, path: str, part: int, line: int) -> Block:
-        ragged: list[tuple[int, str, bytes | str]] = []
+        ragged: list[tuple[int, str]] = []
         batch = self._read(text, pa.binary(), ragged)
-        left_out = [number - 1 for number, *_ in ragged]
-        places = np.delete(np.arange(batch.num_rows + len(ragged)), left_out)
         lines = line + self._begins(text, batch.num_rows + len(ragged))
-        rejected = [Rejected.of(int(lines[n - 1]), RAGGED, self._shown(t)) for n, t in ragged]
-
-        good = np.all([_is_utf8(column) for column in batch.columns], axis=0)
-        for row in np.flatnonzero(~good):
-            cells = (b"" if c is None else c for c in batch.slice(row, 1).to_pylist()[0].values())
-            shown = b", ".join(cells).decode(errors="replace")
-            rejected.append(Rejected.of(int(lines[places[row]]), NOT_UTF8, shown))
-        kept = batch.filter(pa.array(good))
-        strings = pa.schema([(name, pa.string()) for name in self._columns])
-        return Block(
-            path, part, line, kept.cast(strings), tuple(sorted(rejected)), lines[places[good]]
-        )
+        # A row of several lines may be rows between two stray quotation marks: each one counts.
+        rejected = [
+            Rejected.of(int(lines[number - 1]) + place, RAGGED, self._shown(row))
+            for number, rows in ragged
+            for place, row in enumerate(rows.split("\n"))
+            if row.strip()
+        ]
+        lines = np.delete(lines, [number - 1 for number, _ in ragged])
+        return Block(path, part, line, batch, tuple(rejected), lines).checked()
 
     def _read(self, text: bytes, kind: pa.DataType, ragged: list | None) -> pa.RecordBatch:
         """Reads cells; rows of a wrong number of columns are an error, or else collected."""
@@ -112,17 +109,19 @@ class _Parser:
                 null_values=[""],
             ),
         )
-        batches = table.combine_chunks().to_batches()
-        return batches[0] if batches else pa.RecordBatch.from_pylist([], table.schema)
+        return one_batch(table)
 
     def _begins(self, text: bytes, rows: int) -> np.ndarray:
         """Finds the lines on which rows begin: [rows] int64, from 0."""
-        lengths = np.array([len(line.rstrip(b"\r")) for line in text.split(b"\n")])
-        begins = lengths > 0
-        if self._config.quote is not None and (quote := self._config.quote.encode()) in text:
-            quotes = np.array([line.count(quote) for line in text.split(b"\n")])
-            inside = np.cumsum(quotes) % 2 == 1
-            begins &= ~np.append(False, inside[:-1])
+        data = np.frombuffer(text, np.uint8)
+        newlines = np.flatnonzero(data == ord("\n"))
+        first, last = np.append(0, newlines + 1), np.append(newlines, len(data))
+        lengths = last - first
+        begins = lengths > 1
+        begins[lengths == 1] = data[first[lengths == 1]] != ord("\r")
+        if self._config.quote is not None:
+            quotes = np.flatnonzero(data == ord(self._config.quote))
+            begins &= np.searchsorted(quotes, first) % 2 == 0  # not between quotation marks
         found = np.flatnonzero(begins)
         # Where a stray quotation mark misleads this count, numbers are those of rows, not of lines.
         return found if len(found) == rows else np.arange(rows)
@@ -132,13 +131,24 @@ class _Parser:
 
 
 def _names(path: str, head: bytes, config: CsvConfig) -> list[str]:
+    if b"\0" in head[:_HEAD_BYTES]:
+        raise LogError(
+            f"{path}: is no {config.encoding} text, as it holds zero bytes. Unpack it (or gzip it "
+            f"and name it *.gz), set `log.format`, or set `csv.encoding`, for example to utf-16."
+        )
     line = head.partition(b"\n")[0].rstrip(b"\r").decode(errors="replace")
     if not line:
         raise LogError(f"{path}: the file is empty. Remove it, or write it again.")
     quoting = csv.QUOTE_NONE if config.quote is None else csv.QUOTE_MINIMAL
     delimiter = _separator(config).decode()
     rows = csv.reader([line], delimiter=delimiter, quotechar=config.quote or '"', quoting=quoting)
-    cells = next(rows)
+    try:
+        cells = next(rows)
+    except csv.Error as fault:
+        raise LogError(
+            f"{path}: the first row cannot be read: {fault}. Write it as text whose lines end "
+            f"with a newline."
+        ) from fault
     if config.header is None:
         return cells
     if len(cells) != len(config.header):
@@ -167,48 +177,41 @@ def _decoded(file: BinaryIO, encoding: str) -> Iterator[bytes]:
             yield text.encode()
 
 
-def _whole_rows(chunks: Iterator[bytes], config: CsvConfig) -> Iterator[bytes]:
-    """Cuts a text where no row is cut."""
+def _whole_rows(path: str, chunks: Iterator[bytes], config: CsvConfig) -> Iterator[bytes]:
+    """Cuts a text where no row is cut.
+
+    A quotation mark that is not closed before the end of the file, or within the longest row that
+    can be meant, would take all rows behind it for one cell: its line is handed on alone.
+    """
     old, new = config.delimiter.encode(), _separator(config)
-    rest = b""
-    for chunk in chunks:
-        rest += chunk
+    rest, chunk = b"", next(chunks, b"")
+    while chunk or rest:
+        rest += chunk or b"\n" * (not rest.endswith(b"\n"))
         end = _cut(rest, config.quote)
+        if not end and (not chunk or len(rest) > _LONGEST_ROW):
+            end = rest.find(b"\n") + 1
+            if not end:
+                raise LogError(
+                    f"{path}: a row is longer than {_LONGEST_ROW >> 20} MiB. Write it as text, "
+                    f"with a row a line."
+                )
         if end:
             yield rest[:end].replace(old, new) if old != new else rest[:end]
             rest = rest[end:]
-    if rest:
-        yield rest.replace(old, new) if old != new else rest
+        chunk = next(chunks, b"")
 
 
 def _cut(text: bytes, quote: str | None) -> int:
     """Returns behind which newline a text can be cut, 0 if nowhere.
 
-    A newline between quotation marks is none: there, the number of marks before it is odd. Beyond
-    the longest row that can be meant, a mark is taken for an ordinary character.
+    A newline between quotation marks is none: there, the number of marks before it is odd.
     """
     end = text.rfind(b"\n") + 1
-    if quote is None or (mark := quote.encode()) not in text or len(text) > _LONGEST_ROW:
+    if quote is None or (mark := quote.encode()) not in text:
         return end
     marks = text.count(mark, 0, end)
     while end and marks % 2:
-        before = text.rfind(b"\n", 0, end - 1) + 1
+        before = text.rfind(b"\n", 0, text.rfind(mark, 0, end)) + 1
         marks -= text.count(mark, before, end)
         end = before
     return end
-
-
-def _is_utf8(column: pa.Array) -> np.ndarray:
-    """Returns [n] bool: whether a cell, or its absence, is valid UTF-8."""
-    try:
-        column.cast(pa.string())
-        return np.ones(len(column), bool)
-    except pa.ArrowInvalid:
-        return np.array([_decodes(cell) for cell in column.to_pylist()], bool)
-
-
-def _decodes(cell: bytes | None) -> bool:
-    try:
-        return cell is None or cell.decode() is not None
-    except UnicodeDecodeError:
-        return False

@@ -82,7 +82,8 @@ def check_columns(path: str, wanted: Sequence[str], present: Sequence[str]) -> N
             times = "no" if name not in present else "more than one"
             raise LogError(
                 f"{path}: has {times} column {name!r}. {nearest(name, present)} Mend the name in "
-                f"`log.columns` (or `features`, `label`, `where`, `split`), or `csv.header`."
+                f"`log.columns` (or `features`, `label`, `where`, `split`), `csv.header` or "
+                f"`csv.delimiter`."
             )
 
 

@@ -104,7 +104,7 @@ def _select(batch: pa.RecordBatch | pa.Table, name: str, columns: list[str]) -> 
     check_columns(name, columns, batch.schema.names)
     table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
     for part in table.select(columns).to_batches():
-        yield Block(f"{name} (a batch)", 0, 1, part)
+        yield Block(f"{name} (a batch)", 0, 1, part).checked()
 
 
 class _ByKind(beam.DoFn):

@@ -18,6 +18,7 @@ from components.behavior_example_gen.sources.files import find_files
 from components.behavior_example_gen.sources.parquet import parquet_blocks
 from components.behavior_example_gen.sources.source import Source
 from components.behavior_example_gen.sources.tfrecord import tfrecord_blocks
+from components.behavior_example_gen.tables import one_batch
 
 Layout = Literal["csv", "parquet", "tfrecord"]
 _BYTES_IN_MEMORY = {"csv": 2, "parquet": 6, "tfrecord": 1}  # for each byte of a file
@@ -98,9 +99,9 @@ def read_file(
     layout = layout_of(path, layout)
     try:
         if layout == "parquet":
-            yield from parquet_blocks(path, part, columns)
+            yield from (block.checked() for block in parquet_blocks(path, part, columns))
         elif layout == "tfrecord":
-            yield from tfrecord_blocks(path, part, columns)
+            yield from (block.checked() for block in tfrecord_blocks(path, part, columns))
         else:
             yield from csv_blocks(path, part, csv, columns)
     except (pa.ArrowException, OSError, UnicodeError, EOFError, LookupError) as fault:
@@ -109,7 +110,7 @@ def read_file(
 
 def read_table(
     folder: str, files: str | list[str], csv: CsvConfig, columns: Sequence[str]
-) -> pa.Table:
+) -> pa.RecordBatch:
     """Reads the columns of a small table of files, whole."""
     blocks = [
         block
@@ -125,7 +126,7 @@ def read_table(
                 )
     if not sum(block.batch.num_rows for block in blocks):
         raise LogError(f"{files} in {folder!r} holds no row. Write it again, or remove it.")
-    return pa.Table.from_batches([block.batch for block in blocks]).combine_chunks()
+    return one_batch(pa.Table.from_batches([block.batch for block in blocks]))
 
 
 def _read(file: tuple[int, str], table: TableConfig, columns: Sequence[str]) -> Iterator[Block]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 
 import apache_beam as beam
@@ -18,9 +17,6 @@ from components.behavior_example_gen.sources.simulated import SimulatedSource
 from components.behavior_example_gen.sources.source import Source
 from components.behavior_example_gen.sources.tfds import TfdsSource
 
-# Impressions lie before the log: of equal times, an impression comes first and sees no behaviour.
-_PARTS = 1 << 20
-
 
 def open_sources(config: IngestConfig) -> dict[Table, Source]:
     """Returns the source of each table of a log.
@@ -29,11 +25,11 @@ def open_sources(config: IngestConfig) -> dict[Table, Source]:
       LogError: if a source cannot be used: the message names it, and what to do.
     """
     sources = {table: _open(config, table) for table in config.tables()}
-    for source in sources.values():
+    for table, source in sources.items():
         if config.history.ties == "order" and not source.keeps_order:
             raise LogError(
-                f"`history.ties: order` needs the order of the log, which {config.log.source} does "
-                f"not keep. Set `history.ties: exclude`, or `log.columns.time.unit: order` with a "
+                f"`history.ties: order` needs the order of the {table}, which "
+                f"{config.table(table).source} does not keep. Set `history.ties: exclude`, or `log.columns.time.unit: order` with a "
                 f"column that numbers a user's rows."
             )
     return sources
@@ -69,13 +65,7 @@ class _Read(beam.PTransform):
         self._source, self._table = source, table
 
     def expand(self, pipeline: beam.Pipeline) -> beam.PCollection[Block]:
-        return self._source.blocks(pipeline) | "Mark" >> beam.Map(_mark, self._table)
-
-
-def _mark(block: Block, table: Table) -> Block:
-    if table == "log":
-        return block
-    return dataclasses.replace(block, table=table, part=block.part - _PARTS)
+        return self._source.blocks(pipeline) | "Mark" >> beam.Map(Block.of, self._table)
 
 
 def _open(config: IngestConfig, table: Table) -> Source:

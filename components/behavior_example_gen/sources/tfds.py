@@ -124,7 +124,7 @@ def _block(example: Mapping[str, Any], name: str, columns: list[str]) -> Block:
         raise LogError(f"{name}: the features of an example have different lengths: {shown}")
     size = lengths.pop() if lengths else 1
     whole = {column: _to_arrow(np.broadcast_to(v, (size,))) for column, v in cells.items()}
-    return Block(f"{name} (an example)", 0, 1, pa.RecordBatch.from_pydict(whole))
+    return Block(f"{name} (an example)", 0, 1, pa.RecordBatch.from_pydict(whole)).checked()
 
 
 def _to_arrow(values: np.ndarray) -> pa.Array:

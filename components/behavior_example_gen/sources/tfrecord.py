@@ -6,12 +6,12 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-import google_crc32c
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.records import checksum
 from components.behavior_example_gen.sources.block import Block
 from components.behavior_example_gen.sources.files import check_columns, open_unpacked
 
@@ -82,17 +82,11 @@ def _read_record(file: BinaryIO, path: str) -> bytes | None:
         return None
     if len(header) == _HEADER.size:
         length, check = _HEADER.unpack(header)
-        if check == _masked_crc(header[:8]) and length <= _LONGEST:
+        if check == checksum(header[:8]) and length <= _LONGEST:
             record, footer = file.read(length), file.read(_FOOTER.size)
-            if len(footer) == _FOOTER.size and _FOOTER.unpack(footer)[0] == _masked_crc(record):
+            if len(footer) == _FOOTER.size and _FOOTER.unpack(footer)[0] == checksum(record):
                 return record
     raise LogError(
         f"{path}: is no TFRecord file, or a truncated or damaged one (a GZIP file must be named "
         f"*.gz). Copy it again, complete."
     )
-
-
-def _masked_crc(data: bytes) -> int:
-    """The checksum of TFRecord: CRC-32C, rotated by 15 bits, plus a constant."""
-    crc = google_crc32c.value(data)
-    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF

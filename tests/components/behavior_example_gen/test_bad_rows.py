@@ -1,6 +1,7 @@
 """Faulty rows and files: counted, put into quarantine with their lines, or refused by name."""
 
 import json
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -10,11 +11,12 @@ from components.behavior_example_gen.check import check_log
 from components.behavior_example_gen.config import SPLITS
 from components.behavior_example_gen.counts import SAMPLES
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.sources import NOT_UTF8, RAGGED
+from components.behavior_example_gen.sources import NOT_UTF8, RAGGED, csv
 
 from . import logs, oracle, runs
 
 HEAD = "user,item,category,time,behavior,label"
+TIME = {"column": "time", "format": "%Y-%m-%d"}
 GOOD = [f"{u},{i % 7},{i % 3},{10 * i},{i % 2},{(u + i) % 2}" for i in range(30) for u in range(4)]
 
 
@@ -100,6 +102,50 @@ def test_rows_of_parquet_are_numbered(tmp_path):
     assert (bad["line"], bad["reason"], bad["row"]["time"]) == (251, "item: missing", "250")
 
 
+def _parquet(folder, **columns):
+    table = pa.Table.from_batches(
+        [logs.cells([oracle.Row(*map(int, line.split(","))) for line in GOOD])]
+    )
+    for name, values in columns.items():
+        table = table.set_column(table.schema.get_field_index(name), name, values)
+    folder.mkdir()
+    pa.parquet.write_table(table, folder / "log.parquet")
+    return {"folder": str(folder), "files": "log.parquet"}
+
+
+def _items(first, kind):
+    return pa.array([first, *(type(first)(int(line.split(",")[1])) for line in GOOD[1:])], kind)
+
+
+def _texts(first):
+    return pa.array([first, *(line.split(",")[1] for line in GOOD[1:])], pa.binary())
+
+
+def _as_string(texts):
+    """Texts that nobody has looked at, as Arrow reads them from Parquet."""
+    return pa.Array.from_buffers(pa.string(), len(texts), texts.buffers())
+
+
+@pytest.mark.parametrize(
+    ("items", "reason"),
+    [
+        (_items(2**64 - 1, pa.uint64()), "item: not an integer"),
+        (_items(Decimal("1.50"), pa.decimal128(9, 2)), "item: not an integer"),
+        (_items(float("inf"), pa.float64()), "item: NaN"),
+        (_texts(b"\xff\xfe"), NOT_UTF8),
+        (_as_string(_texts(b"\xff\xfe")), NOT_UTF8),
+        (_texts("x").dictionary_encode(), "item: not an integer"),
+    ],
+)
+def test_one_faulty_cell_of_a_typed_column(tmp_path, items, reason):
+    log = _parquet(tmp_path / "in", item=items)
+    counts = runs.execute(logs.config(log=log), tmp_path / "out")
+    assert counts["dropped"][reason] == 1
+    assert counts["rows_kept"] == len(GOOD) - 1
+    (bad,) = _quarantine(tmp_path / "out")
+    assert (bad["line"], bad["reason"]) == (1, reason)
+
+
 def test_too_many_bad_rows_stop_and_leave_the_quarantine_but_no_counts(tmp_path):
     with pytest.raises(LogError, match=r"3 of 123 rows \(2.44%\) are bad(.|\n)*3  user: missing"):
         _ingest(tmp_path, [*GOOD, *[",1,1,5,0,1"] * 3], max_bad_rows=0.02)
@@ -127,6 +173,17 @@ def test_a_column_that_changes_its_type_between_files_is_named(tmp_path, changed
         check_log(config)
     with pytest.raises(LogError, match=message):
         runs.execute(config, tmp_path / "out")
+
+
+def test_a_log_that_begins_with_rows_that_are_not_wanted_can_be_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv, "_BLOCK_BYTES", 300)
+    runs.write_log(tmp_path / "log.csv", "\n".join([HEAD, *GOOD]))
+    log = {"folder": str(tmp_path), "files": "log.csv", "where": ["time >= 100"]}
+    check_log(logs.config(log=log))
+    with pytest.raises(
+        LogError, match=r"(?s)none of the first \d+ rows can be used.*time: not %Y-"
+    ):
+        check_log(logs.config(log=log | {"columns": logs.COLUMNS | {"time": TIME}}))
 
 
 def test_a_column_without_values_has_any_type(tmp_path):

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.behavior_example_gen.catalogue import CombineItems, count_pairs
+from components.behavior_example_gen.check import check_log
 from components.behavior_example_gen.clean import clean
 from components.behavior_example_gen.config import SPLITS
+from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.shard import Shard
 from components.behavior_example_gen.targets import WholeLog
 
@@ -120,6 +122,7 @@ def test_from_files_to_examples(tmp_path, own_category):
     config = _config(
         own_category, folder=str(tmp_path), files="log.csv.gz", shards=3, duplicates="keep"
     )
+    check_log(config)
     counts = runs.execute(config, tmp_path / "out")
     expected = _literal(behaviours, impressions, config)
     for name in SPLITS:
@@ -127,6 +130,19 @@ def test_from_files_to_examples(tmp_path, own_category):
     assert counts["rows"] == 1203
     assert counts["dropped"]["label: missing"] == 3
     assert counts["rows_kept"] == 1200
+
+
+def test_impressions_that_cannot_be_used_are_refused_before_the_start(tmp_path):
+    write_log(tmp_path / "log.csv", "user,item,category,time,behavior\n" + "1,2,3,4,0\n" * 9)
+    config = _config(folder=str(tmp_path), files="log.csv", max_bad_rows=1)
+    cells = pa.Table.from_batches([logs.cells([oracle.Row(1, 2, 3, 4, 0, None)])])
+    pa.parquet.write_table(cells, tmp_path / "shown.parquet")
+    says = r"shown.parquet in '.*': none of the first 1 rows can be used(.|\n)* 1  label: missing"
+    with pytest.raises(LogError, match=says):
+        check_log(config)
+    pa.parquet.write_table(cells.slice(1), tmp_path / "shown.parquet")
+    with pytest.raises(LogError, match=r"shown.parquet in '.*': is empty: it has no rows"):
+        check_log(config)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """The examples of a shard against the literal oracle, on adversarial logs."""
 
+import numpy as np
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.behavior_example_gen.clean import clean
 from components.behavior_example_gen.config import SPLITS
 from components.behavior_example_gen.shard import Shard
 from components.behavior_example_gen.targets import WholeLog
@@ -86,6 +89,26 @@ def test_eval_rows_of_a_user_are_sampled():
     assert [sum(s.user == user for s in sampled) for user in (1, 2)] == [3, 3]
     reason = "target: more than split.eval_per_user"
     assert shard.counts.dropped[reason] == len(everything) - 6
+
+
+def test_a_user_of_a_million_events():
+    size = 10**6
+    item = np.random.default_rng(0).integers(0, 10**5, size)
+    names = {"user": np.zeros(size, np.int64), "item": item, "category": item % 500}
+    names |= {"time": np.arange(size), "behavior": item % 4, "label": item % 2}
+    split = {"by": "user_tail", "validation": 0.1, "eval": 0.1, "eval_per_user": 5}
+    config = logs.config(split=split, history={"max_length": 800, "match": 4})
+    rows = clean(pa.RecordBatch.from_pydict(names), config, np.arange(size))[0]
+    shard = Shard(rows, config, WholeLog())
+    train = shard.counts.splits["train"]
+    assert train["targets"] == size - 1 - 2 * ((size - 1) // 10)
+    assert train["positives"] == (item[1 : 1 + train["targets"]] % 2).sum()
+    for target in oracle.unpack(shard.encode("eval")):
+        begin = -(-(target.time - 800) // 100) * 100  # of a grid of an eighth
+        seen = item[begin : target.time]
+        assert [row[0] for row in target.history] == seen.tolist()
+        same = np.flatnonzero(seen % 500 == target.category)
+        assert list(target.match) == same[-4:].tolist()
 
 
 @pytest.mark.parametrize("users", [1, 5])

@@ -145,6 +145,38 @@ def test_a_stray_quotation_mark_is_a_character(tmp_path, monkeypatch):
     assert _read(path, ["a"]) == [[str(i) for i in range(100)]]
 
 
+@settings(deadline=None, max_examples=150)
+@given(
+    lines=st.lists(
+        st.sampled_from([b"1,x", b'2,"y"', b'3,"z', b'"4,w', b'5,v"', b'6,"', b'7,5" disk', b"8"]),
+        min_size=1,
+        max_size=30,
+    ),
+    size=st.sampled_from([8, 64, 1 << 20]),
+    longest=st.sampled_from([32, 1 << 20]),
+)
+def test_stray_quotation_marks_hide_no_line(tmp_path_factory, lines, size, longest):
+    path = tmp_path_factory.mktemp("stray") / "log.csv"
+    path.write_bytes(b"\n".join([b"a,b", *lines]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_source, "_BLOCK_BYTES", size)
+        patch.setattr(csv_source, "_LONGEST_ROW", longest)
+        blocks = _blocks(path, ["a", "b"])
+    cells = [row for block in blocks for row in block.batch.to_pylist()]
+    inside = sum((cell or "").rstrip("\n").count("\n") for row in cells for cell in row.values())
+    rejected = sum(len(block.rejected) for block in blocks)
+    assert len(cells) + inside + rejected == len(lines)
+
+
+def test_a_quotation_mark_that_is_never_closed_costs_its_own_line(tmp_path):
+    rows = [f"{i},x" for i in range(5000)]
+    path = write_log(tmp_path / "log.csv", "\n".join(["a,b", *rows, '"7,y', *rows]))
+    blocks = _blocks(path, ["a"])
+    assert sum(block.batch.num_rows for block in blocks) == 10_000
+    assert [row.number for block in blocks for row in block.rejected] == [5002]
+    assert blocks[-1].numbers()[-1] == 10_002
+
+
 @pytest.mark.parametrize("block", [64, 1000])
 def test_delimiters_of_several_characters(tmp_path, monkeypatch, block):
     monkeypatch.setattr(csv_source, "_BLOCK_BYTES", block)
@@ -215,7 +247,7 @@ def test_tfrecord(tmp_path, monkeypatch, name):
     blocks = _blocks(path)
     assert [block.numbers().tolist() for block in blocks] == [[1, 2], [3, 4], [5]]
     assert [row for block in blocks for row in block.batch.to_pylist()] == [
-        {"b": row.get("b"), "a": row.get("a") or None} for row in rows
+        {"b": row.get("b", b"").decode() or None, "a": row.get("a") or None} for row in rows
     ]
     with pytest.raises(LogError, match="the feature 'a' of an event holds 2 values"):
         _read(_records(tmp_path / "two.tfrecord", [{"a": [1, 2], "b": b""}]))
@@ -242,6 +274,10 @@ def _damaged(tmp_path):
         "some.tfrecord": (records.read_bytes(), "has no column 'b'. Present: a, c"),
         "other.csv": (b"aa,bb\n1,2\n", "has no column 'b'. Present: aa, bb. Did you mean 'bb'"),
         "twice.csv": (b"a,b,b\n1,2,3\n", "has more than one column 'b'"),
+        "packed.csv": (gzip.compress(text.encode()), "is no utf-8 text, as it holds zero bytes"),
+        "wide.csv": ("a,b\n1,2\n".encode("utf-16"), "is no utf-8 text, as it holds zero bytes"),
+        "apple.csv": (b"a,b\r1,2\r", "the first row cannot be read: .* end with a newline"),
+        "endless.csv": (b"a,b," + b"c" * 10_000, "a row is longer than 0 MiB"),
     }
 
 
@@ -259,9 +295,15 @@ def _damaged(tmp_path):
         "some.tfrecord",
         "other.csv",
         "twice.csv",
+        "packed.csv",
+        "wide.csv",
+        "apple.csv",
+        "endless.csv",
     ],
 )
-def test_damaged_files_are_named(tmp_path, name):
+def test_damaged_files_are_named(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(csv_source, "_BLOCK_BYTES", 4096)
+    monkeypatch.setattr(csv_source, "_LONGEST_ROW", 5000)
     data, says = _damaged(tmp_path)[name]
     (tmp_path / name).write_bytes(data)
     with pytest.raises(LogError, match=f"{name}: .*{says}"):

@@ -51,3 +51,19 @@ def test_tables_keep_float32_under_mixed_precision():
     rows = layer({"item": tf.constant([1]), "category": tf.constant([1])})
     assert rows.dtype == tf.bfloat16
     assert layer.trainable_variables[0].dtype == tf.float32
+
+
+def test_products_are_those_of_rows_for_tables_smaller_and_larger_than_the_history():
+    layer = BehaviorEmbedding(50, 3, {"behavior": 4}, item_dim=5, category_dim=2, cross_dim=3)
+    rng = np.random.default_rng(1)
+    sizes = {"item": 50, "category": 3, "behavior": 4}
+    for length in (1, 2, 8, 40):  # two rows of a table per behaviour are few, more are many
+        ids = {name: rng.integers(0, size, [2, length]) for name, size in sizes.items()}
+        queries = rng.normal(size=[2, 3, 10]).astype(np.float32)
+        tables = [weight.numpy() for weight in layer.weights]
+        rows = np.concatenate(
+            [table[ids[name]] for table, name in zip(tables, sizes, strict=True)], -1
+        )
+        expected = np.einsum("btd,bld->btl", queries, rows)
+        products = layer.products(tf.constant(queries), {k: tf.constant(v) for k, v in ids.items()})
+        np.testing.assert_allclose(products, expected, rtol=1e-5, atol=1e-6)

@@ -77,23 +77,40 @@ def test_transformer_is_the_papers(mix, transform, steps):
 
 @pytest.mark.parametrize("transform", ["fft", "matmul"])
 @pytest.mark.parametrize("mix", ["block", "diagonal"])
-def test_mean_is_the_mean_of_the_valid(mix, transform):
-    layer = transformer(5, mix=mix, transform=transform)
-    behaviors, valid = draw(5, seed=1)
+@pytest.mark.parametrize("steps", [5, 6])
+def test_mean_is_the_mean_of_the_valid(mix, transform, steps):
+    layer = transformer(steps, mix=mix, transform=transform)
+    behaviors, valid = draw(steps, seed=1)
     rng = np.random.default_rng(2)
     present = valid[..., None]
-    phi = (rng.normal(size=(B, T, 5, 3)) * present).astype(np.float32)
+    phi = (rng.normal(size=(B, T, steps, 3)) * present).astype(np.float32)
     weights = rng.normal(size=(3, WIDTH)).astype(np.float32)
     y = by_numpy(layer, behaviors + phi @ weights, valid)
     expected = y.sum(2) / np.maximum(valid.sum(2), 1)[..., None]
-    rows = (behaviors * present).reshape(B, T * 5, WIDTH)
-    positions = np.arange(T * 5, dtype=np.int32).reshape(1, T, 5).repeat(B, 0)
-    for arguments in [(rows, positions), (behaviors * present, None)]:
-        arguments = [*arguments, phi, weights, valid]
+    rows = (behaviors * present).reshape(B, T * steps, WIDTH)
+    positions = np.arange(T * steps, dtype=np.int32).reshape(1, T, steps).repeat(B, 0)
+    order = layer.order(steps)
+    for arguments in [
+        (rows, positions[:, :, order]),
+        ((behaviors * present)[:, :, order], None),
+    ]:
+        arguments = [*arguments, phi[:, :, order], weights, valid[:, :, order]]
         actual = layer.mean(
             Subsequence(*(None if x is None else tf.constant(x) for x in arguments))
         )
         np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("transform", "steps", "order"),
+    [
+        ("fft", 4, [0, 1, 2, 3]),
+        ("matmul", 5, [0, 1, 2, 3, 4]),
+        ("matmul", 6, [0, 2, 4, 1, 3, 5]),
+    ],
+)
+def test_mean_reads_even_positions_first_where_it_works_in_halves(transform, steps, order):
+    assert transformer(steps, transform=transform).order(steps).tolist() == order
 
 
 def test_released_einsum_reads_only_the_diagonals():
@@ -124,19 +141,29 @@ def test_hilbert_matrix_turns_sines_into_cosines(steps):
         np.testing.assert_allclose(matrix @ np.sin(angle), np.cos(angle), atol=1e-12)
 
 
-@pytest.mark.parametrize("transform", ["fft", "matmul", "mean"])
-def test_gradients_are_the_finite_differences(transform):
-    layer = transformer(3, transform="fft" if transform == "mean" else transform)
-    behaviors, valid = draw(3, seed=4)
+@pytest.mark.parametrize(
+    ("transform", "steps", "through"),
+    [
+        ("fft", 3, "call"),
+        ("matmul", 3, "call"),
+        ("fft", 3, "mean"),
+        ("matmul", 3, "mean"),
+        ("matmul", 4, "mean"),
+    ],
+)
+def test_gradients_are_the_finite_differences(transform, steps, through):
+    layer = transformer(steps, transform=transform)
+    behaviors, valid = draw(steps, seed=4)
     rng = np.random.default_rng(1)
     scale = rng.normal(size=(B, T, WIDTH)).astype(np.float32)
     counts = np.maximum(valid.sum(2), 1)[..., None]
 
     def mean(x):
-        if transform != "mean":
+        if through == "call":
             return tf.reduce_sum(layer(x, tf.constant(valid)), 2) / counts.astype(np.float32)
         zeroed = x * tf.cast(valid, tf.float32)[..., None]
-        return layer.mean(plain(zeroed, valid))
+        order = layer.order(steps)
+        return layer.mean(plain(tf.gather(zeroed, order, axis=2), valid[:, :, order]))
 
     x = tf.constant(behaviors)
     with tf.GradientTape() as tape:
