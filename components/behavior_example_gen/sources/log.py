@@ -28,9 +28,9 @@ def open_sources(config: IngestConfig) -> dict[Table, Source]:
     for table, source in sources.items():
         if config.history.ties == "order" and not source.keeps_order:
             raise LogError(
-                f"`history.ties: order` needs the order of the {table}, which "
-                f"{config.table(table).source} does not keep. Set `history.ties: exclude`, or `log.columns.time.unit: order` with a "
-                f"column that numbers a user's rows."
+                f"`history.ties: order` needs the order of the log, which "
+                f"{config.table(table).source} does not keep. Set `history.ties: exclude`, or "
+                f"`log.columns.time.unit: order` with a column that numbers a user's rows."
             )
     return sources
 

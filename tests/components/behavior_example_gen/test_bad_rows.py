@@ -180,9 +180,7 @@ def test_a_log_that_begins_with_rows_that_are_not_wanted_can_be_used(tmp_path, m
     runs.write_log(tmp_path / "log.csv", "\n".join([HEAD, *GOOD]))
     log = {"folder": str(tmp_path), "files": "log.csv", "where": ["time >= 100"]}
     check_log(logs.config(log=log))
-    with pytest.raises(
-        LogError, match=r"(?s)none of the first \d+ rows can be used.*time: not %Y-"
-    ):
+    with pytest.raises(LogError, match=r"(?s)none of the first \d+ rows can.*time: not %Y-"):
         check_log(logs.config(log=log | {"columns": logs.COLUMNS | {"time": TIME}}))
 
 

@@ -101,7 +101,7 @@ def test_a_user_of_a_million_events():
     rows = clean(pa.RecordBatch.from_pydict(names), config, np.arange(size))[0]
     shard = Shard(rows, config, WholeLog())
     train = shard.counts.splits["train"]
-    assert train["targets"] == size - 1 - 2 * ((size - 1) // 10)
+    assert train["targets"] == size - 1 - 2 * (size - 1) // 10
     assert train["positives"] == (item[1 : 1 + train["targets"]] % 2).sum()
     for target in oracle.unpack(shard.encode("eval")):
         begin = -(-(target.time - 800) // 100) * 100  # of a grid of an eighth
