@@ -43,7 +43,7 @@ def write(path: Path, config: Config, rows: Sequence[Row]) -> None:
     The file appears whole or not at all.
     """
     result = {
-        "command": shlex.join(["everlong", *sys.argv[1:]]),
+        "command": command(sys.argv),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seed": config.seed,
         "config_hash": config.hash,
@@ -59,6 +59,18 @@ def write(path: Path, config: Config, rows: Sequence[Row]) -> None:
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def command(arguments: Sequence[str]) -> str:
+    """What to type to do this again: `everlong …`, or a script of `benchmarks/`.
+
+    Args:
+      arguments: `sys.argv`.
+    """
+    script = Path(arguments[0])
+    program = ["python", f"benchmarks/{script.name}"]
+    return shlex.join([*(program if script.parent.name == "benchmarks" else ["everlong"]),
+                       *arguments[1:]])  # fmt: skip
 
 
 def machine() -> dict[str, Any]:

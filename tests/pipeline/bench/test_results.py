@@ -61,3 +61,16 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_a_file_that_cannot_be_written_is_refused_first(tmp_path, name, says):
     with pytest.raises(InputError, match=rf"--json .*{says}"):
         results.check_writable(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["/x/bin/everlong", "bench", "gsu"], "everlong bench gsu"),
+        (["/x/pipeline/__main__.py", "bench", "gsu"], "everlong bench gsu"),
+        (["/x/benchmarks/table_size.py", "--json", "a b"],
+         "python benchmarks/table_size.py --json 'a b'"),
+    ],
+)  # fmt: skip
+def test_the_command_is_what_one_would_type(arguments, command):
+    assert results.command(arguments) == command
