@@ -13,7 +13,7 @@ from pipeline.exits import BAD_INPUT, DONE, INTERRUPTED
 
 _EXAMPLES = """\
 examples:
-  everlong run --config demo                          simulate, train, evaluate, push (3 minutes)
+  everlong run --config demo                          simulate, train, evaluate, push (2 minutes)
   everlong run --config my.yaml --set model.name=mirrn
   everlong config --explain                           every key, its meaning and default
   everlong ingest --config my.yaml                    from the log to examples, alone
