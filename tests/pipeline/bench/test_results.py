@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -31,7 +32,8 @@ def test_rounds_become_medians_that_keep_every_round():
     }
 
 
-def test_a_result_holds_all_that_made_it(tmp_path):
+def test_a_result_holds_all_that_made_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/bin/everlong", "bench", "train"])
     config, path = load("demo"), tmp_path / "out.json"
     results.write(path, config, [{"model": "twin", "length": 8}])
     written = json.loads(path.read_text())
@@ -39,7 +41,7 @@ def test_a_result_holds_all_that_made_it(tmp_path):
     assert written["config"]["name"] == "demo"
     assert written["seed"] == config.seed
     assert written["config_hash"] == config.hash
-    assert written["command"].startswith("everlong ")
+    assert written["command"] == "everlong bench train"
     assert written["machine"]["cores"] >= 1
     assert written["machine"]["memory_gib"] > 0
     assert "tensorflow" in written["versions"]
