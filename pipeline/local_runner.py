@@ -16,6 +16,7 @@ from components.behavior_example_gen.check import fingerprint
 from pipeline.config import Config
 from pipeline.console import Terminal
 from pipeline.errors import ConfigError
+from pipeline.lineage import Outputs, artifacts
 from pipeline.pipeline import Places, create_pipeline
 from pipeline.progress import Progress
 from pipeline.summary import Timing, summarize
@@ -72,6 +73,24 @@ def run(
     progress = execute(pipeline, terminal, options)
     timing = Timing(progress.seconds, progress.cached, round(time.monotonic() - start, 1))
     return summarize(config, output, timing)
+
+
+def run_to_transform(config: Config, output: Path, terminal: Terminal) -> Outputs:
+    """Runs the pipeline up to Transform, and returns what its nodes left.
+
+    Args:
+      config: of which `log`, `label`, `history` and `split` count.
+      output: folder of the run; a second run in it reuses what did not change.
+      terminal: where progress goes.
+
+    Raises:
+      ComponentFailed: if a component raised.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    where = places(config, output)
+    pipeline = create_pipeline(config, where, fingerprint(config.ingest))
+    execute(pipeline, terminal, RunOptions(to_nodes=["Transform"]))
+    return artifacts(Path(where.metadata))
 
 
 def execute(

@@ -62,16 +62,6 @@ def verdict(evaluation: str) -> dict[str, Any]:
         return json.loads(file.read())
 
 
-def is_blessed(evaluation: str) -> bool:
-    """Whether the model may be pushed."""
-    return verdict(evaluation)["blessed"]
-
-
-def blessing_reasons(evaluation: str) -> list[str]:
-    """Why the model was blessed (what it showed) or was not (every check that it failed)."""
-    return verdict(evaluation)["reasons"]
-
-
 def _value(key: tfma.proto.metrics_for_slice_pb2.SingleSliceKey) -> str:
     kind = key.WhichOneof("kind")
     value = getattr(key, kind)

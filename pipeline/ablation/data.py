@@ -10,16 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from tfx.orchestration.pipeline import RunOptions
 
 from components.behavior_example_gen.check import fingerprint
-from pipeline import local_runner
 from pipeline.ablation.pack import pack
 from pipeline.config import Config
 from pipeline.console import Terminal
 from pipeline.fingerprints import code
-from pipeline.lineage import artifacts
-from pipeline.pipeline import create_pipeline
+from pipeline.local_runner import run_to_transform
 
 _GZIP = tf.io.TFRecordOptions("GZIP", compression_level=1)
 
@@ -59,11 +56,7 @@ def prepare(config: Config, folder: Path, terminal: Terminal) -> Prepared:
     Raises:
       ComponentFailed: if a component raised.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    places = local_runner.places(config, folder)
-    pipeline = create_pipeline(config, places, fingerprint(config.ingest))
-    local_runner.execute(pipeline, terminal, RunOptions(to_nodes=["Transform"]))
-    found = artifacts(Path(places.metadata))
+    found = run_to_transform(config, folder, terminal)
     raw = Path(found["BehaviorExampleGen"]["examples"].uri)
     parts = [
         config.ingest.model_dump_json(),

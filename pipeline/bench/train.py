@@ -76,18 +76,9 @@ def prepare(config: Config, folder: Path, terminal: Terminal) -> dict[str, str]:
     Raises:
       ComponentFailed: if a component raised.
     """
-    from tfx.orchestration.pipeline import RunOptions
+    from pipeline.local_runner import run_to_transform
 
-    from components.behavior_example_gen.check import fingerprint
-    from pipeline import local_runner
-    from pipeline.lineage import artifacts
-    from pipeline.pipeline import create_pipeline
-
-    folder.mkdir(parents=True, exist_ok=True)
-    places = local_runner.places(config, folder)
-    pipeline = create_pipeline(config, places, fingerprint(config.ingest))
-    local_runner.execute(pipeline, terminal, RunOptions(to_nodes=["Transform"]))
-    outputs = artifacts(Path(places.metadata))["Transform"]
+    outputs = run_to_transform(config, folder, terminal)["Transform"]
     return {
         "transform": outputs["transform_graph"].uri,
         "examples": outputs["transformed_examples"].uri,

@@ -101,7 +101,7 @@ def test_the_first_good_model_is_blessed(first):
     evaluation, blessing = first
     assert blessing.get_int_custom_property("blessed") == 1
     assert json.loads(blessing.get_string_custom_property("failed_checks")) == []
-    told = reasons.blessing_reasons(evaluation)
+    told = reasons.verdict(evaluation)["reasons"]
     assert any("no earlier blessed model" in reason for reason in told)
     assert all("must be" not in reason for reason in told)
     verdict = reasons.verdict(evaluation)
@@ -119,7 +119,7 @@ def test_a_worse_second_model_is_refused_and_a_better_one_is_not(examples, good,
     worse = save_model(tmp_path / "worse", 0.3, number=2)
     evaluation, blessing = evaluate(tmp_path / "a", examples, worse, good)
     assert blessing.get_int_custom_property("blessed") == 0
-    told = reasons.blessing_reasons(evaluation)
+    told = reasons.verdict(evaluation)["reasons"]
     assert any(
         reason.startswith("AUC must be at most 0.05 below the") and "latest blessed" in reason
         for reason in told
@@ -136,7 +136,9 @@ def test_a_worse_second_model_is_refused_and_a_better_one_is_not(examples, good,
 
     evaluation, blessing = evaluate(tmp_path / "b", examples, good, worse)
     assert blessing.get_int_custom_property("blessed") == 1
-    assert any("of the latest blessed model (+" in r for r in reasons.blessing_reasons(evaluation))
+    assert any(
+        "of the latest blessed model (+" in r for r in reasons.verdict(evaluation)["reasons"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,7 @@ def test_constant_and_nan_scores_are_refused(examples, tmp_path, scale, reason):
     model = save_model(tmp_path / "model", 0.9, scale)
     evaluation, blessing = evaluate(tmp_path, examples, model)
     assert blessing.get_int_custom_property("blessed") == 0
-    assert reason in reasons.blessing_reasons(evaluation)
+    assert reason in reasons.verdict(evaluation)["reasons"]
 
 
 def test_a_baseline_that_reads_what_is_no_longer_there_refuses_or_judges_alone(
@@ -162,7 +164,7 @@ def test_a_baseline_that_reads_what_is_no_longer_there_refuses_or_judges_alone(
     needs_less = save_blind_model(tmp_path / "blind")
     evaluation, blessing = evaluate(tmp_path / "a", tmp_path, needs_less, good)
     assert blessing.get_int_custom_property("blessed") == 0
-    (reason,) = [r for r in reasons.blessing_reasons(evaluation) if "schema" in r]
+    (reason,) = [r for r in reasons.verdict(evaluation)["reasons"] if "schema" in r]
     assert "it reads target_oracle (float32, now missing)" in reason
     alone = GATE.model_copy(update={"on_schema_change": "judge_alone", "min_auc": 0.0})
     alone = alone.model_copy(update={"min_gauc": None, "calibration": None})
