@@ -11,7 +11,7 @@ from models import features
 from models.config import FrameConfig
 from models.features import FeatureSizes
 from models.interests import RecentInterest
-from models.layers import BehaviorEmbedding
+from models.layers import BehaviorEmbedding, ItemBias
 from models.view import View
 
 
@@ -40,7 +40,8 @@ class CtrModel(tfrs.Model):
 
     Targets and behaviours share embedding tables; a short-term module reads the newest behaviours,
     a long-term module the whole history; TFRS `Cross` and an MLP turn
-    `[target, short, long, target * short, target * long]` into a logit.
+    `[target, short, long, target * short, target * long]` into a logit, to which the target's item
+    adds a bias.
 
     Args:
       config: hyper-parameters of the frame.
@@ -67,6 +68,7 @@ class CtrModel(tfrs.Model):
         )
         self.long_term = long_term(self.embedding) if long_term else None
         self.head = Head(config, name="head")
+        self.item_bias = ItemBias(sizes.item, name="item_bias")
         self.task = tfrs.tasks.Ranking(
             loss=tf.keras.losses.BinaryCrossentropy(
                 from_logits=True, reduction=tf.keras.losses.Reduction.SUM
@@ -76,7 +78,8 @@ class CtrModel(tfrs.Model):
     @property
     def embedding_variables(self) -> list[tf.Variable]:
         """The tables, whose gradients are sparse."""
-        tables = [module for module in self.submodules if isinstance(module, BehaviorEmbedding)]
+        kinds = (BehaviorEmbedding, ItemBias)
+        tables = [module for module in self.submodules if isinstance(module, kinds)]
         return [variable for table in tables for variable in table.trainable_variables]
 
     def call(self, batch: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
@@ -88,7 +91,8 @@ class CtrModel(tfrs.Model):
         parts = [view.target, *interests, *(view.target * interest for interest in interests)]
         x = tf.concat(parts, -1)
         logits = self.head(tf.reshape(x, [-1, x.shape[-1]]), training=training)
-        return tf.reshape(logits, tf.shape(batch[features.TARGET_ITEM]))
+        items = batch[features.TARGET_ITEM]
+        return tf.reshape(logits, tf.shape(items)) + self.item_bias(items)
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Returns the binary cross-entropy averaged over valid targets."""

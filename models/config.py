@@ -38,7 +38,7 @@ class FrameConfig(Section):
     )
     cross_layers: NonNegativeInt = Field(2, description="TFRS Cross layers before the MLP.")
     mlp: tuple[PositiveInt, ...] = Field((256, 128), description="Widths of the MLP's layers.")
-    dropout: Rate = Field(0.0, description="Dropout rate within the MLP.")
+    dropout: Rate = Field(0.3, description="Dropout rate within the MLP.")
 
     @property
     def target_dim(self) -> int:
@@ -72,10 +72,11 @@ class TwinConfig(RetrievalConfig):
 
     name: Literal["twin"]
     search: Search = Field(
-        "shared",
+        "per_head",
         description=(
             "Whose ranking retrieves: per_head walks the heads' rankings in turn until K unique "
-            "behaviours are found (paper); shared ranks by the mean over heads (faster)."
+            "behaviours are found (paper); shared ranks by the mean over heads (faster, but it "
+            "misses half of what the heads rank highest)."
         ),
     )
     cross_features: bool = Field(
@@ -123,10 +124,11 @@ class MirrnConfig(RetrievalConfig):
     fourier_mix: Literal["block", "diagonal"] = Field(
         "block", description="Complex weights per head: a block (paper) or its diagonal (released)."
     )
-    fourier_transform: Literal["fft", "matmul"] = Field(
-        "fft",
+    fourier_transform: Literal["auto", "fft", "matmul"] = Field(
+        "auto",
         description="How the Fourier transformer is computed: tf.signal.rfft and irfft, or a real "
-        "matrix, which gives the same numbers and is faster for few behaviours.",
+        "matrix, which gives the same numbers; auto: the matrix up to 100 behaviours retrieved, "
+        "where it is faster, else tf.signal.",
     )
     refinement_dropout: Rate = Field(0.0, description="Dropout rate within the refinement.")
 

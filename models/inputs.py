@@ -57,7 +57,8 @@ class Examples:
         )
         shapes = np.array([(batch.shape.length, batch.shape.targets) for batch in batches])
         dataset = tf.data.Dataset.from_tensor_slices((rows, shapes))
-        return dataset.map(self._gather, num_parallel_calls=2, deterministic=True).prefetch(2)
+        gathered = dataset.map(self._gather, num_parallel_calls=2, deterministic=True)
+        return untuned(gathered.prefetch(2))
 
     def _gather(self, rows: tf.Tensor, shape: tf.Tensor) -> dict[str, tf.Tensor]:
         ragged = {name: tf.gather(column, rows) for name, column in self.columns.items()}
@@ -159,7 +160,7 @@ class Split:
         )
         pieces: dict[str, list[Any]] = collections.defaultdict(list)
         size = 0
-        for batch in parsed:
+        for batch in untuned(parsed):
             for name, values in batch.items():
                 pieces[name].append(values)
                 size += 0 if name == features.USER_ID else _bytes(values)
@@ -169,6 +170,17 @@ class Split:
                 size = 0
         if pieces:
             yield _join(pieces, self._match)
+
+
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Returns the dataset without tf.data's tuning of its parallelism, which is given here.
+
+    The thread that tunes sleeps ever longer, up to a minute, and the end of an iteration at times
+    waits for it: 10 to 40 s after an epoch of 30 s, of which nothing is computed.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def plan_batches(

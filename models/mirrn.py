@@ -26,6 +26,7 @@ from models.layers.target_attention import pool
 from models.layers.visibility import ones_between
 from models.view import View
 
+MATMUL_LENGTH = 100  # up to it, a Fourier transform is faster as a product: see benchmarks
 CLUSTER_BITS = 3  # the coarse buckets of `global_query: cluster`
 
 
@@ -204,11 +205,11 @@ class FourierRefinement(Refinement):
 
     def __init__(self, config: MirrnConfig, width: int, **kwargs):
         super().__init__(config, width, **kwargs)
+        transform = config.fourier_transform
+        if transform == "auto":
+            transform = "matmul" if config.retrieve <= MATMUL_LENGTH else "fft"
         self.transformer = FourierTransformer(
-            config.heads,
-            config.fourier_mix,
-            config.fourier_transform,
-            config.refinement_dropout,
+            config.heads, config.fourier_mix, transform, config.refinement_dropout
         )
         self.transformer.build([None, None, config.retrieve, width])
         self.order = self.transformer.order(config.retrieve)

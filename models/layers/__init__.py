@@ -5,6 +5,7 @@ from models.layers.cross_feature_bias import CrossFeatureBias
 from models.layers.fourier_transformer import FourierTransformer
 from models.layers.hash_pooling import HashCollisionPooling
 from models.layers.interest_fusion import InterestFusion
+from models.layers.item_bias import ItemBias
 from models.layers.position_encoding import TargetPositionEncoding
 from models.layers.relevance import TargetRelevance
 from models.layers.search import (
@@ -29,6 +30,7 @@ __all__ = [
     "HashCollisionPooling",
     "InnerProductSearch",
     "InterestFusion",
+    "ItemBias",
     "RecencySearch",
     "SearchUnit",
     "Selection",

@@ -18,7 +18,7 @@ def by_user(function: Callable, length: int | None, *tensors):
     Args:
       function: of tensors [B, ...], to tensors [B, ...], in which users do not mix; no gradient
         passes through it.
-      length: L; None where unknown.
+      length: scores of one target: L times the lists that are ranked; None where unknown.
       *tensors: [B, ...] each.
     """
     tensors = tf.nest.map_structure(tf.stop_gradient, tensors)

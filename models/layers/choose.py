@@ -2,7 +2,8 @@
 
 `top_k` keeps a heap, which a row of any length updates some k ln(L / k) times, one behaviour at a
 time. Here a row's k-th largest score is bisected, all rows at once, and positions are read off a
-bitmap: passes of compares and counts, which XLA turns into a few vectorized loops.
+bitmap: passes of compares and counts, which XLA turns into a few vectorized loops. Of long rows
+only the largest scores of blocks are kept, and the scores themselves read again in the best blocks.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from models.layers.fused import fused
 NEVER = tf.float32.min  # the score of what must not be chosen
 LEAST = tf.int32.min  # its key
 WORD = 32
+LANES = 16  # int32 in a vector register
 SMALLEST_BLOCK = 4
 
 
@@ -35,9 +37,10 @@ def choose(
       whole: bool; whether all scores are whole numbers, which takes less time.
 
     Returns:
-      positions [R, k] int32, ascending, 0 after the last; valid [R, k] bool.
+      positions [R, k] int32, ascending, 0 after the last; keys [R, k] int32, in the order of their
+      scores, `LEAST` after the last.
     """
-    return _choose((_whole_keys if whole else _keys)(scores, first, stop), count)
+    return _choose(scores, first, stop, count, _whole_keys if whole else _keys)
 
 
 def block_size(length: int, count: int) -> int:
@@ -45,54 +48,103 @@ def block_size(length: int, count: int) -> int:
     return 2 ** round(math.log2(length / count) / 2)
 
 
-def _choose(keys: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns what `choose` does, of keys [R, L] int32; `LEAST` is not chosen."""
-    length = keys.shape[1]
+def _choose(values, first, stop, count: int, to_keys: Callable) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns what `choose` does, of values [R, L] that `to_keys` turns into int32."""
+    length = values.shape[1]
     block = block_size(length, count)
     if block < SMALLEST_BLOCK:
-        return _among_all(count)(keys)
+        return _among_all(count)(_visible(to_keys)(values, first, stop))
     # A key of the top k lies in a block whose maximum is at least as large, and fewer than k
     # blocks come before it: by the same rule for ties, the k best blocks hold the k best keys.
     if length % block:
-        keys = tf.pad(keys, [[0, 0], [0, -length % block]], constant_values=LEAST)
-    blocks = tf.reshape(keys, [-1, keys.shape[1] // block, block])
-    return _within_blocks(count)(blocks, *_choose(tf.reduce_max(blocks, -1), count))
+        values = tf.pad(values, [[0, 0], [0, -length % block]])
+    maxima = _maxima(to_keys, block)(values, first, stop)
+    everywhere = tf.zeros_like(first), tf.fill(tf.shape(stop), maxima.shape[1])
+    best, maxima = _choose(maxima, *everywhere, count, _same)
+    blocks = tf.reshape(values, [-1, values.shape[1] // block, block])
+    # Programs of their own: in one, XLA would gather again for each of its loops.
+    candidates = _within_blocks(to_keys)(blocks, best, maxima, first, stop)
+    place, keys = _among_all(count)(candidates)
+    return _position(block)(best, place, keys), keys
 
 
 @functools.cache
 def _among_all(count: int) -> Callable:
-    return fused(lambda keys: _set_bits(_largest(keys, count), count))
+    def among(keys):
+        place, found = largest(keys, count)
+        return place, tf.where(found, tf.gather(keys, place, batch_dims=1), LEAST)
+
+    return fused(among)
 
 
 @functools.cache
-def _within_blocks(count: int) -> Callable:
-    def within(blocks, best, valid):
-        size = blocks.shape[2]
-        keys = tf.where(valid[..., None], tf.gather(blocks, best, batch_dims=1), LEAST)
-        keys = tf.reshape(keys, [-1, count * size])
-        place, found = _set_bits(_largest(keys, count), count)
-        positions = tf.gather(best, place // size, batch_dims=1) * size + place % size
-        return tf.where(found, positions, 0), found
+def _visible(to_keys: Callable) -> Callable:
+    return fused(
+        lambda values, first, stop: _masked(to_keys, values, tf.range(values.shape[1]), first, stop)
+    )
+
+
+@functools.cache
+def _maxima(to_keys: Callable, block: int) -> Callable:
+    def maxima(values, first, stop):
+        keys = _masked(to_keys, values, tf.range(values.shape[1]), first, stop)
+        return tf.reduce_max(tf.reshape(keys, [-1, keys.shape[1] // block, block]), -1)
+
+    return fused(maxima)
+
+
+@functools.cache
+def _within_blocks(to_keys: Callable) -> Callable:
+    def within(blocks, best, maxima, first, stop):
+        index = best[..., None] * blocks.shape[2] + tf.range(blocks.shape[2])
+        values = tf.gather(blocks, best, batch_dims=1)
+        keys = _masked(to_keys, values, index, first[..., None], stop[..., None])
+        keys = tf.where(maxima[..., None] > LEAST, keys, LEAST)
+        return tf.reshape(keys, [-1, best.shape[1] * blocks.shape[2]])
 
     return fused(within)
 
 
-@fused
-def _keys(scores, first, stop):
+@functools.cache
+def _position(block: int) -> Callable:
+    def position(best, place, keys):
+        begin = tf.gather(best, place // block, batch_dims=1) * block
+        return tf.where(keys > LEAST, begin + place % block, 0)
+
+    return fused(position)
+
+
+def _masked(to_keys: Callable, values, index, first, stop) -> tf.Tensor:
+    """Returns the keys of `values`, `LEAST` of what must not be chosen."""
+    chosen = values > (NEVER if values.dtype.is_floating else LEAST)
+    return tf.where((index >= first) & (index < stop) & chosen, to_keys(values), LEAST)
+
+
+def _keys(scores: tf.Tensor) -> tf.Tensor:
     """Returns int32 in the order of float32: the bits, all but the sign flipped where it is set."""
     bits = tf.bitcast(tf.where(scores == 0, 0.0, scores), tf.int32)  # -0 equals 0
-    keys = tf.where(bits < 0, tf.bitwise.bitwise_xor(bits, tf.int32.max), bits)
-    return _visible(keys, scores, first, stop)
+    return tf.where(bits < 0, tf.bitwise.bitwise_xor(bits, tf.int32.max), bits)
 
 
-@fused
-def _whole_keys(scores, first, stop):
-    return _visible(tf.cast(scores, tf.int32), scores, first, stop)
+def _whole_keys(scores: tf.Tensor) -> tf.Tensor:
+    return tf.cast(scores, tf.int32)
 
 
-def _visible(keys, scores, first, stop):
-    index = tf.range(tf.shape(scores)[1])
-    return tf.where((index >= first) & (index < stop) & (scores > NEVER), keys, LEAST)
+def _same(keys: tf.Tensor) -> tf.Tensor:
+    return keys
+
+
+def largest(keys: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns where the `count` largest of each row are; of equals, the first; `LEAST` never.
+
+    Args:
+      keys: [R, L] int32, static L >= count.
+      count: int, k.
+
+    Returns:
+      [R, k] int32, ascending, 0 where there are not so many; [R, k] bool, where there are.
+    """
+    return _set_bits(_largest(keys, count), count)
 
 
 def _largest(keys: tf.Tensor, count: int) -> tf.Tensor:
@@ -119,7 +171,7 @@ def _threshold(keys: tf.Tensor, count: int) -> tf.Tensor:
 
     def halve(low, high, done):
         middle = _middle(low, high)
-        reached = tf.reduce_sum(tf.cast(keys >= middle[:, None], tf.int32), 1)
+        reached = _count(keys, middle)
         enough = reached >= count
         low, high = tf.where(enough, middle, low), tf.where(enough, high, middle)
         return low, high, done | (reached == count) | (_middle(low, high) == low)
@@ -130,6 +182,29 @@ def _threshold(keys: tf.Tensor, count: int) -> tf.Tensor:
         (low, high, _middle(low, high) == low),
     )
     return low
+
+
+def _count(keys: tf.Tensor, least: tf.Tensor) -> tf.Tensor:
+    """Returns how many keys [R, L] reach `least` [R].
+
+    Written out by lanes, for XLA on CPU: it does not vectorize a sum along the last axis.
+    """
+    lanes = LANES if keys.shape[1] >= LANES else 1
+    whole = keys.shape[1] // lanes * lanes
+    parts = [keys[:, start : start + lanes] for start in range(0, whole, lanes)]
+    reached = sum(tf.cast(part >= least[:, None], tf.int32) for part in parts)
+    rest = tf.cast(keys[:, whole:] >= least[:, None], tf.int32)
+    return tf.reduce_sum(reached, 1) + tf.reduce_sum(rest, 1)
+
+
+@fused
+def ranks(keys: tf.Tensor) -> tf.Tensor:
+    """Returns the rank from 0 of each key [R, K] in its row; equal ones in the order they have."""
+    count = keys.shape[1]
+    after = tf.cast(tf.range(count)[:, None] < tf.range(count), tf.int32)  # of equals, it is later
+    return sum(
+        tf.cast(keys[:, place, None] > keys - after[place], tf.int32) for place in range(count)
+    )
 
 
 def _middle(low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:

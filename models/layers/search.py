@@ -9,10 +9,11 @@ from __future__ import annotations
 import tensorflow as tf
 
 from models.layers.by_user import by_user
-from models.layers.choose import NEVER, choose
+from models.layers.choose import LEAST, NEVER, choose, ranks
 from models.layers.relevance import relevance
 from models.layers.top_k import top_k
 from models.layers.visibility import Selection, Window
+from models.layers.walk import walk
 
 
 class SearchUnit(tf.keras.layers.Layer):
@@ -56,25 +57,30 @@ def best(scores: tf.Tensor, window: Window, count: int, whole: bool = False) -> 
     not sorted; see `choose`, also for `whole`.
     """
     if not scores.shape.is_fully_defined():
-        return ranked(scores, window, count).newest_first()
-    length = scores.shape[-1]
+        positions, valid = _ranked(scores, window, count)
+        return Selection(positions, valid).newest_first()
+    positions, keys = _chosen(scores, window, count, whole)
+    return Selection(positions, keys > LEAST)
+
+
+def _chosen(scores, window: Window, count: int, whole: bool = False):
+    """Returns what `choose` does of each row's last axis, of [B, T, K] or [B, T, G, K]."""
     edges = (
         tf.reshape(tf.broadcast_to(edge, scores.shape[:-1]), [-1, 1])
         for edge in _edges(scores, window)
     )
-    rows = tf.reshape(tf.cast(scores, tf.float32), [-1, length])
-    return Selection(
-        *(tf.reshape(x, [*scores.shape[:-1], count]) for x in choose(rows, *edges, count, whole))
-    )
+    rows = tf.reshape(tf.cast(scores, tf.float32), [-1, scores.shape[-1]])
+    found = choose(rows, *edges, count, whole)
+    return tuple(tf.reshape(x, [*scores.shape[:-1], count]) for x in found)
 
 
-def ranked(scores: tf.Tensor, window: Window, count: int) -> Selection:
-    """Returns what `best` does, best first: it takes longer."""
+def _ranked(scores, window: Window, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns positions of what `best` does, best first, and which are valid: it takes longer."""
     index = tf.range(tf.shape(scores)[-1])
     first, stop = (edge[..., None] for edge in _edges(scores, window))
     visible = (index >= first) & (index < stop)
     values, positions = top_k(tf.where(visible, tf.cast(scores, tf.float32), NEVER), count)
-    return Selection(tf.where(values > NEVER, positions, 0), values > NEVER)
+    return tf.where(values > NEVER, positions, 0), values > NEVER
 
 
 def _edges(scores: tf.Tensor, window: Window) -> Window:
@@ -133,7 +139,7 @@ class ConsistentSearch(SearchUnit):
 
     TWIN's CP-GSU (arXiv 2302.02352, section 4.3) walks the ranked lists of the heads in turn until
     K unique behaviours are collected (`per_head`). Otherwise one list ranks by the mean relevance
-    over heads: the same for one head, a fraction of the time for several.
+    over heads: the same for one head, somewhat less work for several.
 
     Args:
       count: int, K.
@@ -150,41 +156,21 @@ class ConsistentSearch(SearchUnit):
     def scores(self, queries, keys):
         return tf.matmul(tf.reduce_mean(queries, 2), keys, transpose_b=True)
 
+    def call(self, queries, keys, window: Window) -> Selection:
+        lists = queries.shape[2] if self.per_head else 1
+        length = keys.shape[1] and keys.shape[1] * lists  # each head has scores of its own
+        return by_user(self.choose, length, queries, keys, window)
+
     def choose(self, queries, keys, window: Window) -> Selection:
         if not self.per_head or queries.shape[2] == 1:
             return super().choose(queries, keys, window)
         scores = relevance(queries, keys)
-        return walk(ranked(scores, window, self.count), self.count).newest_first()
+        if scores.shape.is_fully_defined():
+            positions, keys = _chosen(scores, window, self.count)
+            rank = tf.reshape(ranks(tf.reshape(keys, [-1, self.count])), keys.shape)
+            return walk(positions, tf.where(keys > LEAST, rank, self.count), scores)
+        positions, valid = _ranked(scores, window, self.count)
+        return walk(positions, tf.where(valid, tf.range(self.count), self.count), scores)
 
     def get_config(self):
         return super().get_config() | {"per_head": self.per_head}
-
-
-def walk(lists: Selection, count: int) -> Selection:
-    """Walks ranked lists in turn until `count` unique behaviours are collected.
-
-    Args:
-      lists: of [B, T, H, K], best first.
-      count: int, at most K.
-
-    Returns:
-      [B, T, count]: the first of each list, then the second of each ..., without repetitions.
-    """
-    # In the order of the walk: all heads' first, all heads' second ...
-    positions, valid = (
-        tf.reshape(tf.transpose(x, [0, 1, 3, 2]), tf.concat([tf.shape(x)[:2], [-1]], 0))
-        for x in lists
-    )
-    steps = lists.positions.shape[2] * lists.positions.shape[3]
-    # Sorted by behaviour, then by step, the first of each run is where the walk met it first.
-    step = tf.range(steps)
-    keyed = tf.where(valid, positions * steps + (steps - 1 - step), -1)
-    keyed, _ = tf.math.top_k(keyed, steps)
-    found = keyed // steps
-    repeated = tf.concat(
-        [tf.zeros_like(found[..., :1], tf.bool), found[..., 1:] == found[..., :-1]], -1
-    )
-    earliest = tf.where((keyed >= 0) & ~repeated, keyed % steps, -1)
-    turn, place = tf.math.top_k(tf.cast(earliest, tf.float32), count)
-    positions = tf.gather(found, place, batch_dims=2)
-    return Selection(tf.where(turn >= 0, positions, 0), turn >= 0)

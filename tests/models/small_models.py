@@ -11,7 +11,15 @@ from models.layers import TargetPositionEncoding
 from models.registry import build_model
 from tests.models.batches import SIZES
 
-SMALL = {"item_dim": 4, "category_dim": 4, "cross_dim": 2, "heads": 2, "short_term": 3, "mlp": [8]}
+SMALL = {
+    "item_dim": 4,
+    "category_dim": 4,
+    "cross_dim": 2,
+    "heads": 2,
+    "short_term": 3,
+    "mlp": [8],
+    "dropout": 0,
+}
 RETRIEVE = {"retrieve": 3}
 HASH = {"hash_bits": 9}
 
@@ -20,7 +28,8 @@ VARIANTS = {
     "din": {"last": 3},
     "din full": {"last": None},
     "twin": RETRIEVE,
-    "twin per head": RETRIEVE | {"search": "per_head", "position_encoding": True},
+    "twin position": RETRIEVE | {"position_encoding": True},
+    "twin shared": RETRIEVE | {"search": "shared"},
     "twin plain": RETRIEVE | {"cross_features": False, "projection": False, "short_term": 0},
     "mirrn": RETRIEVE | HASH,
     "mirrn diagonal gru": RETRIEVE
@@ -53,6 +62,7 @@ def small_model(variant: str, seed: int = 0, **changes) -> CtrModel:
     model = build_model(config(variant, **changes), SIZES, seed)
     for variable in model.embedding_variables:
         variable.assign(variable * 20)
+    model.item_bias.table.assign(tf.random.stateless_normal([SIZES.item, 1], [seed, 2]) / 20)
     for layer in model.submodules:
         if isinstance(layer, TargetPositionEncoding) and layer.trainable:
             layer.kernel.assign(tf.random.stateless_normal(layer.kernel.shape, [seed, 1]))

@@ -92,6 +92,11 @@ def test_order_depends_on_seed_and_epoch_alone_and_goes_on_anywhere(
         assert order(split, (1, 0), first=first) == epoch[first:]
 
 
+def test_the_end_of_an_epoch_waits_for_no_tuner(transformed):
+    datasets = [dataset for dataset, _ in open_split(transformed).batches(SHAPES, (1, 0))]
+    assert [dataset.options().autotune.enabled for dataset in datasets] == [False]
+
+
 def test_an_empty_split_is_refused(transformed):
     spec = transformed.output.transformed_feature_spec()
     with pytest.raises(EmptySplitError, match="`files` must hold an example"):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.layers.choose import NEVER, block_size, choose
+from models.layers.choose import LEAST, NEVER, block_size, choose
 
 
 def literal(scores, first, stop, k):
@@ -20,11 +20,11 @@ def literal(scores, first, stop, k):
 def check(scores, first, stop, k, whole=False, call=choose):
     rows = (tf.constant(x, tf.int32)[:, None] for x in (first, stop))
     found = call(tf.constant(scores, tf.float32), *rows, k, whole)
-    positions, valid = (x.numpy() for x in found)
+    positions, keys = (x.numpy() for x in found)
     for r, row in enumerate(np.asarray(scores, np.float32)):
         expected = literal(row, first[r], stop[r], k)
         assert positions[r].tolist() == expected + [0] * (k - len(expected))
-        assert valid[r].tolist() == [True] * len(expected) + [False] * (k - len(expected))
+        assert (keys[r] > LEAST).tolist() == [True] * len(expected) + [False] * (k - len(expected))
 
 
 @settings(max_examples=60, deadline=None)

@@ -17,7 +17,7 @@ from models.layers import (
     Selection,
     Window,
 )
-from models.layers.search import walk
+from models.layers.walk import walk
 
 B, T, L, K = 2, 3, 9, 4
 
@@ -110,10 +110,37 @@ def test_walk_over_heads_is_the_literal_one(seed, heads, count):
         assert chosen(selection)[b, t] == set(literal_walk(ranked, count))
 
 
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("length", [300, 1_001])  # in one piece; in blocks, the last of them short
+def test_walk_in_graphs_that_know_shapes_and_that_do_not(known, length):
+    rng = np.random.default_rng(length)
+    queries = rng.integers(-3, 4, (2, 2, 3, 4)).astype(np.float32)
+    keys = rng.integers(-3, 4, (2, length, 4)).astype(np.float32)
+    first = np.array([[0, 7], [length - 5, length]], np.int32)
+    stop = np.array([[length, length // 2], [length, length]], np.int32)
+    unit = ConsistentSearch(20, per_head=True)
+    arguments = [tf.constant(x) for x in (queries, keys, first, stop)]
+    free = [[None, None, 3, 4], [None, None, 4], [None, None], [None, None]]
+    program = tf.function(
+        lambda queries, keys, *edges: unit(queries, keys, Window(*edges)),
+        input_signature=[
+            tf.TensorSpec(x.shape if known else shape, x.dtype)
+            for x, shape in zip(arguments, free, strict=True)
+        ],
+    )
+    positions, valid = (x.numpy() for x in program(*arguments))
+    scores = np.einsum("bthd,bld->bthl", queries, keys)
+    for b, t in np.ndindex(2, 2):
+        seen = range(first[b, t], stop[b, t])
+        ranked = [sorted(seen, key=lambda p, head=head: (-head[p], p)) for head in scores[b, t]]
+        expected = sorted(literal_walk(ranked, 20))
+        assert positions[b, t][valid[b, t]].tolist() == expected
+
+
 def test_walk_by_hand():
     positions = tf.constant([[[[7, 3, 5], [7, 5, 2]]]])
-    selection = walk(Selection(positions, tf.ones_like(positions, tf.bool)), 3)
-    assert selection.positions.numpy().tolist() == [[[7, 3, 5]]]
+    selection = walk(positions, tf.zeros_like(positions) + tf.range(3), tf.zeros([1, 1, 2, 8]))
+    assert selection.positions.numpy().tolist() == [[[3, 5, 7]]]
 
 
 @pytest.mark.parametrize("per_head", [False, True])
