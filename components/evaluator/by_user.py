@@ -1,12 +1,13 @@
 """Scores examples so that a history which several of them share is read once.
 
 Examples of the eval split hold one target each, and each carries the history that its target sees.
-The histories of one user are mostly prefixes of one another: `score` merges such examples into one
+The histories of one user are mostly prefixes of one another: `pack` merges such examples into one
 with all their targets, told apart by `target_hist_end`, as in training.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
@@ -23,6 +24,21 @@ Predict = Callable[[np.ndarray], np.ndarray]
 _BATCH_BYTES = 4 << 20
 
 
+@dataclasses.dataclass(frozen=True)
+class Packed:
+    """Examples of one history and all the targets that see a prefix of it.
+
+    Attributes:
+      serialized: [g] of bytes.
+      counts: [g] targets of each.
+      order: [targets] which of the targets given each of theirs is.
+    """
+
+    serialized: np.ndarray
+    counts: np.ndarray
+    order: np.ndarray
+
+
 def score(predict: Predict, examples: pa.RecordBatch, wanted: Collection[str]) -> np.ndarray:
     """Scores every target.
 
@@ -34,21 +50,44 @@ def score(predict: Predict, examples: pa.RecordBatch, wanted: Collection[str]) -
     Returns:
       [targets] float32, in the order of the examples and of the targets within each.
     """
+    packed = pack(examples, wanted)
+    scores = np.empty(len(packed.order), np.float32)
+    scores[packed.order] = score_packed(predict, packed.serialized, packed.counts)
+    return scores
+
+
+def pack(examples: pa.RecordBatch, wanted: Collection[str]) -> Packed:
+    """Merges examples whose histories are prefixes of one another.
+
+    Args:
+      examples: decoded, [n] lists by feature.
+      wanted: features that are kept, of histories and of targets.
+    """
     members, begins = merge(examples)
     targets = lengths(examples, features.TARGET_ITEM)
     first_target = np.cumsum(targets) - targets
     order = ranges(first_target[members], (first_target + targets)[members])
     ends = np.append(begins[1:], len(members))
-    last_target = np.cumsum(targets[members])[ends - 1]
-    counts = np.diff(last_target, prepend=0)
-    serialized = _encode(examples, members[ends - 1], order, counts, wanted)
+    counts = np.diff(np.cumsum(targets[members])[ends - 1], prepend=0)
+    return Packed(_encode(examples, members[ends - 1], order, counts, wanted), counts, order)
 
-    scores = np.empty(len(order), np.float32)
+
+def score_packed(predict: Predict, serialized: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Scores packed examples, those of similar size together.
+
+    Args:
+      predict: the model.
+      serialized, counts: as in `Packed`.
+
+    Returns:
+      [targets] float32, in the order of the packed examples and of the targets within each.
+    """
+    last_target = np.cumsum(counts)
+    scores = np.empty(counts.sum(), np.float32)
     for rows in _batches(serialized, counts):
         predicted = predict(serialized[rows])
-        where = ranges(last_target[rows] - counts[rows], last_target[rows])
         valid = np.arange(predicted.shape[1]) < counts[rows, None]
-        scores[order[where]] = predicted[valid]
+        scores[ranges(last_target[rows] - counts[rows], last_target[rows])] = predicted[valid]
     return scores
 
 

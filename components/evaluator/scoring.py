@@ -16,6 +16,7 @@ from components.errors import InputError
 from components.evaluator import by_user, predictions
 from components.evaluator.slices import Slicer, as_text, single
 from models import features
+from models.inputs import untuned
 
 # The names of `models.signatures`, which a scoring process need not import.
 _SERVING_DEFAULT, _SCORE, _PROBABILITY = "serving_default", "score", "probability"
@@ -125,7 +126,7 @@ def blocks(file: str) -> Iterator[list[bytes]]:
     records = tf.data.TFRecordDataset(file, "GZIP" if file.endswith(".gz") else "", 1 << 20)
     block: list[bytes] = []
     size = 0
-    for record in records.as_numpy_iterator():
+    for record in untuned(records).as_numpy_iterator():
         block.append(record)
         size += len(record)
         if size >= _BLOCK_BYTES:

@@ -25,10 +25,22 @@ class ClickWeights(Section):
         ge=0,
         description="Share of the taste for the category, slowly moving and weekly recurring.",
     )
+    context: float = Field(
+        0.0,
+        ge=0,
+        description="Share of whether the category goes with the others searched for in this "
+        "session.",
+    )
+    habit: float = Field(
+        0.0,
+        ge=0,
+        description="Share of whether the category goes with the user's former habit; needs "
+        "`habit_share`.",
+    )
 
     @pydantic.model_validator(mode="after")
     def _some_weight(self) -> ClickWeights:
-        if self.interest + self.session + self.taste == 0:
+        if not any(self.model_dump().values()):
             raise ValueError(
                 "`weights` must not all be 0, or clicks depend on nothing: raise at least one."
             )
@@ -74,6 +86,13 @@ class SimulatorConfig(Section):
     focus: float = Field(
         0.3, ge=0, le=1, description="Share of impressions drawn from what was searched for."
     )
+    habit_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of impressions of one more category, the user's habit, given up for "
+        "good 100 impressions before the first target.",
+    )
     taste_days: float = Field(
         120.0, gt=0, description="Days in which a user's taste becomes another one."
     )
@@ -90,6 +109,10 @@ class SimulatorConfig(Section):
         1.5, gt=0, description="Standard deviation of a click's log-odds: all there is to predict."
     )
     click_rate: float = Field(0.4, gt=0, lt=1, description="Share of impressions with a click.")
+    outcomes: bool = Field(
+        True,
+        description="Whether `behavior` tells clicks from skips; if not, it says skipped of both.",
+    )
 
     @pydantic.model_validator(mode="after")
     def _sizes_fit(self) -> SimulatorConfig:
@@ -103,4 +126,14 @@ class SimulatorConfig(Section):
                     f"`{small}` ({getattr(self, small)}) must be at most `{large}` "
                     f"({getattr(self, large)}): lower the one or raise the other."
                 )
+        if self.habit_share and self.user_categories == self.categories:
+            raise ValueError(
+                f"`habit_share` ({self.habit_share}) needs a category beyond `user_categories` "
+                f"({self.user_categories}): raise `categories` ({self.categories})."
+            )
+        if self.weights.habit and not self.habit_share:
+            raise ValueError(
+                f"`weights.habit` ({self.weights.habit}) needs a `habit_share` above 0: without "
+                f"it no user has a habit."
+            )
         return self

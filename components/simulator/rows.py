@@ -17,6 +17,7 @@ _MEAN_PAUSE = 40
 _NIGHT = 0.6  # how much the hour thins out sessions: 0 never, 1 completely at night
 _SPREAD = 0.4  # standard deviation of the logarithm of a history's length
 _WAVES = 16  # cosines that make up one moving taste
+_WITHOUT_HABIT = 100  # impressions before a user's first target, more than a session
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,13 +28,15 @@ class Rows:
       category, item: [N] int64.
       time: [N] int64, seconds, strictly increasing.
       is_search: [N] bool; a search for the category, else an impression of the item.
-      causes: [N, 3] float, raw `CAUSES` of a click: +1 or -1; 1 or 0; around 0.
+      left: [N] int, impressions from this row on, to the last.
+      causes: [N, 5] float, raw `CAUSES` of a click: +1 or -1; 1 or 0; around 0; -1 to 1; +1 or -1.
     """
 
     category: np.ndarray
     item: np.ndarray
     time: np.ndarray
     is_search: np.ndarray
+    left: np.ndarray
     causes: np.ndarray
 
 
@@ -58,40 +61,57 @@ def draw_rows(config: SimulatorConfig, rng: np.random.Generator) -> Rows:
     """Draws a user and all their rows."""
     length = config.median_history * np.exp(_SPREAD * rng.standard_normal())
     impressions = int(np.clip(length, 1, config.max_history)) + config.targets_per_user
-    own = rng.permutation(config.categories)[: config.user_categories]  # [C]
-    like = rng.choice([-1.0, 1.0], size=config.user_categories)
-    items = _popular_items(config, rng)  # [C, user_items]
+    count = config.user_categories + (config.habit_share > 0)  # C; a habit is the last one
+    own = rng.permutation(config.categories)[:count]  # [C]
+    like = rng.choice([-1.0, 1.0], size=count)
+    items = _popular_items(config, rng, count)  # [C, user_items]
 
     sessions = _draw_sessions(config, rng, impressions)
     session, is_search = sessions.session, sessions.rank < config.searches
-    taste = _tastes(config, rng, sessions.start)  # [S, C]
+    left = np.cumsum(~is_search[::-1])[::-1]
+    taste = _tastes(config, rng, sessions.start, count)  # [S, C]
     # The Gumbel trick: the first of the order are a draw without replacement by exp(taste).
-    order = np.argsort(-config.exposure * taste - rng.gumbel(size=taste.shape), axis=1)
-    searched = order[:, : config.searches]  # [S, searches]
+    pull = (config.exposure * taste + rng.gumbel(size=taste.shape))[:, : config.user_categories]
+    searched = np.argsort(-pull, axis=1)[:, : config.searches]  # [S, searches]
 
     n = len(session)
     any_searched = searched[session, rng.integers(config.searches, size=n)]
     any_own = rng.integers(config.user_categories, size=n)
     shown = np.where(rng.random(n) < config.focus, any_searched, any_own)
+    if config.habit_share:
+        habitual = rng.random(n) < config.habit_share
+        shown[habitual & (left > config.targets_per_user + _WITHOUT_HABIT)] = count - 1
     pick = np.minimum(sessions.rank, config.searches - 1)
     which = np.where(is_search, searched[session, pick], shown)  # [N], of the user's own
 
-    match = (searched[session] == which[:, None]).any(axis=1)
+    same = searched[session] == which[:, None]  # [N, searches]
+    side = 1 - 2 * (own % 2)  # [C]
+    goes_with_searched = side[which] * np.where(same, 0, side[searched[session]]).sum(axis=1)
     item = items[which, rng.integers(config.user_items, size=n)]
     return Rows(
         category=own[which],
         item=own[which] * config.items_per_category + item,
         time=sessions.time,
         is_search=is_search,
-        causes=np.stack([like[which], match, taste[session, which]], axis=1),
+        left=left,
+        causes=np.stack(
+            [
+                like[which],
+                same.any(axis=1),
+                taste[session, which],
+                goes_with_searched / np.maximum((~same).sum(axis=1), 1),
+                side[which] * side[-1] * (config.habit_share > 0),
+            ],
+            axis=1,
+        ),
     )
 
 
-def _popular_items(config: SimulatorConfig, rng: np.random.Generator) -> np.ndarray:
-    """Draws each category's items for a user, [user_categories, user_items], by Zipf's law."""
+def _popular_items(config: SimulatorConfig, rng: np.random.Generator, count: int) -> np.ndarray:
+    """Draws the items of a user's categories, [count, user_items], by Zipf's law."""
     weight = np.arange(1, config.items_per_category + 1) ** -config.item_popularity
     edges = np.cumsum(weight)[:-1] / weight.sum()
-    return np.searchsorted(edges, rng.random((config.user_categories, config.user_items)), "right")
+    return np.searchsorted(edges, rng.random((count, config.user_items)), "right")
 
 
 def _draw_sessions(config: SimulatorConfig, rng: np.random.Generator, impressions: int) -> Sessions:
@@ -121,13 +141,15 @@ def _draw_sessions(config: SimulatorConfig, rng: np.random.Generator, impression
     return Sessions(session, rank, start[session] + offset, start)
 
 
-def _tastes(config: SimulatorConfig, rng: np.random.Generator, time: np.ndarray) -> np.ndarray:
-    """Draws a user's tastes for their categories at `time`, [len(time), user_categories].
+def _tastes(
+    config: SimulatorConfig, rng: np.random.Generator, time: np.ndarray, count: int
+) -> np.ndarray:
+    """Draws a user's tastes for their categories at `time`, [len(time), count].
 
     A taste has variance 1: `rhythm` of it is a weekly wave, the rest a Gaussian process of length
     scale `taste_days`, drawn as a sum of random cosines so that it is known at any time.
     """
-    shape = (_WAVES, 1, config.user_categories)
+    shape = (_WAVES, 1, count)
     days = (time / DAY)[:, None]
     speed = rng.normal(0, 1 / config.taste_days, size=shape)
     phase = rng.uniform(0, 2 * np.pi, size=shape)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from components.simulator.config import SimulatorConfig
 from components.simulator.rows import Rows, draw_rows
 
-CAUSES = ("interest", "session", "taste")
+CAUSES = ("interest", "session", "taste", "context", "habit")
 SKIPPED, CLICKED, SEARCHED = 0, 1, 2  # values of `behavior`
 
 _PILOTS = 128  # users beside those of the log, by whom causes are standardized
@@ -31,15 +31,23 @@ def simulate(
 
     A user gets to see `user_categories` categories. A session begins with searches for some of them
     and goes on with impressions, which are clicked or skipped. The log-odds of a click are
-    `bias + signal * sum_c sqrt(weight_c) * z_c`, over three causes `z` of mean 0 and variance 1:
+    `bias + signal * sum_c sqrt(weight_c) * z_c`, over five causes `z` of mean 0 and variance 1:
 
     - *interest*: the user likes or dislikes the category, for life. It shows in the outcomes of the
       impressions in that category, long ago as well as lately, and nowhere else.
     - *session*: whether the running session began with a search for the category. It shows there.
     - *taste*: how much the user is drawn to the category these weeks, and on this day of the week.
       It shows in how often it was searched for, and in the outcomes.
+    - *context*: whether the category goes with the others that the running session began with
+      searches for. Categories go together if both have even ids or both have odd ones. It shows in
+      what this session is about.
+    - *habit*: whether the category goes with the user's habit, a category that `habit_share` of all
+      impressions were of, until it was given up. It shows in what most of their life was about, and
+      in nothing recent.
 
-    What a taste is for is searched for more often, so these two causes go along with each other.
+    What a taste is for is searched for more often, so session and taste go along with each other.
+    The last two are off by default. Past outcomes in a category show every cause in part; without
+    `outcomes`, context and habit show in what was shown and searched for alone.
 
     Users are random streams of their own: a user's rows depend on the config and the id alone, so
     every partition of the users gives the same log.
@@ -47,14 +55,14 @@ def simulate(
     Args:
       config: SimulatorConfig.
       users: ids of the users; all `config.users` by default.
-      explain: bool; whether to add `logit_interest`, `logit_session` and `logit_taste`, float64:
-        what each cause adds to the log-odds of a row.
+      explain: bool; whether to add `logit_<cause>`, float64, for each of `CAUSES`: what it adds to
+        the log-odds of a row.
 
     Returns:
       Table in the order of `users`, then of time: `user_id`, `item_id`, `category_id`, `time`
-      (seconds), `behavior` (0 skipped, 1 clicked, 2 searched for) and `label`, int64, and
-      `click_probability`, float64, by which the label was drawn. Both are null except in a user's
-      last `targets_per_user` impressions.
+      (seconds), `behavior` (0 skipped, 1 clicked, 2 searched for; without `outcomes` never 1) and
+      `label`, int64, and `click_probability`, float64, by which the label was drawn. Both are null
+      except in a user's last `targets_per_user` impressions.
 
     Example:
       >>> simulate(SimulatorConfig(users=2)).column_names[:3]
@@ -75,15 +83,14 @@ def _user_log(config: SimulatorConfig, scale: _Scale, user: int) -> pa.Table:
     parts = scale.parts(rows)
     probability = _sigmoid(scale.bias + parts.sum(axis=1))
     clicked = (rng.random(len(probability)) < probability).astype(np.int64)
-    left = np.cumsum(~rows.is_search[::-1])[::-1]  # impressions from here on
-    no_target = rows.is_search | (left > config.targets_per_user)
+    no_target = rows.is_search | (rows.left > config.targets_per_user)
     return pa.table(
         {
             "user_id": np.full_like(clicked, user),
             "item_id": rows.item,
             "category_id": rows.category,
             "time": rows.time,
-            "behavior": np.where(rows.is_search, SEARCHED, clicked),
+            "behavior": np.where(rows.is_search, SEARCHED, clicked * config.outcomes),
             "label": pa.array(clicked, mask=no_target),
             "click_probability": pa.array(probability, mask=no_target),
         }

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 from plotly import graph_objects as go
 
-from components.evaluation_report import figures, words
+from components.evaluation_report import figures
 from pipeline.ablation.outcome import Row
 
 _PALETTE = (
     "#1d4ed8", "#b45309", "#0f766e", "#7c3aed", "#be123c",
     "#4d7c0f", "#0e7490", "#a16207", "#475569", "#c026d3",
 )  # fmt: skip
+
+
+_ROW = 26  # pixels that a row of a chart takes
 
 
 def differences(rows: Sequence[Row], metric: str) -> str | None:
@@ -35,12 +38,8 @@ def differences(rows: Sequence[Row], metric: str) -> str | None:
         marker={"size": 9, "color": figures.CANDIDATE},
         hovertemplate="%{y}: %{x:+.4f}<extra></extra>",
     )
-    figure.update_layout(
-        showlegend=False,
-        xaxis={"title": f"{words.METRICS[metric].label}, variant minus reference"},
-        yaxis={"autorange": "reversed"},
-    )
-    return figures.to_json(figure)
+    figure.update_layout(showlegend=False, yaxis={"autorange": "reversed"})
+    return figures.to_json(figure, _height(len(found)))
 
 
 def oracle_shares(rows: Sequence[Row]) -> str | None:
@@ -57,11 +56,8 @@ def oracle_shares(rows: Sequence[Row]) -> str | None:
         marker_color=figures.SECOND,
         hovertemplate="%{y}: %{x:.1%}<extra></extra>",
     )
-    figure.update_layout(
-        xaxis={"title": "share of the oracle's AUC above 0.5", "tickformat": ".0%"},
-        yaxis={"autorange": "reversed"},
-    )
-    return figures.to_json(figure)
+    figure.update_layout(xaxis={"tickformat": ".0%"}, yaxis={"autorange": "reversed"})
+    return figures.to_json(figure, _height(len(found)))
 
 
 def curves(rows: Sequence[Row]) -> str | None:
@@ -74,4 +70,9 @@ def curves(rows: Sequence[Row]) -> str | None:
     if not figure.data:
         return None
     figure.update_layout(xaxis={"title": "epoch", "dtick": 1}, yaxis={"title": "AUC on validation"})
-    return figures.to_json(figure)
+    # On a phone each name is a line of the legend.
+    return figures.to_json(figure, 300 + _ROW * len(figure.data))
+
+
+def _height(rows: int) -> int:
+    return max(340, 100 + _ROW * rows)

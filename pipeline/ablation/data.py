@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from components.behavior_example_gen.check import fingerprint
+from components.evaluator.scoring import blocks
 from pipeline.ablation.pack import pack
 from pipeline.config import Config
 from pipeline.console import Terminal
@@ -65,6 +66,7 @@ def prepare(config: Config, folder: Path, terminal: Terminal) -> Prepared:
             "components/behavior_example_gen/**/*.py",
             "components/simulator/*.py",
             "models/preprocessing.py",
+            "components/evaluator/by_user.py",
             "pipeline/ablation/pack.py",
         ),
     ]
@@ -77,17 +79,13 @@ def prepare(config: Config, folder: Path, terminal: Terminal) -> Prepared:
     )
     if not Path(prepared.targets).exists():
         with terminal.running("      packing the eval split"):
-            _pack(sorted(raw.glob("Split-eval/*")), prepared, config.history.targets_per_example)
+            _pack(sorted(raw.glob("Split-eval/*")), prepared)
     return prepared
 
 
-def _pack(files: list[Path], prepared: Prepared, most: int) -> None:
+def _pack(files: list[Path], prepared: Prepared) -> None:
     """Writes `evaluation`, then `targets`, whose presence says that both are complete."""
-
-    records = itertools.chain.from_iterable(
-        tf.data.TFRecordDataset(str(file), "GZIP").as_numpy_iterator() for file in files
-    )
-    packed, targets = pack(records, most)
+    packed, targets = pack(itertools.chain.from_iterable(blocks(str(file)) for file in files))
     with tf.io.TFRecordWriter(prepared.evaluation, _GZIP) as writer:
         for example in packed:
             writer.write(example)

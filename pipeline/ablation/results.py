@@ -58,7 +58,8 @@ def write(
     results.write(folder / "results.json", config, [_plain(record) for record in records])
     write_atomically(folder / "results.csv", _csv(records))
     tables = {"Accuracy": accuracy(rows), "Cost": cost(rows)}
-    write_atomically(folder / "results.md", _markdown(name, study, tables, findings(rows)))
+    markdown = _markdown(name, study, tables | {"Learning": learning(rows)}, findings(rows))
+    write_atomically(folder / "results.md", markdown)
     page = document.render(
         _PAGE,
         name=name,
@@ -67,9 +68,7 @@ def write(
         findings=findings(rows),
         tables=tables,
         method=METHOD,
-        differences=[
-            (words.METRICS[metric].label, charts.differences(rows, metric)) for metric in METRICS
-        ],
+        differences=[(_heading(metric), charts.differences(rows, metric)) for metric in METRICS],
         curves=charts.curves(rows),
         shares=charts.oracle_shares(rows),
         failures=[
@@ -103,21 +102,23 @@ def findings(rows: Sequence[Row]) -> list[str]:
 def accuracy(rows: Sequence[Row]) -> Table:
     """Metrics over seeds, and the difference from the reference."""
     oracle = any(row.oracle_auc is not None for row in rows)
-    columns = ["Variant", "AUC", "±", "GAUC", "±", "LogLoss", "±"]
+    columns = ["Variant", "AUC", "GAUC", "LogLoss"]
     columns += ["Oracle's lift"] if oracle else []
-    columns += ["AUC difference", "from", "to", "Holm's p", "GAUC difference", "Holm's p"]
-    columns += ["Best epochs", "Validation AUC by epoch"]
+    columns += [
+        "AUC difference",
+        f"{CONFIDENCE:.0%} interval",
+        "Holm's p",
+        "GAUC difference",
+        "Holm's p",
+    ]
     lines = []
     for row in rows:
         line = [Cell(row.case.name)]
-        for name in METRICS:
-            line += [_number(row.mean(name)), _number(row.spread(name))]
+        line += [_mean(row, name) for name in METRICS]
         if oracle:
             share = row.oracle_share if row.oracle_share is not None else math.nan
             line.append(Cell("–" if math.isnan(share) else f"{share:.1%}", share))
         line += _difference(row, "auc", whole=True) + _difference(row, "gauc", whole=False)
-        line.append(Cell(", ".join(map(str, row.best_epochs))))
-        line.append(Cell(" → ".join(words.decimals(value) for value in row.curve)))
         lines.append(line)
     return Table("Accuracy on the eval split", columns, lines)
 
@@ -140,7 +141,21 @@ def cost(rows: Sequence[Row]) -> Table:
         for row in rows
     ]
     columns = ["Variant", "Training, s", "Targets/s", "Peak memory, MiB", "Parameters"]
-    return Table("Cost of a run, mean over seeds; memory: the most", columns, lines)
+    return Table("Cost of a run, mean over seeds", columns, lines)
+
+
+def learning(rows: Sequence[Row]) -> Table:
+    """When a variant was at its best."""
+    lines = [
+        [
+            Cell(row.case.name),
+            Cell(", ".join(map(str, row.best_epochs))),
+            Cell(" → ".join(words.decimals(value) for value in row.curve)),
+        ]
+        for row in rows
+    ]
+    columns = ["Variant", "Best epochs", "AUC by epoch"]
+    return Table("AUC of the validation split, mean over seeds", columns, lines)
 
 
 def text(rows: Sequence[Row]) -> str:
@@ -177,19 +192,28 @@ def _difference(row: Row, name: str, whole: bool) -> list[Cell]:
     found = row.differences.get(name)
     if found is None:
         blank = "reference" if row.case.is_reference else "–"
-        return [Cell(blank, math.nan)] + [Cell("–", math.nan)] * (3 if whole else 1)
+        return [Cell(blank, math.nan)] + [Cell("–", math.nan)] * (2 if whole else 1)
     interval = found.interval
     tone = ""
     if found.p_holm < 1 - CONFIDENCE:
         tone = "better" if interval.difference * _BETTER[name] > 0 else "worse"
     cells = [Cell(words.signed(interval.difference), interval.difference, tone)]
     if whole:
-        cells += [Cell(words.signed(end), end) for end in (interval.lower, interval.upper)]
+        ends = f"{words.signed(interval.lower)} to {words.signed(interval.upper)}"
+        cells.append(Cell(ends, interval.lower))
     return [*cells, Cell(words.decimals(found.p_holm, 3), found.p_holm)]
 
 
-def _number(value: float) -> Cell:
-    return Cell(words.decimals(value), value)
+def _mean(row: Row, name: str) -> Cell:
+    """A metric over seeds, with its standard deviation if there are several."""
+    mean, spread = row.mean(name), row.spread(name)
+    more = f" ± {words.decimals(spread)}" if math.isfinite(spread) else ""
+    return Cell(words.decimals(mean) + more, mean)
+
+
+def _heading(metric: str) -> str:
+    side = "more" if _BETTER[metric] > 0 else "less"
+    return f"{words.METRICS[metric].label}, variant minus reference: {side} is better"
 
 
 def _plain(value: object) -> object:

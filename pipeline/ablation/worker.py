@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from components.evaluator import by_user
 from models import features, signatures
+from models.inputs import untuned
 from models.trainer import TRAINING_JSON, run_fn
 from pipeline.ablation.job import RESULT, SCORES, Job
 from pipeline.bench.child import peak_memory_mib
-
-_BATCH = 64  # users scored at once
 
 
 def train(job: Job, folder: Path) -> dict[str, Any]:
@@ -58,17 +58,13 @@ def score(model: Any, evaluation: str) -> np.ndarray:
     """
     serve = model.signatures[signatures.SERVING_DEFAULT]
     records = np.array(
-        list(tf.data.TFRecordDataset(evaluation, "GZIP").as_numpy_iterator()), object
+        list(untuned(tf.data.TFRecordDataset(evaluation, "GZIP")).as_numpy_iterator()), object
     )
-    # Histories of about one length together: a batch is padded to its longest.
-    order = np.argsort([len(record) for record in records], kind="stable")
-    scores: dict[int, np.ndarray] = {}
-    for begin in range(0, len(order), _BATCH):
-        rows = order[begin : begin + _BATCH]
-        found = serve(examples=tf.constant(records[rows]))[signatures.PROBABILITY].numpy()
-        for row, values in zip(rows, found, strict=True):
-            scores[row] = values[: _targets(records[row])]
-    return np.concatenate([scores[row] for row in range(len(records))])
+    return by_user.score_packed(
+        lambda rows: serve(examples=tf.constant(rows))[signatures.PROBABILITY].numpy(),
+        records,
+        np.array([_targets(record) for record in records]),
+    )
 
 
 def _targets(record: bytes) -> int:

@@ -8,14 +8,32 @@ import pytest
 from components.simulator import SimulatorConfig, simulate
 from components.simulator.simulator import CLICKED, SEARCHED
 from models.metrics import auc
+from pipeline.ablation.study import load_study
 
-CONFIG = SimulatorConfig(users=150)
+
+def columns(**changes) -> dict[str, np.ndarray]:
+    table = simulate(SimulatorConfig(users=150, **changes))
+    return {name: table[name].to_numpy() for name in table.column_names}
 
 
 @pytest.fixture(scope="module")
 def log():
-    table = simulate(CONFIG)
-    return {name: table[name].to_numpy() for name in table.column_names}
+    return columns()
+
+
+@pytest.fixture(scope="module")
+def planted():
+    """The data sets of the study `planted`."""
+    data = load_study("planted").data
+    section = "log.simulator."
+    return {
+        name: columns(
+            median_history=600,
+            max_history=900,
+            **{key.removeprefix(section): value for key, value in overrides.items()},
+        )
+        for name, overrides in data.items()
+    }
 
 
 def lift(log: dict[str, np.ndarray], score) -> float:
@@ -90,3 +108,62 @@ def test_the_newest_behaviours_of_the_category_need_the_history_behind_the_last_
     whole, recent = np.mean(counts, axis=0)
     assert whole > 40
     assert recent < 4
+
+
+def side(category: np.ndarray) -> np.ndarray:
+    return 1 - 2 * (category % 2)
+
+
+def goes_with(log, rows: np.ndarray, target) -> float:
+    """How far the target's category goes with those of `rows`, -1 to 1."""
+    category = log["category_id"]
+    rows = rows[category[rows] != category[target]]
+    return side(category[target]) * side(category[rows]).mean() if len(rows) else 0.0
+
+
+def with_life(log, before, target) -> float:
+    return goes_with(log, np.arange(before.start, before.stop), target)
+
+
+def with_session(log, before, target) -> float:
+    running = running_session(log, before, target)
+    return goes_with(log, np.arange(running.start, running.stop), target)
+
+
+def own_rows(log, before, target) -> np.ndarray:
+    return before.start + np.flatnonzero(log["category_id"][before] == log["category_id"][target])
+
+
+def share_of_life(log, before, target) -> float:
+    return len(own_rows(log, before, target)) / max(before.stop - before.start, 1)
+
+
+def recency(log, before, target) -> float:
+    """Minus the mean age of the category's 16 newest behaviours, in behaviours."""
+    rows = own_rows(log, before, target)[-16:]
+    return rows.mean() - target if len(rows) else before.start - target
+
+
+def clicks(log, before, target) -> float:
+    return evidence(same_category(log, before, target))
+
+
+@pytest.mark.parametrize(
+    ("data", "reads"),
+    [("interest planted", clicks), ("context planted", with_session), ("habit planted", with_life)],
+)
+def test_each_planted_cause_is_read_in_one_place_alone(planted, data, reads):
+    """In the target's category, the running session, or all of life, and hardly elsewhere."""
+    places = {
+        "category": (clicks, share_of_life, recency),
+        "session": (with_session,),
+        "life": (with_life,),
+    }
+    for place, scores in places.items():
+        for score in scores:
+            found = lift(planted[data], score)
+            if score is reads:
+                assert found > 0.75
+            elif reads not in scores:
+                # Who has more even categories than odd ones also searches for more of them.
+                assert abs(found) < 0.3, (place, score.__name__, found)

@@ -33,7 +33,7 @@ def test_describe_counts_by_hand():
 def test_the_oracle_beats_any_other_score():
     table = simulate(SimulatorConfig(users=40, max_history=300, median_history=200), explain=True)
     oracle = describe(table)["oracle_auc"]
-    for cause in ("interest", "session", "taste"):
+    for cause in ("interest", "session", "taste"):  # those of the default weights
         other = table.set_column(
             table.column_names.index("click_probability"),
             "click_probability",
@@ -56,6 +56,11 @@ def test_the_demo_is_as_large_as_it_says():
         ({"categories": 20}, r"`user_categories` \(28\) must be at most `categories` \(20\)"),
         ({"searches": 30}, r"`searches` \(30\) must be at most `user_categories` \(28\)"),
         ({"click_rate": 1.0}, "click_rate"),
+        ({"weights": {"habit": 1}}, r"`weights.habit` \(1.0\) needs a `habit_share` above 0"),
+        (
+            {"habit_share": 0.2, "categories": 28},
+            r"`habit_share` \(0.2\) needs a category beyond `user_categories` \(28\)",
+        ),
         ({"sessions": 3}, "sessions"),
     ],
 )

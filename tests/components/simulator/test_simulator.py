@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 
 import numpy as np
@@ -16,6 +17,14 @@ from components.simulator.simulator import CAUSES, CLICKED, SEARCHED
 
 SMALL = SimulatorConfig(users=12, median_history=80, max_history=120, targets_per_user=9)
 LARGE = SimulatorConfig(users=150, weights=ClickWeights(interest=0.5, session=0.3, taste=0.2))
+ALL = SimulatorConfig(
+    users=6,
+    median_history=700,
+    max_history=900,
+    targets_per_user=20,
+    habit_share=0.4,
+    weights={"interest": 1, "session": 1, "taste": 1, "context": 1, "habit": 1},
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +42,7 @@ def columns(table: pa.Table) -> dict[str, np.ndarray]:
 
 
 def logits(log: dict[str, np.ndarray]) -> np.ndarray:
-    """What each cause adds, [N, 3]."""
+    """What each cause adds, [N, 5]."""
     return np.stack([log[f"logit_{cause}"] for cause in CAUSES], axis=1)
 
 
@@ -51,7 +60,8 @@ def test_every_partition_of_the_users_gives_the_same_log(cuts):
 
 def test_explaining_changes_nothing_else(small):
     explained = simulate(SMALL, explain=True)
-    assert explained.column_names[7:] == ["logit_interest", "logit_session", "logit_taste"]
+    names = ["interest", "session", "taste", "context", "habit"]
+    assert explained.column_names[7:] == [f"logit_{name}" for name in names]
     assert explained.select(small.column_names).equals(small)
 
 
@@ -130,21 +140,21 @@ def test_the_causes_add_up_to_the_click_probability(large):
 def test_each_cause_explains_its_share(large):
     parts = logits(large)[large["behavior"] != SEARCHED]
     share = parts.var(axis=0) / LARGE.signal**2
-    np.testing.assert_allclose(share, [0.5, 0.3, 0.2], rtol=0.1)
+    np.testing.assert_allclose(share, [0.5, 0.3, 0.2, 0, 0], rtol=0.1)
 
 
 def test_without_exposure_the_causes_are_independent():
     config = LARGE.model_copy(update={"users": 60, "exposure": 0.0})
     log = columns(simulate(config, explain=True))
-    parts = logits(log)[log["behavior"] != SEARCHED]
+    parts = logits(log)[log["behavior"] != SEARCHED][:, :3]
     np.testing.assert_allclose(np.corrcoef(parts.T), np.eye(3), atol=0.05)
     assert abs(parts.sum(axis=1).std() / config.signal - 1) < 0.05
 
 
 @pytest.mark.parametrize("cause", CAUSES)
 def test_a_cause_without_weight_adds_nothing(cause):
-    weights = ClickWeights().model_copy(update={cause: 0.0})
-    table = simulate(SMALL.model_copy(update={"weights": weights}), explain=True)
+    weights = ALL.weights.model_copy(update={cause: 0.0})
+    table = simulate(ALL.model_copy(update={"weights": weights}), explain=True)
     assert (table[f"logit_{cause}"].to_numpy() == 0).all()
     assert all(
         (table[f"logit_{other}"].to_numpy() != 0).any() for other in CAUSES if other != cause
@@ -172,6 +182,61 @@ def test_the_session_counts_where_it_began_with_a_search_for_the_category():
     high, low = log["logit_session"].max(), log["logit_session"].min()
     np.testing.assert_array_equal(log["logit_session"], np.where(matches, high, low))
     assert high > low
+
+
+def test_the_context_counts_what_else_the_session_began_with():
+    log = columns(simulate(ALL, explain=True))
+    side = np.where(log["category_id"] % 2 == 0, 1.0, -1.0)
+    expected, begin = np.zeros(len(side)), 0
+    for i in range(len(side)):
+        new = i == 0 or log["user_id"][i] != log["user_id"][i - 1]
+        if new or log["time"][i] - log["time"][i - 1] > 1800:
+            begin = i
+        searched = range(begin, begin + ALL.searches)
+        others = [side[j] for j in searched if log["category_id"][j] != log["category_id"][i]]
+        expected[i] = side[i] * np.mean(others)
+    slope, offset = np.polyfit(expected, log["logit_context"], 1)
+    np.testing.assert_allclose(log["logit_context"], slope * expected + offset, atol=1e-9)
+    assert slope > 0.5
+
+
+def test_the_habit_counts_whether_the_category_goes_with_it():
+    log = columns(simulate(ALL, explain=True))
+    values = np.unique(log["logit_habit"])
+    assert len(values) == 2
+    for user in range(ALL.users):
+        own = log["user_id"] == user
+        category, impression = log["category_id"][own], log["behavior"][own] != SEARCHED
+        habit = np.bincount(category).argmax()
+        high = category % 2 == habit % 2
+        np.testing.assert_array_equal(log["logit_habit"][own], values[high.astype(int)])
+        was_habit = category[impression] == habit
+        end = len(was_habit) - ALL.targets_per_user - 100
+        assert abs(was_habit[:end].mean() - ALL.habit_share) < 0.2
+        assert not was_habit[end:].any()
+        assert not (category[~impression] == habit).any()
+
+
+def test_a_habit_without_weight_changes_what_is_shown_alone():
+    log = columns(simulate(ALL.model_copy(update={"weights": ClickWeights()}), explain=True))
+    assert (log["logit_habit"] == 0).all()
+
+
+def test_without_outcomes_only_the_labels_tell_them(small):
+    log, other = columns(small), columns(simulate(SMALL.model_copy(update={"outcomes": False})))
+    assert set(other["behavior"]) == {0, SEARCHED}
+    np.testing.assert_array_equal(other["behavior"], log["behavior"] * (log["behavior"] != CLICKED))
+    for name in set(log) - {"behavior"}:
+        np.testing.assert_array_equal(other[name], log[name])
+
+
+def test_the_defaults_give_the_log_they_always_gave():
+    """Whoever trained on a seed of an earlier version finds the same log."""
+    table = simulate(SimulatorConfig(), range(60))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    assert hashlib.sha256(sink.getvalue()).hexdigest()[:16] == "76733a5c594b6ca1"
 
 
 def unexplained(log: dict[str, np.ndarray], waves: list[np.ndarray]) -> float:
