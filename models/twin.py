@@ -9,7 +9,6 @@ from models.config import TwinConfig
 from models.features import FeatureSizes
 from models.interests import RetrievedInterest
 from models.layers import BehaviorEmbedding, ConsistentSearch, Selection, TargetPositionEncoding
-from models.layers.search import best
 from models.view import View
 
 # Up to so many targets, behaviours are scored by parts instead of as rows: see benchmarks.
@@ -36,15 +35,13 @@ class TwinInterest(RetrievedInterest):
 
     def choose(self, view: View, queries: tf.Tensor) -> Selection:
         targets, length = queries.shape[1], view.time.shape[1]
-        if (
-            None in (targets, length)
-            or targets > FEW_TARGETS
-            or view.is_masked
-            or self.search.per_head
-        ):
+        if None in (targets, length) or targets > FEW_TARGETS or view.is_masked:
             return self.search(queries, view.rows, view.window)
-        scores = view.embedding.products(tf.reduce_mean(queries, 2), view.ids)
-        return best(scores, view.window, self.config.retrieve)
+        lists = self.search.lists(queries)
+        _, _, count, width = lists.shape
+        lists = tf.reshape(lists, [-1, targets * count, width])
+        scores = view.embedding.products(lists, view.ids)
+        return self.search.pick(tf.reshape(scores, [-1, targets, count, length]), view.window)
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         if self.position is None:

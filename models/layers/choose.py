@@ -14,11 +14,11 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from models.layers.bitmap import bitmap, bits_below, nth_bit, ones, set_bits
 from models.layers.fused import fused
 
 NEVER = tf.float32.min  # the score of what must not be chosen
 LEAST = tf.int32.min  # its key
-WORD = 32
 LANES = 16  # int32 in a vector register
 SMALLEST_BLOCK = 4
 
@@ -144,18 +144,18 @@ def largest(keys: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
     Returns:
       [R, k] int32, ascending, 0 where there are not so many; [R, k] bool, where there are.
     """
-    return _set_bits(_largest(keys, count), count)
+    return set_bits(_largest(keys, count), count)
 
 
 def _largest(keys: tf.Tensor, count: int) -> tf.Tensor:
     """Returns which are the `count` largest of each row, as a bitmap [R, L / 32] int32."""
     least = _threshold(keys, count)[:, None]
-    above = _bitmap(keys > least)
-    kept = count - tf.reduce_sum(_ones(above), 1, keepdims=True)
-    equal = _bitmap((keys == least) & (keys > LEAST))
-    before = tf.cumsum(_ones(equal), 1, exclusive=True)
-    end = _place(equal, tf.maximum(kept - before, 0))
-    return tf.bitwise.bitwise_or(above, tf.bitwise.bitwise_and(equal, _below(end)))
+    above = bitmap(keys > least)
+    kept = count - tf.reduce_sum(ones(above), 1, keepdims=True)
+    equal = bitmap((keys == least) & (keys > LEAST))
+    before = tf.cumsum(ones(equal), 1, exclusive=True)
+    end = nth_bit(equal, tf.maximum(kept - before, 0))
+    return tf.bitwise.bitwise_or(above, tf.bitwise.bitwise_and(equal, bits_below(end)))
 
 
 def _threshold(keys: tf.Tensor, count: int) -> tf.Tensor:
@@ -212,53 +212,3 @@ def _middle(low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
     return tf.bitwise.bitwise_and(low, high) + tf.bitwise.right_shift(
         tf.bitwise.bitwise_xor(low, high), 1
     )
-
-
-def _bitmap(mask: tf.Tensor) -> tf.Tensor:
-    """Returns a mask [R, L] as words [R, ceil(L / 32)] int32, lowest bit first."""
-    mask = tf.pad(mask, [[0, 0], [0, -mask.shape[1] % WORD]])
-    bits = tf.cast(tf.reshape(mask, [-1, mask.shape[1] // WORD, WORD]), tf.int32)
-    return tf.reduce_sum(tf.bitwise.left_shift(bits, tf.range(WORD)), -1)
-
-
-def _set_bits(bitmap: tf.Tensor, count: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns where the first `count` set bits of each row are, ascending, and whether it exists.
-
-    Args:
-      bitmap: [R, W] int32.
-      count: int, k.
-
-    Returns:
-      [R, k] int32, 0 where there are not; [R, k] bool.
-    """
-    ends = tf.cumsum(_ones(bitmap), 1)
-    rank = tf.range(count)
-    word = tf.reduce_sum(tf.cast(ends[:, None, :] <= rank[:, None], tf.int32), -1)
-    valid = word < bitmap.shape[1]
-    word = tf.minimum(word, bitmap.shape[1] - 1)
-    rank -= tf.gather(ends - _ones(bitmap), word, batch_dims=1)
-    place = _place(tf.gather(bitmap, word, batch_dims=1), rank)
-    return tf.where(valid, word * WORD + place, 0), valid
-
-
-def _place(words: tf.Tensor, rank: tf.Tensor) -> tf.Tensor:
-    """Returns where in each word the set bit is that `rank` set bits precede; 32 if none is."""
-    beyond = rank >= _ones(words)
-    place = tf.zeros_like(words)
-    for half in (16, 8, 4, 2, 1):
-        below = _ones(tf.bitwise.bitwise_and(words, 2**half - 1))
-        above = rank >= below
-        rank = tf.where(above, rank - below, rank)
-        place = tf.where(above, place + half, place)
-        words = tf.where(above, tf.bitwise.right_shift(words, half), words)
-    return tf.where(beyond, WORD, place)
-
-
-def _below(place: tf.Tensor) -> tf.Tensor:
-    """Returns words whose bits below `place`, 0 to 32, are set."""
-    some = tf.bitwise.left_shift(tf.ones_like(place), tf.minimum(place, WORD - 1)) - 1
-    return tf.where(place < WORD, some, -1)
-
-
-def _ones(words: tf.Tensor) -> tf.Tensor:
-    return tf.cast(tf.raw_ops.PopulationCount(x=words), tf.int32)

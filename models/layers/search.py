@@ -44,7 +44,11 @@ class SearchUnit(tf.keras.layers.Layer):
 
     def choose(self, queries, keys, window: Window) -> Selection:
         """Returns what `call` does, for all users at once."""
-        return best(self.scores(queries, keys), window, self.count, self.whole)
+        return self.pick(self.scores(queries, keys), window)
+
+    def pick(self, scores: tf.Tensor, window: Window) -> Selection:
+        """Returns what `call` does, of what `scores` returns."""
+        return best(scores, window, self.count, self.whole)
 
     def get_config(self):
         return super().get_config() | {"count": self.count}
@@ -153,18 +157,22 @@ class ConsistentSearch(SearchUnit):
         super().__init__(count, **kwargs)
         self.per_head = per_head
 
+    def lists(self, queries: tf.Tensor) -> tf.Tensor:
+        """Returns the queries [B, T, H', D] whose ranked lists are walked: all, or their mean."""
+        return queries if self.per_head else tf.reduce_mean(queries, 2, keepdims=True)
+
     def scores(self, queries, keys):
-        return tf.matmul(tf.reduce_mean(queries, 2), keys, transpose_b=True)
+        """Returns relevance, [B, T, H', L]."""
+        return relevance(self.lists(queries), keys)
 
     def call(self, queries, keys, window: Window) -> Selection:
         lists = queries.shape[2] if self.per_head else 1
-        length = keys.shape[1] and keys.shape[1] * lists  # each head has scores of its own
+        length = keys.shape[1] and keys.shape[1] * lists  # each list has scores of its own
         return by_user(self.choose, length, queries, keys, window)
 
-    def choose(self, queries, keys, window: Window) -> Selection:
-        if not self.per_head or queries.shape[2] == 1:
-            return super().choose(queries, keys, window)
-        scores = relevance(queries, keys)
+    def pick(self, scores, window: Window) -> Selection:
+        if scores.shape[2] == 1:
+            return super().pick(scores[:, :, 0], window)
         if scores.shape.is_fully_defined():
             positions, keys = _chosen(scores, window, self.count)
             rank = tf.reshape(ranks(tf.reshape(keys, [-1, self.count])), keys.shape)
