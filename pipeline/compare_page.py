@@ -88,7 +88,7 @@ def _figure(rows: list[Row]) -> str | None:
     figure = go.Figure()
     figure.add_scatter(
         x=[d.difference for d in found],
-        y=[row.label for row in shown],
+        y=[figures.label(row.label) for row in shown],
         mode="markers",
         marker={"color": figures.CANDIDATE, "size": 8},
         error_x={

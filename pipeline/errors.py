@@ -53,7 +53,8 @@ def describe(error: pydantic.ValidationError, model: type[pydantic.BaseModel], s
             problem = "must be given"
         else:
             message = fault["msg"].removeprefix("Value error, ")
-            problem = f"{message}. Received: {_short(fault['input'])}"
+            told = "Received: " in message  # a validator that names a part says more than the whole
+            problem = message if told else f"{message}. Received: {_short(fault['input'])}"
         line = f"  {key or 'configuration'}: {problem}"
         if line not in lines:
             lines.append(line)

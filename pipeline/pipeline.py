@@ -65,7 +65,7 @@ def create_pipeline(
         examples=examples, stats_options=tfdv.StatsOptions(use_sketch_based_topk_uniques=True)
     )
     schema_definition = schema_text(config.ingest, config.data_schema)
-    slices.check(config.gate.sliced, text_format.Parse(schema_definition, schema_pb2.Schema()))
+    slices.check(config.gate, text_format.Parse(schema_definition, schema_pb2.Schema()))
     schema_gen = ImportSchemaGen(schema_definition)
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(

@@ -90,8 +90,9 @@ def render(summary: dict[str, Any]) -> str:
         for name, value in metrics.items()
     )
     lines.append(f"  metrics   {shown}")
-    if oracle := metrics.get("oracle_auc"):
-        reached = (metrics["auc"] - 0.5) / (oracle - 0.5)
+    oracle, auc = metrics.get("oracle_auc"), metrics["auc"]
+    if oracle and auc is not None:
+        reached = (auc - 0.5) / (oracle - 0.5)
         lines.append(f"            {reached:.1%} of the way from 0.5 to the oracle's AUC")
     lines.append(
         f"  training  {train['steps']:,} steps, {train['targets_per_second']:,.0f} targets/s, "

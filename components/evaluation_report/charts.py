@@ -85,7 +85,7 @@ def by_slice(findings: Findings, feature: str) -> str | None:
     found = [s for s in findings.slices if list(s.slice) == [feature]]
     if not 1 < len(found) <= _MOST_VALUES:
         return None
-    x = [words.value_label(feature, s.slice[feature]) for s in found]
+    x = [figures.label(words.value_label(feature, s.slice[feature])) for s in found]
     total = sum(s.candidate["predictions"] for s in found)
     figure = go.Figure()
     figure.add_bar(

@@ -21,6 +21,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from components.artifact_file import parsed
 from components.evaluation_report import drift
 from components.evaluator import predictions
 from components.evaluator.reasons import SliceMetrics, sliced_metrics, verdict
@@ -151,8 +152,7 @@ def _digest(config: dict[str, Any]) -> str:
 
 
 def _read(artifact: types.Artifact, name: str) -> dict[str, Any]:
-    with fileio.open(os.path.join(artifact.uri, name)) as file:
-        return json.loads(file.read())
+    return parsed(os.path.join(artifact.uri, name), json.loads)
 
 
 def _statistics(

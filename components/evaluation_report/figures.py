@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from typing import Any
 
@@ -31,6 +32,11 @@ def line(
         marker={"size": 7},
         hovertemplate="%{y:.4f}",
     )
+
+
+def label(text: str) -> str:
+    """A name that comes from the user, as plotly shows it unchanged: it would read marks in it."""
+    return html.escape(text, quote=False)
 
 
 def to_json(figure: go.Figure, height: int = 340) -> str:

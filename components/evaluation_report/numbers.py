@@ -10,6 +10,9 @@ from components.evaluation_report import curves
 from components.evaluation_report.collect import Findings
 from components.evaluator.reasons import SliceMetrics
 
+# Facts of `gate.json`: what was judged, how intervals were made, and how long it all took.
+_EVALUATION = ("targets", "users", "effective_users", "confidence", "replicas", "seconds")
+
 
 def numbers(findings: Findings) -> dict[str, Any]:
     """The numbers of the report as plain JSON; one that is not defined is null."""
@@ -19,6 +22,7 @@ def numbers(findings: Findings) -> dict[str, Any]:
             "blessed": findings.blessed,
             "sentence": findings.gate["sentence"],
             "reasons": findings.gate["reasons"],
+            "evaluation": {name: findings.gate[name] for name in _EVALUATION},
             "overall": _compared(findings, findings.overall),
             "slices": [{"slice": s.slice, **_compared(findings, s)} for s in findings.slices[1:]],
             "curves": {name: _curves(findings.labels, s) for name, s in findings.scores.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,9 +63,9 @@ def _cards(findings: Findings) -> list[Card]:
             change = tables.difference(findings, overall, name)
             note, tone = f"{change.text} against the latest blessed model", change.tone
         cards.append(Card(metric.label, words.decimals(value), note, tone))
-    oracle = overall.candidate.get("oracle_auc")
-    if oracle is not None:
-        reached = (overall.candidate["auc"] - 0.5) / (oracle - 0.5)
+    oracle = overall.candidate.get("oracle_auc", math.nan)
+    reached = (overall.candidate["auc"] - 0.5) / (oracle - 0.5)
+    if math.isfinite(reached):
         note = f"of the way from chance to the oracle's AUC, {oracle:.4f}"
         cards.append(Card("Learned", f"{reached:.1%}", note))
     return cards
@@ -78,7 +79,7 @@ def _coverage(findings: Findings) -> str:
         f"{words.share(values['gauc_impressions'], values['predictions'])} of the "
         f"{words.count(values['predictions'])} targets. Intervals are of "
         f"{findings.gate['replicas']:,} draws of whole users: targets of one user are not "
-        f"independent, and intervals that ignore users are too narrow."
+        f"independent, and an interval that ignores users is too narrow where they differ."
     )
 
 

@@ -22,7 +22,7 @@ def metrics(findings: Findings) -> Table:
     """Overall metrics of the candidate, and against the latest blessed model."""
     overall, intervals = findings.overall, findings.intervals({})
     blind = any("blind_lower" in interval for interval in intervals.values())
-    confidence = f"{findings.gate['confidence']:.0%} interval"
+    confidence = f"{findings.gate['confidence'] * 100:g}% interval"
     rows = []
     for name, metric in words.METRICS.items():
         if name not in overall.candidate:

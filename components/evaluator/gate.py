@@ -107,8 +107,9 @@ class Verdict:
         reasons = self.reasons
         if self.blessed:
             compared = [c.sentence for c in self.checks if c.code == "tolerance"]
+            floors = [c.sentence for c in self.checks if c.code == "floor"]
             alone = [c.sentence for c in self.checks if c.code in ("baseline", "schema")]
-            told = ", and ".join([*compared[:1], *([] if compared else [reasons[0], *alone])])
+            told = ", and ".join(compared[:1] or [floors[0], *alone])
             return f"Blessed: {told}; all {len(self.checks)} checks passed."
         more = len(reasons) - 1
         others = f" (and {more} more reason{'s' if more > 1 else ''})" if more else ""

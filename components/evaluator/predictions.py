@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tfx.dsl.io import fileio
 
+from components.artifact_file import parsed
 from components.errors import InputError
 
 FILE_NAME = "predictions.parquet"
@@ -41,6 +42,13 @@ def write(batches: Sequence[pa.RecordBatch], folder: str) -> None:
 
 
 def read(folder: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """Reads the table, or some of its columns, from the Evaluator's `evaluation` folder."""
-    with fileio.open(os.path.join(folder, FILE_NAME), "rb") as file:
-        return pq.read_table(pa.BufferReader(file.read()), columns=columns)
+    """Reads the table, or some of its columns, from the Evaluator's `evaluation` folder.
+
+    Raises:
+      InputError: if it is gone or damaged.
+    """
+    # After `pq.read_table`, a process that ends at once is aborted: its threads outlive it.
+    return parsed(
+        os.path.join(folder, FILE_NAME),
+        lambda content: pq.ParquetFile(pa.BufferReader(content)).read(columns),
+    )

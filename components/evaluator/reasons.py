@@ -9,8 +9,8 @@ import os
 from typing import Any
 
 import tensorflow_model_analysis as tfma
-from tfx.dsl.io import fileio
 
+from components.artifact_file import parsed
 from components.evaluator.eval_config import BASELINE
 
 VERDICT = "gate.json"
@@ -57,9 +57,12 @@ def overall_metrics(evaluation: str) -> dict[str, float]:
 
 
 def verdict(evaluation: str) -> dict[str, Any]:
-    """The gate's verdict as `gate.Verdict.to_json` wrote it."""
-    with fileio.open(os.path.join(evaluation, VERDICT)) as file:
-        return json.loads(file.read())
+    """The gate's verdict as `gate.Verdict.to_json` wrote it.
+
+    Raises:
+      InputError: if the file is gone or damaged.
+    """
+    return parsed(os.path.join(evaluation, VERDICT), json.loads)
 
 
 def _value(key: tfma.proto.metrics_for_slice_pb2.SingleSliceKey) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 import numpy as np
+import pyarrow as pa
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
 
@@ -86,7 +87,8 @@ def _predictions(extracts: tfma.Extracts, scores: np.ndarray) -> metrics.Predict
     labels = np.ravel(extracts[tfma.LABELS_KEY])
     users = np.ravel(extracts[tfma.FEATURES_KEY][features.USER_ID])
     if users.dtype.kind == "O":
-        users = users.astype(bytes)
+        # `astype(bytes)` alone refuses text beyond ASCII.
+        users = pa.array(users).cast(pa.binary()).to_numpy(zero_copy_only=False).astype(bytes)
     weights = extracts.get(tfma.EXAMPLE_WEIGHTS_KEY)
     return metrics.Predictions(
         labels, np.ravel(scores), users, None if weights is None else np.ravel(weights)

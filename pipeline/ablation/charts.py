@@ -27,7 +27,7 @@ def differences(rows: Sequence[Row], metric: str) -> str | None:
     figure.add_vline(x=0, line={"color": figures.BASELINE, "width": 1})
     figure.add_scatter(
         x=[interval.difference for _, interval in found],
-        y=[row.case.name for row, _ in found],
+        y=[figures.label(row.case.name) for row, _ in found],
         error_x={
             "type": "data",
             "symmetric": False,
@@ -51,7 +51,7 @@ def oracle_shares(rows: Sequence[Row]) -> str | None:
     figure = go.Figure()
     figure.add_bar(
         x=[share for _, share in found],
-        y=[name for name, _ in found],
+        y=[figures.label(name) for name, _ in found],
         orientation="h",
         marker_color=figures.SECOND,
         hovertemplate="%{y}: %{x:.1%}<extra></extra>",
@@ -66,7 +66,7 @@ def curves(rows: Sequence[Row]) -> str | None:
     for place, row in enumerate(row for row in rows if row.results):
         epochs = list(range(1, len(row.curve) + 1))
         color = _PALETTE[place % len(_PALETTE)]
-        figures.line(figure, epochs, row.curve, row.case.name, color)
+        figures.line(figure, epochs, row.curve, figures.label(row.case.name), color)
     if not figure.data:
         return None
     figure.update_layout(xaxis={"title": "epoch", "dtick": 1}, yaxis={"title": "AUC on validation"})

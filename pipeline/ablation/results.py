@@ -25,8 +25,9 @@ METHOD = (
     "judged with the weights of its best epoch by validation. A difference is the mean over seeds "
     "of variant minus reference, of equal seeds on equal targets. Its interval, "
     f"{CONFIDENCE:.0%}, comes from {REPLICAS:,} replicas that draw users with Poisson weights and "
-    "the pairs of seeds with replacement; p is two-sided, and Holm's adjusts it for all "
-    "comparisons of the study in that metric. Few seeds make intervals a little too narrow."
+    f"the pairs of seeds with replacement; p is two-sided, not below {2 / (REPLICAS + 1):.3f}, and "
+    "Holm's adjusts it for all comparisons of the study in that metric. Few seeds make intervals "
+    "too narrow, and those of a single seed tell of other users only."
 )
 
 
@@ -57,8 +58,14 @@ def write(
     ]
     results.write(folder / "results.json", config, [_plain(record) for record in records])
     write_atomically(folder / "results.csv", _csv(records))
-    tables = {"Accuracy": accuracy(rows), "Cost": cost(rows)}
-    markdown = _markdown(name, study, tables | {"Learning": learning(rows)}, findings(rows))
+    tables = {"Accuracy": accuracy(rows), "Cost": cost(rows, workers)}
+    failures = [
+        f"{row.case.name}, seed {seed}: {reason}"
+        for row in rows
+        for seed, reason in row.failures.items()
+    ]
+    told = [*findings(rows), *(f"FAILED: {failure}" for failure in failures)]
+    markdown = _markdown(name, study, tables | {"Learning": learning(rows)}, told)
     write_atomically(folder / "results.md", markdown)
     page = document.render(
         _PAGE,
@@ -71,11 +78,7 @@ def write(
         differences=[(_heading(metric), charts.differences(rows, metric)) for metric in METRICS],
         curves=charts.curves(rows),
         shares=charts.oracle_shares(rows),
-        failures=[
-            f"{row.case.name}, seed {seed}: {reason}"
-            for row in rows
-            for seed, reason in row.failures.items()
-        ],
+        failures=failures,
     )
     write_atomically(folder / "results.html", page)
 
@@ -103,7 +106,7 @@ def accuracy(rows: Sequence[Row]) -> Table:
     """Metrics over seeds, and the difference from the reference."""
     oracle = any(row.oracle_auc is not None for row in rows)
     columns = ["Variant", "AUC", "GAUC", "LogLoss"]
-    columns += ["Oracle's lift"] if oracle else []
+    columns += ["Of the oracle's lift"] if oracle else []
     columns += [
         "AUC difference",
         f"{CONFIDENCE:.0%} interval",
@@ -123,8 +126,8 @@ def accuracy(rows: Sequence[Row]) -> Table:
     return Table("Accuracy on the eval split", columns, lines)
 
 
-def cost(rows: Sequence[Row]) -> Table:
-    """What training took."""
+def cost(rows: Sequence[Row], workers: dict[str, int]) -> Table:
+    """What training took, with so many processes at a time and threads of each."""
     lines = [
         [
             Cell(row.case.name),
@@ -141,7 +144,8 @@ def cost(rows: Sequence[Row]) -> Table:
         for row in rows
     ]
     columns = ["Variant", "Training, s", "Targets/s", "Peak memory, MiB", "Parameters"]
-    return Table("Cost of a run, mean over seeds", columns, lines)
+    shared = f"{workers['workers']} at a time, threads each: {workers['threads']}"
+    return Table(f"Cost of a run, mean over seeds (memory: the most); {shared}", columns, lines)
 
 
 def learning(rows: Sequence[Row]) -> Table:
@@ -246,7 +250,7 @@ def _markdown(name: str, study: Study, tables: dict[str, Table], told: Sequence[
     lines = [f"# {name}", "", study.question, ""]
     lines += [*(f"- {sentence}" for sentence in told), "", METHOD, ""]
     for title, table in tables.items():
-        lines += [f"## {title}", "", f"| {' | '.join(table.columns)} |"]
+        lines += [f"## {title}", "", f"{table.caption}.", "", f"| {' | '.join(table.columns)} |"]
         numbers = [cell.key is not None for cell in table.rows[0]]
         lines.append("|" + "|".join("--:" if number else "---" for number in numbers) + "|")
         lines += [f"| {' | '.join(cell.text for cell in row)} |" for row in table.rows]

@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from components.errors import InputError
+from pipeline.commands.arguments import check_output
 from pipeline.console import quiet
 from pipeline.exits import DONE
 
@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     for name in ("json", "html"):
         path = getattr(arguments, name)
-        if path is not None and not path.resolve().parent.is_dir():
-            raise InputError(f"--{name} {path}: there is no folder {path.parent}")
+        if path is not None:
+            check_output(f"--{name}", path)
     with quiet(Path(os.devnull)) as terminal:
         with terminal.running("loading TensorFlow and TFX"):
             from pipeline.compare import compare, sentence, to_json

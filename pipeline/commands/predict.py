@@ -11,7 +11,7 @@ from pathlib import Path
 
 from components.behavior_example_gen.config import SPLITS
 from components.errors import InputError
-from pipeline.commands.arguments import add_config
+from pipeline.commands.arguments import add_config, check_output
 from pipeline.config import load
 from pipeline.console import quiet
 from pipeline.exits import DONE
@@ -49,8 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
     split, out = arguments.split, arguments.out.resolve()
     if split not in SPLITS:
         raise InputError(f"--split {split!r}: no such split; there are {', '.join(SPLITS)}")
-    if out.suffix != ".parquet" or not out.parent.is_dir():
-        raise InputError(f"--out {arguments.out}: must be FILE.parquet in a folder that exists")
+    check_output("--out", arguments.out, ".parquet")
     config = load(arguments.config, arguments.overrides)
     check_log(config.ingest)
     with quiet(Path(os.devnull)) as terminal:

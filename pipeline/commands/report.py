@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from components.errors import InputError
+from pipeline.commands.arguments import check_output
 from pipeline.console import quiet
 from pipeline.exits import DONE
 
@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     out = (arguments.out or arguments.folder / "report.html").resolve()
-    if arguments.out and (out.suffix != ".html" or not out.parent.is_dir()):
-        raise InputError(f"--out {arguments.out}: must be FILE.html in a folder that exists")
+    if arguments.out or arguments.folder.is_dir():
+        check_output("--out", arguments.out or out, ".html")
     with quiet(Path(os.devnull)) as terminal:
         with terminal.running("loading ML Metadata"):
             from pipeline.run_folder import RunFolder, executions

@@ -133,13 +133,17 @@ def test_the_report_written_anew_has_the_numbers_of_the_run(finished: Run, tmp_p
         (["report", "{broken}"], "cannot be read"),
         (["report", "{half}"], "has not finished EvaluationReport"),
         (["report", "{run}", "--out", "{nowhere}/x.html"], "in a folder that exists"),
+        (["report", "{run}", "--out", "/proc/x.html"], "/proc cannot be written"),
         (["compare", "{run}", "{empty}"], "holds no run"),
         (["compare", "{half}", "{run}"], "has not finished Evaluator"),
-        (["compare", "{run}", "{run}", "--json", "{nowhere}/x"], "there is no folder"),
+        (["compare", "{run}", "{run}", "--json", "{nowhere}/x"], "in a folder that exists"),
+        (["compare", "{run}", "{run}", "--html", "{empty}"], "in a folder that exists"),
+        (["compare", "{run}", "{run}", "--html", "/proc/x"], "/proc cannot be written"),
         (["predict", "--split", "evla"], "there are train, validation, eval"),
         (["predict", "--model", "{empty}"], "holds neither a SavedModel nor a run"),
         (["predict", "--config", "nothing.yaml"], "nothing.yaml"),
         (["predict", "--out", "{empty}/x.csv"], "must be FILE.parquet"),
+        (["predict", "--out", "/proc/x.parquet"], "/proc cannot be written"),
         (["predict", "--set", "log.simulator=null", "--set", "log.files=nothing.csv",
           "--set", "log.columns={{user: u, item: i, time: t}}"], "nothing.csv"),
     ],
@@ -163,6 +167,37 @@ def test_bad_input_is_one_clear_line(
     assert words in shown.err
     assert shown.err.count("\n") == 1, shown.err
     assert "Traceback" not in shown.out + shown.err
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("compare", "predictions.parquet"),
+        ("report", "predictions.parquet"),
+        ("report", "gate.json"),
+    ],
+)
+def test_a_damaged_or_missing_file_of_a_run_is_named(
+    finished: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str], command: str, name: str
+):
+    run = str(finished.output)
+    given = [run, "--out", str(tmp_path / "x.html")] if command == "report" else [run, run]
+    numbers = json.loads(Path(finished.summary["report"]).with_name("metrics.json").read_text())
+    path = Path(numbers["lineage"]["evaluation"]) / name
+    whole = path.read_bytes()
+    try:
+        for content, words in ((whole[: len(whole) // 2], "is damaged"), (None, "is gone")):
+            path.unlink()
+            if content is not None:
+                path.write_bytes(content)
+            assert main([command, *given]) == 2
+            shown = capfd.readouterr()
+            assert f"{path} {words}" in shown.err
+            assert "--from-node" in shown.err
+            assert shown.err.count("\n") == 1
+    finally:
+        path.write_bytes(whole)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_model_of_another_log_is_refused(finished: Run, tmp_path: Path, capfd):

@@ -28,8 +28,7 @@ VARIANTS = {
     "din": {"last": 3},
     "din full": {"last": None},
     "twin": RETRIEVE,
-    "twin position": RETRIEVE | {"position_encoding": True},
-    "twin shared": RETRIEVE | {"search": "shared"},
+    "twin per head": RETRIEVE | {"search": "per_head", "position_encoding": True},
     "twin plain": RETRIEVE | {"cross_features": False, "projection": False, "short_term": 0},
     "mirrn": RETRIEVE | HASH,
     "mirrn diagonal gru": RETRIEVE

@@ -63,7 +63,7 @@ def batch_of_long_histories():
 
 
 def test_overlap_is_counted_against_brute_force():
-    model, batch = small_model("twin shared"), batch_of_long_histories()
+    model, batch = small_model("twin"), batch_of_long_histories()
     found = gsu_overlap(model, batch)
     view = View.of(batch, model.embedding, 3)
     exact = literal_exact(model, view, 3)
@@ -87,7 +87,7 @@ def test_overlap_is_counted_against_brute_force():
 
 
 def test_a_model_that_walks_over_its_heads_finds_all():
-    model, batch = small_model("twin"), batch_of_long_histories()
+    model, batch = small_model("twin per head"), batch_of_long_histories()
     view = View.of(batch, model.embedding, 3)
     exact, own = literal_exact(model, view, 3), model.long_term.retrieve(view)
     for b, t in np.ndindex(*exact.shape):

@@ -109,7 +109,7 @@ def train(model, batch):
 @pytest.mark.parametrize(
     ("variant", "masked"),
     [(name, view.MASKED_LENGTH) for name in BUILDERS]
-    + [("twin position", 0), ("mirrn diagonal gru", 0)],
+    + [("twin per head", 0), ("mirrn diagonal gru", 0)],
 )
 def test_training_compiles_and_equals_eager(variant, masked, monkeypatch):
     monkeypatch.setattr(view, "MASKED_LENGTH", masked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import json
+import math
 import re
 from pathlib import Path
 
@@ -14,7 +15,9 @@ import tensorflow_model_analysis as tfma
 from sklearn import metrics as sklearn_metrics
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import artifact_utils, channel_utils
+from tfx.types.standard_artifacts import Model
 
+from components.evaluation_report import figures
 from components.evaluation_report.artifact import Report
 from components.evaluation_report.component import EvaluationReport, EvaluationReportSpec
 from components.evaluation_report.executor import Executor
@@ -67,22 +70,13 @@ def eval_columns(examples: int) -> raw_examples.Columns:
     return columns
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory) -> Path:
-    """The report of a model that is better than the one before it."""
-    folder = tmp_path_factory.mktemp("run")
+def write_report(folder: Path, model: Model, baseline: Model | None) -> Path:
+    """Evaluates a model, and writes its report; returns the report's folder."""
     data = eval_columns(600)
     raw_examples.write(folder / "examples" / "Split-eval", raw_examples.serialized(data))
     write_schema(folder / "examples" / "schema", data)
     (folder / "examples" / "counts.json").write_text(json.dumps(COUNTS))
-    model = save_model(folder / "model", 0.9)
-    evaluation, blessing = evaluate(
-        folder,
-        folder / "examples",
-        model,
-        save_model(folder / "baseline", 0.6),
-        GATE,
-    )
+    evaluation, blessing = evaluate(folder, folder / "examples", model, baseline, GATE)
     for split, columns in (("train", raw_examples.columns(50, 3)), ("eval", data)):
         path = folder / "statistics" / f"Split-{split}" / "FeatureStats.pb"
         path.parent.mkdir(parents=True)
@@ -109,6 +103,15 @@ def report(tmp_path_factory) -> Path:
     )
     assert inputs["evaluation"].uri == evaluation
     return folder / "report"
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> Path:
+    """The report of a model that is better than the one before it."""
+    folder = tmp_path_factory.mktemp("run")
+    return write_report(
+        folder, save_model(folder / "model", 0.9), save_model(folder / "baseline", 0.6)
+    )
 
 
 class _Page(html.parser.HTMLParser):
@@ -181,8 +184,24 @@ def test_what_comes_from_the_user_is_text(report, page):
     assert "<script>alert" not in (report / "index.html").read_text()
 
 
+def test_the_page_of_a_model_without_numbers_has_dashes(tmp_path):
+    model = save_model(tmp_path / "model", 0.9, scale=math.nan)
+    found = _Page()
+    found.feed((write_report(tmp_path, model, None) / "index.html").read_text())
+    text = re.sub(r"\s+", " ", " ".join(found.text))
+    assert "Not blessed: 600 of 600 scores of the model are NaN or infinite." in text
+    assert "AUC – chance that a click outranks a non-click" in text
+    assert "nan" not in text
+
+
+def test_names_of_the_user_are_no_marks_in_a_chart():
+    assert figures.label("K < 20 & <b>") == "K &lt; 20 &amp; &lt;b&gt;"
+
+
 def test_metrics_json_has_the_same_numbers(report, page):
     found = json.loads((report / "metrics.json").read_text())
+    judged = found["evaluation"]
+    assert (judged["targets"], judged["users"], judged["confidence"]) == (600, 60, GATE.confidence)
     assert found["blessed"] is True
     overall = found["overall"]
     assert overall["difference"]["auc"] == pytest.approx(

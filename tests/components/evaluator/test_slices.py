@@ -11,6 +11,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.errors import InputError
 from components.evaluator import slices
+from components.evaluator.config import GateConfig
 
 EXAMPLE = st.integers(0, 6).flatmap(
     lambda length: st.fixed_dictionaries(
@@ -97,10 +98,28 @@ def test_what_the_examples_do_not_have_is_refused_before_anything_runs():
     schema = schema_pb2.Schema()
     for name in ("user_id", "history_item", "target_match"):
         schema.feature.add(name=name)
-    slices.check(["user_id", "slice_item_rank", "slice_novelty", "slice_category"], schema)
+    known = ["user_id", "slice_item_rank", "slice_novelty", "slice_category"]
+    slices.check(GateConfig(slices=known), schema)
     message = "Received: age, history_item. There are: slice_category.*user_id"
     with pytest.raises(InputError, match=message):
-        slices.check(["age", "user_id", "history_item"], schema)
+        slices.check(GateConfig(slices=["age", "user_id", "history_item"]), schema)
+
+
+@pytest.mark.parametrize("feature", ["slice_category", "slice_novelty", "user_id"])
+def test_bounds_on_a_text_are_refused_before_anything_runs(feature):
+    schema = schema_pb2.Schema()
+    schema.feature.add(name="user_id", type=schema_pb2.BYTES)
+    schema.feature.add(name="slice_user_activity", type=schema_pb2.INT)
+
+    def check(feature, **rule):
+        rules = [{"feature": feature, "min_auc": 0.6, **rule}]
+        slices.check(GateConfig(slices=[], slice_rules=rules), schema)
+
+    check(feature, equals="x")
+    check("slice_user_activity", at_least=3)
+    message = f"Received: {feature}, which is text. .* slice_item_rank, slice_user_activity"
+    with pytest.raises(InputError, match=message):
+        check(feature, at_least=3)
 
 
 def test_ranks_of_all_vocabulary_places():

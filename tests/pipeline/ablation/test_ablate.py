@@ -78,7 +78,10 @@ def test_a_study_from_start_to_page(folder):
     page = (folder / "out/ks/results.html").read_text()
     assert "Does K matter?" in page
     assert "cdn" not in page.split("<script>")[0]
-    assert "| K 4 |" in (folder / "out/ks/results.md").read_text()
+    markdown = (folder / "out/ks/results.md").read_text()
+    assert "| K 4 |" in markdown
+    assert "- FAILED: too wide, seed 3: " in markdown
+    assert "1 at a time" in markdown
 
 
 def test_a_second_call_trains_nothing_that_is_finished(folder):
