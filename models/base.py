@@ -41,7 +41,7 @@ class CtrModel(tfrs.Model):
     Targets and behaviours share embedding tables; a short-term module reads the newest behaviours,
     a long-term module the whole history; TFRS `Cross` and an MLP turn
     `[target, short, long, target * short, target * long]` into a logit, to which the target's item
-    adds a bias.
+    may add a bias.
 
     Args:
       config: hyper-parameters of the frame.
@@ -68,7 +68,7 @@ class CtrModel(tfrs.Model):
         )
         self.long_term = long_term(self.embedding) if long_term else None
         self.head = Head(config, name="head")
-        self.item_bias = ItemBias(sizes.item, name="item_bias")
+        self.item_bias = ItemBias(sizes.item, name="item_bias") if config.item_bias else None
         self.task = tfrs.tasks.Ranking(
             loss=tf.keras.losses.BinaryCrossentropy(
                 from_logits=True, reduction=tf.keras.losses.Reduction.SUM
@@ -92,7 +92,8 @@ class CtrModel(tfrs.Model):
         x = tf.concat(parts, -1)
         logits = self.head(tf.reshape(x, [-1, x.shape[-1]]), training=training)
         items = batch[features.TARGET_ITEM]
-        return tf.reshape(logits, tf.shape(items)) + self.item_bias(items)
+        logits = tf.reshape(logits, tf.shape(items))
+        return logits if self.item_bias is None else logits + self.item_bias(items)
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Returns the binary cross-entropy averaged over valid targets."""

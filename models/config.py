@@ -38,7 +38,12 @@ class FrameConfig(Section):
     )
     cross_layers: NonNegativeInt = Field(2, description="TFRS Cross layers before the MLP.")
     mlp: tuple[PositiveInt, ...] = Field((256, 128), description="Widths of the MLP's layers.")
-    dropout: Rate = Field(0.3, description="Dropout rate within the MLP.")
+    dropout: Rate = Field(0.0, description="Dropout rate within the MLP.")
+    item_bias: bool = Field(
+        False,
+        description="Whether the target's item adds a logit of its own: it ranked better within "
+        "users where items differ in quality, and worse where they do not (docs/findings.md).",
+    )
 
     @property
     def target_dim(self) -> int:

@@ -16,6 +16,7 @@ _LOOKS = {
     "oracle": ("oracle", figures.SECOND, "dot"),
 }
 _MOST_VALUES = 40  # of a feature, that a chart can show
+_FEW_TARGETS = 30
 
 
 def roc(findings: Findings) -> str | None:
@@ -81,8 +82,15 @@ def distributions(findings: Findings) -> str | None:
 
 
 def by_slice(findings: Findings, feature: str) -> str | None:
-    """AUC against the values of a feature, above the share of targets that have each."""
-    found = [s for s in findings.slices if list(s.slice) == [feature]]
+    """AUC against the values of a feature, above the share of targets that have each.
+
+    An AUC of a few targets is left out: it would stretch the axis, and says nothing.
+    """
+    found = [
+        s
+        for s in findings.slices
+        if list(s.slice) == [feature] and s.candidate["predictions"] >= _FEW_TARGETS
+    ]
     if not 1 < len(found) <= _MOST_VALUES:
         return None
     x = [figures.label(words.value_label(feature, s.slice[feature])) for s in found]

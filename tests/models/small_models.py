@@ -18,7 +18,7 @@ SMALL = {
     "heads": 2,
     "short_term": 3,
     "mlp": [8],
-    "dropout": 0,
+    "item_bias": True,
 }
 RETRIEVE = {"retrieve": 3}
 HASH = {"hash_bits": 9}
@@ -29,7 +29,9 @@ VARIANTS = {
     "din full": {"last": None},
     "twin": RETRIEVE,
     "twin per head": RETRIEVE | {"search": "per_head", "position_encoding": True},
-    "twin plain": RETRIEVE | {"cross_features": False, "projection": False, "short_term": 0},
+    "twin plain": RETRIEVE
+    | {"item_bias": False}
+    | {"cross_features": False, "projection": False, "short_term": 0},
     "mirrn": RETRIEVE | HASH,
     "mirrn diagonal gru": RETRIEVE
     | HASH
@@ -61,7 +63,8 @@ def small_model(variant: str, seed: int = 0, **changes) -> CtrModel:
     model = build_model(config(variant, **changes), SIZES, seed)
     for variable in model.embedding_variables:
         variable.assign(variable * 20)
-    model.item_bias.table.assign(tf.random.stateless_normal([SIZES.item, 1], [seed, 2]) / 20)
+    if model.item_bias is not None:
+        model.item_bias.table.assign(tf.random.stateless_normal([SIZES.item, 1], [seed, 2]) / 20)
     for layer in model.submodules:
         if isinstance(layer, TargetPositionEncoding) and layer.trainable:
             layer.kernel.assign(tf.random.stateless_normal(layer.kernel.shape, [seed, 1]))

@@ -58,7 +58,7 @@ def test_a_faulty_study_is_refused_with_its_key(write, old, new, words):
 
 
 def test_a_missing_study_names_those_that_there_are():
-    with pytest.raises(ConfigError, match="granularities, length, models"):
+    with pytest.raises(ConfigError, match="granularities, item_bias, length, models"):
         load_study("granularity")
 
 
