@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -17,8 +18,8 @@ import numpy as np
 import tensorflow as tf
 
 from components.evaluator import by_user
+from components.evaluator.scoring import blocks
 from models import features, signatures
-from models.inputs import untuned
 from models.trainer import TRAINING_JSON, run_fn
 from pipeline.ablation.job import RESULT, SCORES, Job
 from pipeline.bench.child import peak_memory_mib
@@ -57,9 +58,7 @@ def score(model: Any, evaluation: str) -> np.ndarray:
       [N] float32, in the order of their targets.
     """
     serve = model.signatures[signatures.SERVING_DEFAULT]
-    records = np.array(
-        list(untuned(tf.data.TFRecordDataset(evaluation, "GZIP")).as_numpy_iterator()), object
-    )
+    records = np.array(list(itertools.chain.from_iterable(blocks(evaluation))), object)
     return by_user.score_packed(
         lambda rows: serve(examples=tf.constant(rows))[signatures.PROBABILITY].numpy(),
         records,

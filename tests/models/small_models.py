@@ -30,8 +30,7 @@ VARIANTS = {
     "twin": RETRIEVE,
     "twin per head": RETRIEVE | {"search": "per_head", "position_encoding": True},
     "twin plain": RETRIEVE
-    | {"item_bias": False}
-    | {"cross_features": False, "projection": False, "short_term": 0},
+    | {"cross_features": False, "projection": False, "short_term": 0, "item_bias": False},
     "mirrn": RETRIEVE | HASH,
     "mirrn diagonal gru": RETRIEVE
     | HASH
