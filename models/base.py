@@ -12,6 +12,7 @@ from models.config import FrameConfig
 from models.features import FeatureSizes
 from models.interests import RecentInterest
 from models.layers import BehaviorEmbedding, ItemBias
+from models.ranking_loss import ranking_loss
 from models.view import View
 
 
@@ -95,14 +96,23 @@ class CtrModel(tfrs.Model):
         logits = tf.reshape(logits, tf.shape(items))
         return logits if self.item_bias is None else logits + self.item_bias(items)
 
-    def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Returns the binary cross-entropy averaged over valid targets."""
+    def losses_of(
+        self, inputs: Mapping[str, tf.Tensor], training: bool = False
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the cross-entropy averaged over valid targets, and the weighted ranking loss."""
         logits = self(inputs, training=training)
+        labels = tf.cast(inputs[features.LABEL], tf.float32)
         valid = tf.cast(inputs[features.TARGET_VALID], tf.float32)
         total = self.task(
-            labels=tf.reshape(inputs[features.LABEL], [-1, 1]),
+            labels=tf.reshape(labels, [-1, 1]),
             predictions=tf.reshape(logits, [-1, 1]),
             sample_weight=tf.reshape(valid, [-1, 1]),
             compute_metrics=False,
         )
-        return total / tf.maximum(tf.reduce_sum(valid), 1)
+        cross_entropy = total / tf.maximum(tf.reduce_sum(valid), 1)
+        weight = self.config.ranking_weight
+        return cross_entropy, weight * ranking_loss(logits, labels, valid) if weight else 0.0
+
+    def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Returns what training minimizes: the cross-entropy and the weighted ranking loss."""
+        return tf.add(*self.losses_of(inputs, training=training))

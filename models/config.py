@@ -39,6 +39,12 @@ class FrameConfig(Section):
     cross_layers: NonNegativeInt = Field(2, description="TFRS Cross layers before the MLP.")
     mlp: tuple[PositiveInt, ...] = Field((256, 128), description="Widths of the MLP's layers.")
     dropout: Rate = Field(0.0, description="Dropout rate within the MLP.")
+    ranking_weight: float = Field(
+        1.0,
+        ge=0,
+        description="Weight, beside the cross-entropy's 1, of a loss on the order of one user's "
+        "targets: a higher GAUC for a little less AUC (docs/findings.md); 0 leaves it out.",
+    )
     item_bias: bool = Field(
         False,
         description="Whether the target's item adds a logit of its own: it ranked better within "

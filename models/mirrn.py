@@ -15,6 +15,7 @@ from models.layers import (
     HammingSearch,
     InterestFusion,
     Selection,
+    SelfAttention,
     SimHash,
     TargetPositionEncoding,
     Window,
@@ -136,7 +137,10 @@ class MirrnInterest(Interest):
             if self.queries.gru
             else None
         )
-        self.fusion = InterestFusion(config.heads, embedding.inherent_dim)
+        interests = len(config.granularities) + (self.state is not None)
+        self.fusion = InterestFusion(
+            config.heads, interests, embedding.behavior_dim, embedding.inherent_dim
+        )
 
     def retrieve(self, view: View) -> Selection:
         """Returns the K behaviours that each granularity of a target reads, of [B, T, G, K]."""
@@ -192,12 +196,7 @@ class Refinement(tf.keras.layers.Layer):
 
     def call(self, behaviors: Subsequence, training: bool = False) -> tf.Tensor:
         rows = behaviors.times(tf.eye(self.width, dtype=self.compute_dtype))
-        valid = behaviors.valid
-        return masked_mean(self.mixed(rows, valid, training), valid)
-
-    def mixed(self, rows: tf.Tensor, valid: tf.Tensor, training: bool) -> tf.Tensor:
-        """Returns what is averaged, [B, T, K, D]."""
-        return rows
+        return masked_mean(rows, behaviors.valid)
 
 
 class FourierRefinement(Refinement):
@@ -219,21 +218,14 @@ class FourierRefinement(Refinement):
 
 
 class AttentionRefinement(Refinement):
-    """The mean of `LayerNorm(x + SelfAttention(x))`, with dropout in the attention."""
+    """The mean of what self-attention makes of a subsequence."""
 
     def __init__(self, config: MirrnConfig, width: int, **kwargs):
         super().__init__(config, width, **kwargs)
-        self.attention = tf.keras.layers.MultiHeadAttention(
-            config.heads, -(-width // config.heads), dropout=config.refinement_dropout
-        )
-        self.norm = tf.keras.layers.LayerNormalization(epsilon=1e-6)
+        self.attention = SelfAttention(config.heads, width, config.refinement_dropout)
 
-    def mixed(self, rows, valid, training):
-        flat = tf.reshape(rows, [-1, *rows.shape[2:]])
-        valid = tf.reshape(valid, [-1, valid.shape[-1]])
-        mask = valid[:, None, :] & valid[:, :, None]
-        mixed = self.attention(flat, flat, attention_mask=mask, training=training)
-        return self.norm(rows + tf.reshape(mixed, tf.shape(rows)))
+    def call(self, behaviors: Subsequence, training: bool = False) -> tf.Tensor:
+        return self.attention(behaviors, training=training)
 
 
 REFINEMENTS = {

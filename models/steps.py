@@ -51,7 +51,7 @@ class Steps:
         return sum(f.experimental_get_tracing_count() for f in (self._train, self._predict))
 
     def train(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
-        """Updates the weights; returns the summed loss and the number of targets, both []."""
+        """Updates the weights; returns the summed cross-entropy and the number of targets, []."""
         return self._train(batch)
 
     def predict(self, batch: Batch) -> tf.Tensor:
@@ -61,13 +61,14 @@ class Steps:
     def _train_step(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
         variables = self._model.trainable_variables
         with tf.GradientTape() as tape:
-            loss = self._model.compute_loss(batch, training=True)
+            cross_entropy, ranking = self._model.losses_of(batch, training=True)
+            loss = cross_entropy + ranking
         gradients = tape.gradient(loss, variables)
         if self._clip_norm is not None:
             gradients = clip_by_global_norm(gradients, self._clip_norm)
         self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
         count = tf.reduce_sum(tf.cast(batch[features.TARGET_VALID], tf.int32))
-        return loss * tf.cast(count, loss.dtype), count
+        return cross_entropy * tf.cast(count, cross_entropy.dtype), count
 
     def _predict_step(self, batch: Batch) -> tf.Tensor:
         return tf.sigmoid(tf.cast(self._model(batch, training=False), tf.float32))

@@ -29,7 +29,7 @@ class ScheduleConfig(Section):
         0, ge=0, description="Steps over which the learning rate rises from 0 to its value."
     )
     decay: Literal["none", "linear", "cosine"] = Field(
-        "none", description="How the rate falls from its value to 0 over the steps of the run."
+        "cosine", description="How the rate falls from its value to 0 over the steps of the run."
     )
 
 

@@ -16,6 +16,7 @@ from models.layers.search import (
     RecencySearch,
     SearchUnit,
 )
+from models.layers.self_attention import SelfAttention
 from models.layers.simhash import SimHash
 from models.layers.target_attention import TargetAttention
 from models.layers.visibility import Selection, Window
@@ -34,6 +35,7 @@ __all__ = [
     "RecencySearch",
     "SearchUnit",
     "Selection",
+    "SelfAttention",
     "SimHash",
     "TargetAttention",
     "TargetPositionEncoding",

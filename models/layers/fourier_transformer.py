@@ -6,11 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from models.layers.linear import times
-from models.layers.normalized_mean import normalized_mean
-from models.layers.subsequence import Subsequence
+from models.layers.normalized_mean import mean_of_layer_norm
+from models.layers.subsequence import PARTS, Subsequence
 
 MIXES = ("block", "diagonal")
-PARTS = 8  # of a batch: each fits in a CPU's cache, and cores may take one each
 
 
 @tf.keras.utils.register_keras_serializable("everlong")
@@ -133,17 +132,7 @@ class FourierTransformer(tf.keras.layers.Layer):
         if residual is not None:
             x = self.dropout_layer(x, training=True)
             x = behaviors.times(residual, x - tf.reduce_mean(x, -1, keepdims=True))
-        shape = tf.shape(x)
-        valid = behaviors.valid
-        weights = tf.cast(valid, x.dtype)
-        weights /= tf.maximum(tf.reduce_sum(weights, -1, keepdims=True), 1)
-        mean = normalized_mean(
-            tf.reshape(x, [-1, *x.shape[2:]]),
-            tf.reshape(weights, [-1, valid.shape[-1]]),
-            self.epsilon,
-        )
-        mean = tf.reshape(mean, [shape[0], shape[1], shape[3]])
-        return mean * self.scale + self.offset * tf.reduce_sum(weights, -1, keepdims=True)
+        return mean_of_layer_norm(x, behaviors.valid, self.scale, self.offset, self.epsilon)
 
     def _kernel(self, weights: tf.Tensor) -> tf.Tensor:
         """Returns the [D, D] matrix that applies each head's weights to that head's columns."""

@@ -11,8 +11,13 @@ class InterestFusion(tf.keras.layers.Layer):
 
     `head_h = Softmax((q W_q)(I W_k)^T / sqrt(d)) I W_v`, concatenated, times `W_o`.
 
+    Deviates from the paper in that each of the G interests has a W_k and a W_v of its own: with
+    shared ones, nothing tells the target which query an interest is from (docs/findings.md).
+
     Args:
       heads: int, H > 0.
+      count: int, G.
+      width: int, D of an interest.
       units: int, width of the result; H must divide it.
     Call arguments:
       target: [B, T, Dq] float.
@@ -23,26 +28,41 @@ class InterestFusion(tf.keras.layers.Layer):
       ValueError: if `heads` does not divide `units`.
     """
 
-    def __init__(self, heads: int, units: int, **kwargs):
+    def __init__(self, heads: int, count: int, width: int, units: int, **kwargs):
         super().__init__(**kwargs)
         if units % heads:
             raise ValueError(f"`heads` must divide `units`, {units}. Received: {heads}")
-        self.heads, self.units = heads, units
-        self.query, self.key, self.value, self.output_layer = (
-            tf.keras.layers.Dense(units, use_bias=False, name=name)
-            for name in ("query", "key", "value", "output")
+        self.heads, self.count, self.width, self.units = heads, count, width, units
+        self.query, self.output_layer = (
+            tf.keras.layers.Dense(units, use_bias=False, name=name) for name in ("query", "output")
+        )
+        limit = (6 / (width + units)) ** 0.5  # Glorot's, of each interest
+        self.key_kernel, self.value_kernel = (
+            self.add_weight(
+                name=name,
+                shape=[count, width, units],
+                initializer=tf.keras.initializers.RandomUniform(-limit, limit),
+            )
+            for name in ("key_kernel", "value_kernel")
         )
 
     def call(self, target: tf.Tensor, interests: tf.Tensor) -> tf.Tensor:
         head_dim = self.units // self.heads
         shape = tf.shape(interests)
-        lead = [shape[0], shape[1], shape[2], self.heads, head_dim]
+        lead = [shape[0], shape[1], self.count, self.heads, head_dim]
         query = tf.reshape(self.query(target), [shape[0], shape[1], 1, self.heads, head_dim])
-        key = tf.reshape(self.key(interests), lead)
-        value = tf.reshape(self.value(interests), lead)
+        key, value = (
+            tf.reshape(tf.einsum("btgd,gdu->btgu", interests, kernel), lead)
+            for kernel in (self.key_kernel, self.value_kernel)
+        )
         scores = tf.reduce_sum(query * key, -1, keepdims=True) * head_dim**-0.5
         fused = tf.reduce_sum(tf.nn.softmax(scores, axis=2) * value, 2)
         return self.output_layer(tf.reshape(fused, [shape[0], shape[1], self.units]))
 
     def get_config(self):
-        return super().get_config() | {"heads": self.heads, "units": self.units}
+        return super().get_config() | {
+            "heads": self.heads,
+            "count": self.count,
+            "width": self.width,
+            "units": self.units,
+        }

@@ -7,6 +7,30 @@ import tensorflow as tf
 from models.layers.fused import fused
 
 
+def mean_of_layer_norm(
+    x: tf.Tensor, valid: tf.Tensor, scale: tf.Tensor, offset: tf.Tensor, epsilon: float
+) -> tf.Tensor:
+    """Returns the mean over valid K of `LayerNorm(x)`, 0 where nothing is valid.
+
+    Args:
+      x: [B, T, K, D] float, rows with the mean taken out.
+      valid: [B, T, K] bool.
+      scale, offset: [D] float.
+      epsilon: float.
+
+    Returns:
+      [B, T, D].
+    """
+    shape = tf.shape(x)
+    weights = tf.cast(valid, x.dtype)
+    weights /= tf.maximum(tf.reduce_sum(weights, -1, keepdims=True), 1)
+    mean = normalized_mean(
+        tf.reshape(x, [-1, *x.shape[2:]]), tf.reshape(weights, [-1, valid.shape[-1]]), epsilon
+    )
+    mean = tf.reshape(mean, [shape[0], shape[1], shape[3]])
+    return mean * scale + offset * tf.reduce_sum(weights, -1, keepdims=True)
+
+
 def normalized_mean(x: tf.Tensor, weights: tf.Tensor, epsilon: float) -> tf.Tensor:
     """Returns `sum_k weights_k x_k / sqrt(mean(x_k^2) + epsilon)`: of centred rows, LayerNorm's.
 

@@ -10,6 +10,8 @@ import tensorflow as tf
 from models.layers.gather import gather_plus
 from models.layers.linear import times
 
+PARTS = 8  # of a batch: each fits in a CPU's cache, and cores may take one each
+
 
 class Subsequence(NamedTuple):
     """K behaviours for each target, `x = behaviors + phi W`, kept in factors.

@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from tests.models.batches import random_batch, tensors
 from tests.models.small_models import small_model
+from tests.models.test_ranking_loss import by_loops
 
 
-def test_loss_is_the_mean_cross_entropy_of_valid_targets():
+def test_loss_is_the_cross_entropy_of_valid_targets_and_the_ranking_of_each_users():
     model = small_model("twin")
     batch = random_batch()
     logits = model(tensors(batch)).numpy()
@@ -20,7 +21,18 @@ def test_loss_is_the_mean_cross_entropy_of_valid_targets():
             total -= np.log(p if batch["label"][b, t] else 1 - p)
             count += 1
     assert count == logits.size - 1
-    np.testing.assert_allclose(model.compute_loss(tensors(batch)), total / count, rtol=1e-5)
+    cross_entropy, ranking = model.losses_of(tensors(batch))
+    np.testing.assert_allclose(cross_entropy, total / count, rtol=1e-5)
+    expected = by_loops(logits, batch["label"], batch["target_valid"])
+    np.testing.assert_allclose(ranking, expected, rtol=1e-5)
+    np.testing.assert_allclose(model.compute_loss(tensors(batch)), cross_entropy + expected)
+
+
+def test_ranking_loss_can_be_left_out():
+    cross_entropy, ranking = small_model("twin", ranking_weight=0).losses_of(
+        tensors(random_batch())
+    )
+    assert ranking == 0 and cross_entropy > 0
 
 
 def test_loss_of_a_batch_without_targets_is_zero():

@@ -15,22 +15,22 @@ def test_fusion_is_multi_head_target_attention():
     rng = np.random.default_rng(0)
     target = rng.normal(size=(B, T, 3)).astype(np.float32)
     interests = rng.normal(size=(B, T, G, WIDTH)).astype(np.float32)
-    layer = InterestFusion(HEADS, UNITS)
+    layer = InterestFusion(HEADS, G, WIDTH, UNITS)
     actual = layer(tf.constant(target), tf.constant(interests))
-    query, key, value, output = (
-        d.kernel.numpy() for d in (layer.query, layer.key, layer.value, layer.output_layer)
-    )
+    query, output = (dense.kernel.numpy() for dense in (layer.query, layer.output_layer))
+    key, value = layer.key_kernel.numpy(), layer.value_kernel.numpy()
     size = UNITS // HEADS
     for b, t in np.ndindex(B, T):
         heads = []
         for h in range(HEADS):
             part = slice(h * size, (h + 1) * size)
             scores = [
-                (target[b, t] @ query)[part] @ (interests[b, t, g] @ key)[part] / np.sqrt(size)
+                (target[b, t] @ query)[part] @ (interests[b, t, g] @ key[g])[part] / np.sqrt(size)
                 for g in range(G)
             ]
             weights = np.exp(scores) / np.exp(scores).sum()
-            heads.append(sum(w * (interests[b, t, g] @ value)[part] for g, w in enumerate(weights)))
+            values = [(interests[b, t, g] @ value[g])[part] for g in range(G)]
+            heads.append(sum(w * v for w, v in zip(weights, values, strict=True)))
         np.testing.assert_allclose(
             actual[b, t], np.concatenate(heads) @ output, rtol=1e-4, atol=1e-5
         )
@@ -38,4 +38,4 @@ def test_fusion_is_multi_head_target_attention():
 
 def test_heads_must_divide_units():
     with pytest.raises(ValueError, match=r"`heads` must divide `units`, 4. Received: 3"):
-        InterestFusion(3, 4)
+        InterestFusion(3, G, WIDTH, 4)

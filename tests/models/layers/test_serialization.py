@@ -30,7 +30,7 @@ CASES = [
     (layers.SimHash(6, 4, seed=5), (ROWS,)),
     (layers.TargetAttention(2, 6, 2, 4), (QUERIES, ROWS, MASK)),
     (layers.FourierTransformer(2, "diagonal", "matmul", 0.1), (QUERIES, MASK[..., :2])),
-    (layers.InterestFusion(2, 4), (TARGET, QUERIES)),
+    (layers.InterestFusion(2, 2, 6, 4), (TARGET, QUERIES)),
     (layers.ItemBias(3), (IDS,)),
     (layers.HashCollisionPooling(3), (SIGNS[:, :3], SIGNS, ROWS, MASK)),
     (layers.InnerProductSearch(2), (TARGET, ROWS[..., :4], WINDOW)),
