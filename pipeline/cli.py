@@ -29,6 +29,10 @@ exit codes: 0 done (run: a model was pushed), 3 not blessed, 2 bad input, 1 anyt
 """
 
 
+# Commands that find what they had done; the others begin anew.
+_RESUMED = ("run", "ablate")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     parsed = _parser().parse_args(arguments)
@@ -38,9 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"everlong: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print(
-            "\neverlong: interrupted; the same command goes on where this one was", file=sys.stderr
-        )
+        again = "goes on where this one was" if parsed.resumed else "begins anew"
+        print(f"\neverlong: interrupted; the same command {again}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe, such as `head`, has seen enough.
@@ -63,5 +66,5 @@ def _parser() -> argparse.ArgumentParser:
             name, help=module.SUMMARY, description=module.SUMMARY.capitalize() + "."
         )
         module.add_arguments(command)
-        command.set_defaults(execute=module.execute)
+        command.set_defaults(execute=module.execute, resumed=name in _RESUMED)
     return parser

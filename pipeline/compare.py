@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.evaluation_report import words
-from components.evaluator import predictions
+from components.evaluator import predictions, slice_words
 from components.evaluator.bootstrap import interval, replicate
 from pipeline.compare_targets import Matched
 
@@ -63,7 +63,7 @@ class Row(NamedTuple):
         if self.slice is None:
             return "All targets"
         feature, value = self.slice
-        return f"{words.feature_label(feature)}: {words.value_label(feature, value)}"
+        return f"{slice_words.feature_label(feature)}: {slice_words.value_label(feature, value)}"
 
 
 def compare(found: Matched, replicas: int = 1000, seed: int = 0) -> list[Row]:

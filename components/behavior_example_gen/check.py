@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from components.behavior_example_gen import progress
 from components.behavior_example_gen.config import IngestConfig, Table
 from components.behavior_example_gen.counts import Counts
 from components.behavior_example_gen.errors import LogError
@@ -15,21 +16,25 @@ __all__ = ["check_log", "fingerprint"]
 def check_log(config: IngestConfig) -> None:
     """Reads the head of every file, and refuses a log that cannot be used.
 
-    Of a log of small files that is every row, and so bad rows, too, are refused here.
+    Of a log of small files that is every row, and so bad rows, too, are refused here. `progress`
+    tells of how many `files` it has `checked` how many.
 
     Raises:
       LogError: naming the file, its fault and the way out.
     """
     intake, whole, every = Intake(config), True, Counts()
     heads: dict[Table, Counts] = {}
-    for table, source in open_sources(config).items():
-        if not source.has_heads:  # a simulation, a query: known only once it runs
+    sources = open_sources(config)
+    progress.add(files=sum(source.parts for source in sources.values()))
+    for table, source in sources.items():
+        if not source.parts:
             whole = False
             continue
         heads[table] = Counts()
         for block, complete in source.heads():
             heads[table] += intake.take(block.of(table))[1]
             whole &= complete
+            progress.add(checked=1)
         every += heads[table]
     check_kinds(every)
     if whole:

@@ -10,7 +10,8 @@ _done: collections.Counter[str] = collections.Counter()
 
 
 def add(**numbers: float) -> None:
-    """Adds to what was done: `rows` read, `users` cut, `examples` written, and seconds of work."""
+    """Adds to what was done: `files` and how many of them were `checked`, `rows` read, `users` cut,
+    `examples` written, and seconds of work."""
     with _lock:
         _done.update(numbers)
 

@@ -196,7 +196,8 @@ def _choose(rows: UserRows, whole: WholeLog) -> tuple[_Chosen, collections.Count
     least, most = config.history.min_length, config.split.eval_per_user
     target = rows.label != NO_TARGET
     enough = rows.hist_end - rows.hist_begin >= least
-    dropped[f"target: fewer than {least} visible behaviours"] = int((target & ~enough).sum())
+    few = "no visible behaviour" if least == 1 else f"fewer than {least} visible behaviours"
+    dropped[f"target: {few}"] = int((target & ~enough).sum())
 
     row = np.flatnonzero(target & enough)
     place = _split(rows, row, whole)

@@ -7,8 +7,9 @@ from typing import Any
 
 from plotly import graph_objects as go
 
-from components.evaluation_report import curves, figures, words
+from components.evaluation_report import curves, figures
 from components.evaluation_report.collect import Findings
+from components.evaluator import slice_words
 
 _LOOKS = {
     "candidate": ("this model", figures.CANDIDATE, None),
@@ -16,6 +17,7 @@ _LOOKS = {
     "oracle": ("oracle", figures.SECOND, "dot"),
 }
 _MOST_VALUES = 40  # of a feature, that a chart can show
+_MOST_NAMED = 24  # of them, that a phone has room to name; of more, plotly names every second
 _FEW_TARGETS = 30
 
 
@@ -93,7 +95,7 @@ def by_slice(findings: Findings, feature: str) -> str | None:
     ]
     if not 1 < len(found) <= _MOST_VALUES:
         return None
-    x = [figures.label(words.value_label(feature, s.slice[feature])) for s in found]
+    x = [figures.label(slice_words.value_label(feature, s.slice[feature])) for s in found]
     total = sum(s.candidate["predictions"] for s in found)
     figure = go.Figure()
     figure.add_bar(
@@ -120,10 +122,14 @@ def by_slice(findings: Findings, feature: str) -> str | None:
     if "oracle_auc" in findings.overall.candidate:
         oracle = [s.candidate["oracle_auc"] for s in found]
         figures.line(figure, x, oracle, *_LOOKS["oracle"])
-    if not words.is_ordered(feature):
+    if not slice_words.is_ordered(feature):
         figure.update_traces(mode="markers", selector={"type": "scatter"})
     figure.update_layout(
-        xaxis={"title": words.feature_label(feature).lower(), "type": "category"},
+        xaxis={
+            "title": slice_words.feature_label(feature).lower(),
+            "type": "category",
+            "dtick": 1 if len(found) <= _MOST_NAMED else None,
+        },
         yaxis={"title": "AUC", "overlaying": "y2", "tickmode": "auto"},
         yaxis2={"side": "right", "showgrid": False, "showticklabels": False, "range": [0, 1]},
     )

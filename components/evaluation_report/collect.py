@@ -23,7 +23,7 @@ from tfx.utils import io_utils
 
 from components.artifact_file import parsed
 from components.evaluation_report import drift
-from components.evaluator import predictions
+from components.evaluator import checks, predictions
 from components.evaluator.reasons import SliceMetrics, sliced_metrics, verdict
 from components.example_validator.executor import FILE_NAME, describe
 
@@ -37,9 +37,10 @@ class Findings:
     Attributes:
       name: of the pipeline.
       gate: content of `gate.json`: verdict, reasons and intervals.
-      slices: metrics of every slice, Overall first.
+      slices: metrics of every slice, Overall first; those of the latest blessed model only if the
+        gate could use its scores.
       labels: [N] of the eval targets.
-      scores: [N] by model: "candidate", and "baseline" if there is one.
+      scores: [N] by model: "candidate", and "baseline" likewise.
       training: content of `training.json`.
       counts: content of `counts.json`.
       statistics: of the examples, by split.
@@ -100,11 +101,15 @@ def collect(
     statistics = _statistics(inputs["statistics"])
     found = inputs.get("earlier_statistics")
     earlier = _statistics(found) if found else {}
-    scored = predictions.read(evaluation)
+    gate = verdict(evaluation)
+    slices, scored = sliced_metrics(evaluation), predictions.read(evaluation)
+    if any(check["code"] == checks.BASELINE_SCORES for check in gate["checks"]):
+        slices = [dataclasses.replace(one, baseline={}) for one in slices]
+        scored = scored.drop_columns([predictions.BASELINE_SCORE])
     return Findings(
         name=config["name"],
-        gate=verdict(evaluation),
-        slices=sliced_metrics(evaluation),
+        gate=gate,
+        slices=slices,
         labels=scored["label"].to_numpy(),
         scores=_scores(scored),
         training=_read(inputs["model_run"], "training.json"),

@@ -10,6 +10,7 @@ import yaml
 
 from components.evaluation_report import charts, document, tables, words
 from components.evaluation_report.collect import Findings
+from components.evaluator import slice_words
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 
@@ -31,7 +32,7 @@ def page(findings: Findings, metrics: str) -> str:
       metrics: path of the file with its numbers.
     """
     features = dict.fromkeys(name for s in findings.slices for name in s.slice)
-    features = sorted(features, key=words.feature_rank)
+    features = sorted(features, key=slice_words.feature_rank)
     curve = findings.training["curve"]
     return document.render(
         _TEMPLATE,
@@ -40,7 +41,7 @@ def page(findings: Findings, metrics: str) -> str:
         tables=tables,
         charts=charts,
         slice_charts=[
-            (words.feature_label(name), charts.by_slice(findings, name)) for name in features
+            (slice_words.feature_label(name), charts.by_slice(findings, name)) for name in features
         ],
         losses=charts.losses(curve),
         ranking=charts.ranking(curve),

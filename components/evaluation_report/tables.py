@@ -11,6 +11,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from components.evaluation_report import words
 from components.evaluation_report.collect import Findings
 from components.evaluation_report.document import Cell, Table
+from components.evaluator import slice_words
 from components.evaluator.reasons import SliceMetrics
 
 _OTHER_METRICS = ("gauc", "logloss", "calibration")
@@ -51,8 +52,8 @@ def slices(findings: Findings) -> Table:
     found = sorted(findings.slices[1:], key=lambda s: -s.candidate["predictions"])
     rows = []
     for one in found[:_MOST_SLICES]:
-        names = ", ".join(words.feature_label(feature) for feature in one.slice)
-        values = ", ".join(words.value_label(*item) for item in one.slice.items())
+        names = ", ".join(slice_words.feature_label(feature) for feature in one.slice)
+        values = ", ".join(slice_words.value_label(*item) for item in one.slice.items())
         interval = findings.intervals(one.slice).get("auc", {})
         targets = one.candidate["predictions"]
         row = [Cell(f"{names}: {values}")]

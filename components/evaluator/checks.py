@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from components.evaluator import slice_words
 from components.evaluator.bootstrap import Interval
 from components.evaluator.config import GateConfig, SliceRule
 
@@ -37,7 +38,8 @@ class Check:
     Attributes:
       code: for machines. "scores", "labels", "users", "schema": whether anything can be told.
         "floor", "calibration", "tolerance", "slice": a bound or a comparison. "power": one that
-        this split is too small to decide. "baseline": there is nothing to compare with.
+        this split is too small to decide. "baseline": there is nothing to compare with;
+        "baseline_scores": there is, but its scores cannot be used.
       passed: the outcome.
       sentence: the same in words.
       metric: what was judged, if a metric.
@@ -59,6 +61,7 @@ class Check:
 
 # Checks that say nothing of the model when they pass.
 SILENT = frozenset({"scores", "labels", "users"})
+BASELINE_SCORES = "baseline_scores"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,24 +102,9 @@ class Comparison:
 
 def usable(scored: Scored, gate: GateConfig) -> Iterator[Check]:
     """Whether scores, labels and users allow any judgement."""
-    for name, scores in (
-        ("the model", scored.candidate),
-        ("the latest blessed model", scored.baseline),
-    ):
-        if scores is None:
-            continue
-        wrong = int((~np.isfinite(scores)).sum())
-        outside = int(((scores < 0) | (scores > 1)).sum())
-        if wrong:
-            text = f"{wrong:,} of {len(scores):,} scores of {name} are NaN or infinite"
-        elif outside:
-            text = f"{outside:,} of {len(scores):,} scores of {name} are no probabilities"
-        elif len(scores) and scores.min() == scores.max():
-            text = f"{name} gives every target the same score, {scores[0]:.4g}"
-        else:
-            yield Check("scores", True, f"the scores of {name} are finite and differ")
-            continue
-        yield Check("scores", False, text)
+    fault = _fault("the model", scored.candidate)
+    text = "the scores of the model are finite and differ" if fault is None else fault
+    yield Check("scores", fault is None, text)
     positives = int(scored.labels.sum())
     both = 0 < positives < len(scored.labels)
     found = f"{positives:,} of the {len(scored.labels):,} targets of the eval split are clicks"
@@ -130,6 +118,20 @@ def usable(scored: Scored, gate: GateConfig) -> Iterator[Check]:
             "told: it is too small, or a few users hold most targets"
         )
     yield Check("users", enough, text, value=users, bound=gate.min_users)
+
+
+def baseline_scores(scored: Scored) -> Check | None:
+    """The latest blessed model, if its scores allow no comparison: a warning, never a refusal.
+
+    Else a blessed model that fails on new data would keep every later one from being blessed.
+    """
+    if scored.baseline is None:
+        return None
+    fault = _fault("the latest blessed model", scored.baseline)
+    if fault is None:
+        return None
+    text = f"{fault}, so it was not compared with: absolute rules alone decided"
+    return Check(BASELINE_SCORES, True, text)
 
 
 def schema(incompatible: str, gate: GateConfig) -> Check:
@@ -309,6 +311,19 @@ def _loss(
     )  # fmt: skip
 
 
+def _fault(name: str, scores: np.ndarray) -> str | None:
+    """Why nothing can be told from a model's scores [N]; None if it can."""
+    wrong = int((~np.isfinite(scores)).sum())
+    outside = int(((scores < 0) | (scores > 1)).sum())
+    if wrong:
+        return f"{wrong:,} of {len(scores):,} scores of {name} are NaN or infinite"
+    if outside:
+        return f"{outside:,} of {len(scores):,} scores of {name} are no probabilities"
+    if len(scores) and scores.min() == scores.max():
+        return f"{name} gives every target the same score, {scores[0]:.4g}"
+    return None
+
+
 def _wanted(least: float | None, most: float | None) -> str:
     if most is None:
         return f"at least {least:g}"
@@ -317,9 +332,14 @@ def _wanted(least: float | None, most: float | None) -> str:
 
 def _where(key: Mapping[str, str] | None) -> str:
     return "".join(
-        f"where {feature} {value if value[:1] in '<>' else f'is {value}'}, "
+        f"where {slice_words.feature_label(feature).lower()} {_is(feature, value)}, "
         for feature, value in (key or {}).items()
     )
+
+
+def _is(feature: str, value: str) -> str:
+    bounds = value.startswith(("<", ">"))  # of a rule
+    return value if bounds else f"is {slice_words.value_label(feature, value)}"
 
 
 def _interval(found: Interval, gate: GateConfig) -> str:

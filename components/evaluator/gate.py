@@ -25,6 +25,8 @@ from components.evaluator.config import GateConfig, SliceRule
 from models.metrics import rela_impr
 
 _METRICS = ("auc", "gauc", "uauc", "logloss", "calibration")
+# Checks of why there was no comparison.
+_ALONE = ("baseline", checks.BASELINE_SCORES, "schema")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,24 +98,24 @@ class Verdict:
 
     @property
     def reasons(self) -> list[str]:
-        """Every check that failed, or of a blessed model every one that says something of it."""
+        """Every check that failed, then warnings; of a blessed model all that tell something."""
         if self.blessed:
             return [check.sentence for check in self.checks if check.code not in checks.SILENT]
-        return [check.sentence for check in self.checks if not check.passed]
+        warnings = [c.sentence for c in self.checks if c.code == checks.BASELINE_SCORES]
+        return [check.sentence for check in self.checks if not check.passed] + warnings
 
     @property
     def sentence(self) -> str:
         """The verdict in one sentence."""
-        reasons = self.reasons
         if self.blessed:
             compared = [c.sentence for c in self.checks if c.code == "tolerance"]
             floors = [c.sentence for c in self.checks if c.code == "floor"]
-            alone = [c.sentence for c in self.checks if c.code in ("baseline", "schema")]
+            alone = [c.sentence for c in self.checks if c.code in _ALONE]
             told = ", and ".join(compared[:1] or [floors[0], *alone])
             return f"Blessed: {told}; all {len(self.checks)} checks passed."
-        more = len(reasons) - 1
-        others = f" (and {more} more reason{'s' if more > 1 else ''})" if more else ""
-        return f"Not blessed: {reasons[0]}{others}."
+        first, *further = [check.sentence for check in self.checks if not check.passed]
+        more = f" (and {len(further)} more reason{'s' if len(further) > 1 else ''})"
+        return f"Not blessed: {first}{more if further else ''}."
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON; NaN is null."""
@@ -134,6 +136,8 @@ def judge(
 ) -> Verdict:
     """Decides whether a model is blessed.
 
+    A latest blessed model without usable scores is not compared with, and does not refuse.
+
     Args:
       scored: the targets of the eval split.
       gate: what the model must show.
@@ -148,6 +152,10 @@ def judge(
         "replicas": gate.replicas,
     }
     made = list(checks.usable(scored, gate))
+    unusable = checks.baseline_scores(scored)
+    if unusable:
+        made.append(unusable)
+        scored = dataclasses.replace(scored, baseline=None)
     if incompatible:
         made.append(checks.schema(incompatible, gate))
     if any(not check.passed and check.code != "schema" for check in made):
@@ -160,7 +168,7 @@ def judge(
     made += checks.bounds(overall, gate)
     if scored.baseline is not None:
         made += checks.tolerances(overall, gate)
-    elif not incompatible:
+    elif not incompatible and not unusable:
         made.append(checks.no_baseline())
     slices = list(_slices(scored, gate, seed))
     made += checks.slices(slices, gate)

@@ -27,6 +27,16 @@ _TYPES = {
 }
 # Serialized examples that are decoded and merged at once: bounds the memory.
 _BLOCK_BYTES = 64 << 20
+_KEYS = {
+    features.USER_ID: "log.columns.user",
+    features.HISTORY_ITEM: "log.columns.item",
+    features.TARGET_ITEM: "log.columns.item",
+    features.HISTORY_CATEGORY: "log.columns.category",
+    features.TARGET_CATEGORY: "log.columns.category",
+    features.HISTORY_TIME: "log.columns.time",
+    features.TARGET_TIME: "log.columns.time",
+    features.HISTORY_BEHAVIOR: "log.columns.behavior",
+}
 _COLUMNS = {
     predictions.USER: features.USER_ID,
     predictions.ITEM: features.TARGET_ITEM,
@@ -76,11 +86,20 @@ def incompatible(path: str, schema: schema_pb2.Schema) -> str | None:
     """Why an exported model cannot score examples of `schema`, in words; None if it can."""
     there = {feature.name: _TYPES.get(feature.type) for feature in schema.feature}
     wrong = [
-        f"{name} ({dtype.name}, now {there[name].name if there.get(name) else 'missing'})"
+        f"{_key(name)} ({dtype.name}, now {there[name].name if there.get(name) else 'missing'})"
         for name, dtype in sorted(raw_features(path).items())
         if there.get(name) != dtype
     ]
-    return f"it reads {', '.join(wrong)}" if wrong else None
+    return f"it reads {', '.join(dict.fromkeys(wrong))}" if wrong else None
+
+
+def _key(name: str) -> str:
+    """The key of the configuration that a raw feature comes from; its own name if from none."""
+    if name in _KEYS:
+        return _KEYS[name]
+    if name.startswith(features.HISTORY_PREFIX):
+        return f"log.features.{name.removeprefix(features.HISTORY_PREFIX)}"
+    return name
 
 
 class Scorer:

@@ -10,7 +10,7 @@ from pipeline.ablation.data import Prepared, prepare
 from pipeline.ablation.job import Job, Result
 from pipeline.ablation.outcome import Row, summarize
 from pipeline.ablation.runs import Workers
-from pipeline.ablation.study import Case
+from pipeline.ablation.study import DATA, Case
 from pipeline.console import Terminal
 from pipeline.fingerprints import code
 from pipeline.pipeline import trainer_config
@@ -38,7 +38,7 @@ def conduct(
             terminal.line(f"data{f' {case.data}' if case.data else ''}:")
             settings = case.config.ingest.model_dump_json()
             folder = hashlib.sha256(settings.encode()).hexdigest()[:12]
-            data[case.data] = prepare(case.config, output / "data" / folder, terminal)
+            data[case.data] = prepare(case.config, output / DATA / folder, terminal)
     # Once for all: somebody may edit the source while the study runs.
     source = code("models/**/*.py", "pipeline/ablation/worker.py")
     jobs = {

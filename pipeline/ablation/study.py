@@ -18,6 +18,8 @@ SHIPPED = Path(__file__).parents[1] / "studies"
 OF_VARIANTS = ("model", "training")
 OF_DATA = ("log", "label", "history", "split")
 ONE_DATA = ""  # name of the data of a study that has no `data`
+# What lies beside the results of the studies in an output folder, which are called like them.
+DATA, RUNS, LOG = "data", "runs", "log.txt"
 
 Overrides = dict[str, Any]
 
@@ -95,7 +97,7 @@ def load_study(name: str) -> Study:
       name: path of a YAML file, or a shipped name such as "models".
 
     Raises:
-      ConfigError: if there is no such file, or it is no study.
+      ConfigError: if there is no such file, it is no study, or it has a name that is taken.
     """
     shipped = SHIPPED / f"{name}.yaml"
     path = next((path for path in (Path(name), shipped) if path.is_file()), None)
@@ -103,6 +105,11 @@ def load_study(name: str) -> Study:
         known = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
         raise ConfigError(
             f"--study: no file {name!r}; give a YAML file, or a shipped study: {known}"
+        )
+    if path.stem in (DATA, RUNS, LOG):
+        raise ConfigError(
+            f"--study {name}: must not be called {path.stem!r}: its results go to a folder of that "
+            f"name, and {path.stem!r} is taken there by what all studies share; rename the file"
         )
     try:
         return Study.model_validate(read(path))

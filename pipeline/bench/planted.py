@@ -214,7 +214,7 @@ def _broken() -> list[Case]:
         _case("labels of one class", one_class, "labels"),
         _case(
             "the baseline's scores are NaN",
-            lambda w: w.scored(w.model(), np.full(len(w.labels), np.nan)), "scores",
+            lambda w: w.scored(w.model(), np.full(len(w.labels), np.nan)),
         ),
         _case(
             "changed schema", lambda w: w.scored(w.model(), first=True), "schema",

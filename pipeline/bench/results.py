@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.errors import InputError
 from pipeline import __version__
+from pipeline.commands.arguments import check_output
 from pipeline.config import Config
 
 _PACKAGES = ("tensorflow", "tfx", "apache-beam", "tensorflow-recommenders", "numpy")
@@ -24,17 +24,12 @@ Row = Mapping[str, Any]
 
 
 def check_writable(path: Path | None) -> None:
-    """Refuses a result file that could not be written, before anything is measured.
+    """Refuses a `--json` that could not be written, before anything is measured.
 
     Raises:
-      InputError: if `path` is a folder, or lies in none.
+      InputError: as `check_output`.
     """
-    if path is None:
-        return
-    if path.is_dir():
-        raise InputError(f"--json {path}: is a folder; name a file in it")
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"--json {path}: there is no folder {path.absolute().parent}; make it")
+    check_output("--json", path)
 
 
 def write(path: Path, config: Config, rows: Sequence[Row]) -> None:

@@ -25,6 +25,7 @@ from pipeline.bench import arguments, results, runs
 from pipeline.bench.child import peak_memory_mib
 from pipeline.config import Config
 from pipeline.console import Terminal, quiet
+from pipeline.log_check import check_log
 
 SUMMARY = "a real training run on the configuration's data, input included"
 COLUMNS = {
@@ -46,8 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(parsed: argparse.Namespace) -> int:
-    from components.behavior_example_gen.check import check_log
-
     parsed.overrides = [*ONE_EPOCH, *parsed.overrides]
     configs = arguments.configs(parsed)
     results.check_writable(parsed.json)

@@ -12,6 +12,7 @@ from pipeline.commands.arguments import add_config
 from pipeline.config import load
 from pipeline.console import quiet
 from pipeline.exits import DONE, FAILED
+from pipeline.log_check import check_log
 
 SUMMARY = "train the variants of a study and compare them with intervals"
 
@@ -45,8 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    from components.behavior_example_gen.check import check_log
-    from pipeline.ablation.study import load_study, plan
+    from pipeline.ablation.study import LOG, RUNS, load_study, plan
 
     for name in ("seeds", "workers"):
         value = getattr(arguments, name)
@@ -64,7 +64,7 @@ def execute(arguments: argparse.Namespace) -> int:
     seeds = range(config.seed, config.seed + arguments.seeds)
     cores = len(os.sched_getaffinity(0))
     threads = max(1, cores // arguments.workers)
-    log = output / "log.txt"
+    log = output / LOG
     with quiet(log) as terminal:
         terminal.line(
             f"everlong {__version__}: study {name} on {config.name}, {len(cases)} variants x "
@@ -76,7 +76,7 @@ def execute(arguments: argparse.Namespace) -> int:
             from pipeline.ablation import results
             from pipeline.ablation.conduct import conduct
             from pipeline.ablation.runs import Workers
-        workers = Workers(output / "runs", arguments.workers, threads, terminal)
+        workers = Workers(output / RUNS, arguments.workers, threads, terminal)
         try:
             rows = conduct(cases, seeds, output, workers, terminal)
         except local_runner.ComponentFailed as error:

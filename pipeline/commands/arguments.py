@@ -27,20 +27,28 @@ def add_config(parser: argparse.ArgumentParser, required: bool = True) -> None:
     )
 
 
-def check_output(flag: str, path: Path, suffix: str = "") -> None:
+def check_output(flag: str, path: Path | None, suffix: str = "") -> None:
     """Refuses a file that cannot be written, before anything long begins.
 
     Args:
       flag: that the file was given with.
-      path: of the file; one that exists is replaced.
+      path: of the file, one that exists is replaced; None: none is wanted.
       suffix: that its name must have, such as ".html"; empty: any.
 
     Raises:
       InputError: naming the file.
     """
+    if path is None:
+        return
     folder = path.resolve().parent
-    if path.suffix != (suffix or path.suffix) or path.is_dir() or not folder.is_dir():
-        raise InputError(f"{flag} {path}: must be FILE{suffix} in a folder that exists")
+    faults = {
+        "is a folder; ": path.is_dir(),
+        f"there is no folder {folder}; ": not folder.is_dir(),
+        "": path.suffix != (suffix or path.suffix),
+    }
+    for fault, applies in faults.items():
+        if applies:
+            raise InputError(f"{flag} {path}: {fault}must be FILE{suffix} in a folder that exists")
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass

@@ -23,9 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     for name in ("json", "html"):
-        path = getattr(arguments, name)
-        if path is not None:
-            check_output(f"--{name}", path)
+        check_output(f"--{name}", getattr(arguments, name))
     with quiet(Path(os.devnull)) as terminal:
         with terminal.running("loading TensorFlow and TFX"):
             from pipeline.compare import compare, sentence, to_json

@@ -10,6 +10,7 @@ from pipeline.commands.arguments import add_config
 from pipeline.config import load
 from pipeline.console import quiet
 from pipeline.exits import DONE
+from pipeline.log_check import check_log
 
 SUMMARY = "compile the pipeline for an orchestrator"
 
@@ -23,8 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    from components.behavior_example_gen.check import check_log
-
     loaded = load(arguments.config, arguments.overrides)
     check_log(loaded.ingest)
     with quiet(Path(os.devnull)) as terminal, terminal.running("loading TensorFlow and TFX"):

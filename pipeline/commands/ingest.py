@@ -21,6 +21,7 @@ from pipeline.commands.arguments import add_config
 from pipeline.config import Config, load
 from pipeline.console import Terminal, quiet
 from pipeline.exits import BAD_INPUT, DONE, FAILED, INTERRUPTED
+from pipeline.log_check import check_log
 
 SUMMARY = "turn a behaviour log into examples, and stop there"
 _COUNTS, _QUARANTINE = "counts.json", "quarantine.jsonl"
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    from components.behavior_example_gen.check import check_log, fingerprint
+    from components.behavior_example_gen.check import fingerprint
 
     config = load(arguments.config, arguments.overrides)
     output = _output(arguments.output_dir or Path("runs") / f"{config.name}-examples")

@@ -15,6 +15,7 @@ from pipeline.commands.arguments import add_config, check_output
 from pipeline.config import load
 from pipeline.console import quiet
 from pipeline.exits import DONE
+from pipeline.log_check import check_log
 
 SUMMARY = "score every target of a split with an exported model"
 
@@ -44,8 +45,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    from components.behavior_example_gen.check import check_log
-
     split, out = arguments.split, arguments.out.resolve()
     if split not in SPLITS:
         raise InputError(f"--split {split!r}: no such split; there are {', '.join(SPLITS)}")

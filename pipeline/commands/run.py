@@ -10,6 +10,7 @@ from pipeline.commands.arguments import add_config
 from pipeline.config import load
 from pipeline.console import quiet
 from pipeline.exits import DONE, NOT_BLESSED
+from pipeline.log_check import check_log
 
 SUMMARY = "run the whole pipeline on this machine"
 
@@ -31,8 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    from components.behavior_example_gen.check import check_log
-
     config = load(arguments.config, arguments.overrides)
     output = (arguments.output_dir or Path("runs") / config.name).resolve()
     check_log(config.ingest)

@@ -58,6 +58,8 @@ _PROBE = """<script>addEventListener("load", () => setTimeout(() => {
     wide: all("body *").filter((e) => !e.closest(".scroll, pre, .plot, script")
       && box(e).right > innerWidth + 1).map((e) => e.tagName + "." + e.className),
     drawn: all(".plot").map((e) => all(".scatterlayer .trace, .barlayer .trace", e).length),
+    unnamed: all(".plot").filter((e) => e._fullLayout.xaxis.type === "category"
+      && all(".xtick", e).length < e._fullLayout.xaxis._categories.length).length,
     regions: all("table").map((e) => e.closest("[tabindex='0'][role=region][aria-label]") !== null),
     sorted, overlaps, errors: faults,
   });
@@ -77,7 +79,8 @@ def look(page: Path, width: int, folder: Path) -> dict[str, Any]:
 
     Returns:
       `width`, `overflow` (pixels by which the page is too wide), `wide` (elements that stick out),
-      `drawn` (traces in each chart), `regions` (whether each table can be scrolled by keyboard),
+      `drawn` (traces in each chart), `unnamed` (charts that do not name each of their categories),
+      `regions` (whether each table can be scrolled by keyboard),
       `sorted` (what pressing a heading did), `overlaps` (texts upon each other), `errors`.
     """
     text = page.read_text(encoding="utf-8")

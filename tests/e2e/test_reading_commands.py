@@ -212,7 +212,7 @@ def test_a_model_of_another_log_is_refused(finished: Run, tmp_path: Path, capfd)
                  "--out", str(out)]) == 2  # fmt: skip
     error = capfd.readouterr().err
     assert "does not fit the configuration 'strings'" in error
-    assert "history_item" in error
+    assert "log.columns.item" in error
     assert not out.exists()
 
 

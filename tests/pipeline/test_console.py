@@ -5,7 +5,9 @@ import subprocess
 import sys
 import time
 
-from pipeline import console
+from components.behavior_example_gen import check, progress
+from pipeline import console, log_check
+from pipeline.config import load
 from pipeline.console import Terminal
 from pipeline.progress import Progress
 
@@ -45,6 +47,25 @@ def test_what_is_going_on_may_change(monkeypatch):
     first, second, *_ = stream.getvalue().splitlines()
     assert first.startswith("10 rows … ")
     assert second.startswith("20 rows … ")
+
+
+def test_the_check_of_a_log_tells_how_many_files_it_has_read(monkeypatch):
+    done, stream = {}, io.StringIO()
+
+    def check_log(_):
+        for heads, words in ((0, "checking the log … "), (1234, "1,234 of 5,000 files … ")):
+            done.update({"checked": heads, "files": 5000} if heads else {})
+            while words not in stream.getvalue():
+                time.sleep(0.005)
+
+    monkeypatch.setattr(console, "HEARTBEAT_SECONDS", 0.01)
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(check, "check_log", check_log)
+    monkeypatch.setattr(progress, "so_far", lambda: done)
+    log_check.check_log(load("demo").ingest)
+    assert (
+        stream.getvalue().splitlines()[-1].startswith("checking the log: 1,234 of 5,000 files … ")
+    )
 
 
 def test_progress_follows_tfx_log_lines():

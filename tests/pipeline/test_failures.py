@@ -1,12 +1,15 @@
 import errno
+import importlib
 import io
 from pathlib import Path
 
 import pytest
 
 from components.behavior_example_gen.errors import LogError
+from pipeline.cli import main
+from pipeline.commands import COMMANDS
 from pipeline.console import Terminal
-from pipeline.exits import BAD_INPUT, FAILED
+from pipeline.exits import BAD_INPUT, FAILED, INTERRUPTED
 from pipeline.failures import explain
 from pipeline.local_runner import ComponentFailed
 
@@ -44,3 +47,28 @@ def test_of_a_traceback_in_a_message_the_innermost_error_is_told():
     assert code == FAILED
     assert "ValueError: shapes differ: 2, 3" in text
     assert "/runs/mine/log.txt" in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run --config demo", "ablate --config demo --study models", "ingest --config demo",
+        "predict --model m --config demo --out p.parquet", "bench gate", "compare a b", "report a",
+        "simulate --config demo --out l.csv", "dataset taobao --manual-dir d", "config --explain",
+        "compile --config demo --engine kubeflow --out p.yaml",
+    ],
+    ids=lambda words: words.split()[0],
+)  # fmt: skip
+def test_an_interrupt_says_whether_the_command_goes_on_or_begins_anew(words, monkeypatch, capsys):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    name = words.split()[0]
+    assert name in COMMANDS
+    monkeypatch.setattr(
+        importlib.import_module(f"pipeline.commands.{name}"), "execute", interrupted
+    )
+    assert main(words.split()) == INTERRUPTED
+    # What the README says of `run` and `ablate`: finished components and runs are not made again.
+    again = "goes on where this one was" if name in ("run", "ablate") else "begins anew"
+    assert capsys.readouterr().err == f"\neverlong: interrupted; the same command {again}\n"

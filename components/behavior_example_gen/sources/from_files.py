@@ -28,11 +28,10 @@ _BYTES_UNZIPPED = 6
 class FileSource(Source):
     """The files of a table; the order of their paths is the order of the log."""
 
-    has_heads = True
-
     def __init__(self, table: TableConfig, columns: Sequence[str]):
         self._table, self._columns = table, list(columns)
         self._files = find_files(table.folder, table.files)
+        self.parts = len(self._files)
 
     def blocks(self, pipeline: beam.Pipeline) -> beam.PCollection[Block]:
         """Reads every file on one worker, several files at a time."""

@@ -17,11 +17,12 @@ class Source(abc.ABC):
 
     Attributes:
       keeps_order: whether blocks know the place of their rows in the table.
-      has_heads: whether `heads` reads the table without a pipeline.
+      parts: how many of them `heads` reads without a pipeline; 0: the table is known only once
+        one runs, as of a simulation or a query.
     """
 
     keeps_order = True
-    has_heads = False
+    parts = 0
 
     @abc.abstractmethod
     def blocks(self, pipeline: beam.Pipeline) -> beam.PCollection[Block]:
@@ -38,6 +39,6 @@ class Source(abc.ABC):
     def heads(self) -> Iterator[tuple[Block, bool]]:
         """Yields the first block of each part, and whether it is all of that part.
 
-        Nothing without `has_heads`.
+        Nothing where `parts` is 0.
         """
         return iter(())

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.behavior_example_gen import progress
 from components.behavior_example_gen.catalogue import CombineItems, count_pairs
 from components.behavior_example_gen.check import check_log
 from components.behavior_example_gen.clean import clean
@@ -122,7 +123,10 @@ def test_from_files_to_examples(tmp_path, own_category):
     config = _config(
         own_category, folder=str(tmp_path), files="log.csv.gz", shards=3, duplicates="keep"
     )
+    before = collections.Counter(progress.so_far())
     check_log(config)
+    told = collections.Counter(progress.so_far()) - before
+    assert (told["files"], told["checked"]) == (2, 2)
     counts = runs.execute(config, tmp_path / "out")
     expected = _literal(behaviours, impressions, config)
     for name in SPLITS:

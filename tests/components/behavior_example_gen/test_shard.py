@@ -117,4 +117,4 @@ def test_users_of_one_row_have_no_target_to_see_anything(users):
     shard, encoded = _encoded(rows, logs.config())
     assert not any(encoded.values())
     assert shard.counts.users == users
-    assert shard.counts.dropped == {"target: fewer than 1 visible behaviours": users}
+    assert shard.counts.dropped == {"target: no visible behaviour": users}

@@ -194,6 +194,21 @@ def test_the_page_of_a_model_without_numbers_has_dashes(tmp_path):
     assert "nan" not in text
 
 
+def test_a_latest_blessed_model_without_usable_scores_is_told_and_not_shown(tmp_path):
+    model, broken = save_model(tmp_path / "a", 0.9), save_model(tmp_path / "b", 0.9, math.nan)
+    folder, found = write_report(tmp_path, model, broken), _Page()
+    found.feed((folder / "index.html").read_text())
+    text = re.sub(r"\s+", " ", " ".join(found.text))
+    warning = "600 of 600 scores of the latest blessed model are NaN or infinite, so it was not"
+    assert warning in text
+    assert "Latest blessed" not in text
+    assert "AUC 0." in text
+    numbers = json.loads((folder / "metrics.json").read_text())
+    assert numbers["overall"]["baseline"] == {}
+    assert set(numbers["curves"]) == {"candidate", "oracle"}
+    assert any(warning in reason for reason in numbers["reasons"])
+
+
 def test_names_of_the_user_are_no_marks_in_a_chart():
     assert figures.label("K < 20 & <b>") == "K &lt; 20 &amp; &lt;b&gt;"
 
@@ -266,6 +281,7 @@ def test_in_a_browser_every_chart_is_drawn_and_nothing_overflows(report, tmp_pat
     assert found["overlaps"] == []
     assert len(found["drawn"]) == 8
     assert all(found["drawn"]), found
+    assert found["unnamed"] == 0
     assert len(found["regions"]) == 6
     assert all(found["regions"])
     assert len(found["sorted"]) == 3

@@ -7,13 +7,15 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_model_analysis as tfma
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import v1 as tfx
 from tfx.components.pusher import executor as pusher
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from components.evaluator import predictions, reasons
+from components.evaluator import predictions, reasons, scoring
 from models import metrics
 from tests.components import raw_examples
 from tests.components.toy_evaluation import (
@@ -172,6 +174,18 @@ def test_constant_and_nan_scores_are_refused(examples, tmp_path, scale, reason):
     assert reason in reasons.verdict(evaluation)["reasons"]
 
 
+def test_a_baseline_whose_scores_became_nan_blocks_no_candidate(examples, good, tmp_path):
+    broken = save_model(tmp_path / "broken", 0.9, math.nan, number=2)
+    evaluation, blessing = evaluate(tmp_path, examples, good, broken)
+    assert blessing.get_int_custom_property("blessed") == 1
+    warning = (
+        "400 of 400 scores of the latest blessed model are NaN or infinite, so it was not compared "
+        "with: absolute rules alone decided"
+    )
+    assert warning in reasons.verdict(evaluation)["reasons"]
+    assert warning in blessing.get_string_custom_property("verdict")
+
+
 def test_a_baseline_that_reads_what_is_no_longer_there_refuses_or_judges_alone(
     data, good, tmp_path
 ):
@@ -190,6 +204,22 @@ def test_a_baseline_that_reads_what_is_no_longer_there_refuses_or_judges_alone(
     sentence = reasons.verdict(evaluation)["sentence"]
     assert sentence.startswith("Blessed: AUC ")
     assert sentence.count("the schema changed") == 1
+
+
+def test_what_an_earlier_model_reads_is_told_by_the_keys_of_the_configuration(tmp_path):
+    names = ("history_item", "target_item", "history_behavior", "history_dwell", "target_oracle")
+    spec = {name: tf.TensorSpec([None, None], tf.int64, name=name) for name in names}
+    model = tf.Module()
+    model.score = tf.function(lambda **given: {"probability": given["target_item"]})
+    score = model.score.get_concrete_function(**spec)
+    tf.saved_model.save(model, str(tmp_path / "model"), signatures={"score": score})
+    schema = schema_pb2.Schema()
+    for name in ("history_item", "target_item"):
+        schema.feature.add(name=name, type=schema_pb2.BYTES)
+    assert scoring.incompatible(str(tmp_path / "model"), schema) == (
+        "it reads log.columns.behavior (int64, now missing), log.features.dwell (int64, now "
+        "missing), log.columns.item (int64, now string), target_oracle (int64, now missing)"
+    )
 
 
 def test_the_resolver_finds_the_blessed_model_and_the_pusher_obeys(first, good, examples, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.evaluator import checks
-from components.evaluator.config import GateConfig
+from components.evaluator.config import GateConfig, SliceRule
 from components.evaluator.gate import Scored, judge
 from pipeline.bench import planted
 
@@ -81,7 +81,72 @@ def test_a_rule_for_a_slice_without_users_fails():
     rule = {"feature": planted.NOVELTY, "equals": "never", "min_auc": 0.5}
     gate = GateConfig(slices=[], slice_rules=[rule], replicas=100, calibration=None, tolerance={})
     (reason,) = judge(scored, gate).reasons
-    assert reason.startswith("where slice_novelty is never, the eval split is too small")
+    assert reason.startswith("where novelty is never, the eval split is too small")
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"equals": 16}, "where history length is 16–31, AUC "),
+        ({"at_least": 16, "at_most": 64}, "where history length >= 16 and <= 64, AUC "),
+    ],
+)
+def test_slices_are_told_in_the_words_of_the_report(rule, words):
+    world, scored = split()
+    scored.slices["slice_history_length"] = np.full(len(world.labels), 16)
+    rule |= {"feature": "slice_history_length", "min_auc": 0.99}
+    gate = GateConfig(slices=[], slice_rules=[rule], replicas=100, calibration=None, tolerance={})
+    (reason,) = judge(scored, gate).reasons
+    assert reason.startswith(words)
+
+
+WARNING = ", so it was not compared with: absolute rules alone decided"
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong", "fault"),
+    [
+        (np.nan, 3, "3 of 1,000 scores of the latest blessed model are NaN or infinite"),
+        (1.5, 2, "2 of 1,000 scores of the latest blessed model are no probabilities"),
+        (0.25, 1000, "the latest blessed model gives every target the same score, 0.25"),
+    ],
+)
+def test_a_baseline_without_usable_scores_is_told_and_blocks_nothing(value, wrong, fault):
+    world, _ = split()
+    baseline = world.model(1).copy()
+    baseline[:wrong] = value
+    gate = GateConfig(slices=[planted.LENGTH], replicas=100, calibration=None)
+    rule = {"feature": planted.LENGTH, "at_least": 0, "max_drop": 0.001}
+    gate = gate.model_copy(update={"slice_rules": [SliceRule(**rule)]})
+    verdict = judge(world.scored(world.model(), baseline), gate)
+    alone = judge(world.scored(world.model(), first=True), gate)
+    assert verdict.blessed
+    assert verdict.intervals == alone.intervals
+    assert fault + WARNING in verdict.sentence
+    told = verdict.to_json()
+    assert fault + WARNING in told["reasons"]
+    assert [check["code"] for check in told["checks"] if "compared with" in check["sentence"]] == [
+        checks.BASELINE_SCORES
+    ]
+    # The absolute rules do decide, and the warning is told beside what they found.
+    refused = judge(
+        world.scored(world.model(), baseline), gate.model_copy(update={"min_auc": 0.99})
+    )
+    assert not refused.blessed
+    assert refused.sentence.startswith("Not blessed: AUC ")
+    assert "more reason" not in refused.sentence
+    assert refused.reasons[1:] == [fault + WARNING]
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.25])
+def test_a_candidate_without_usable_scores_is_refused_whatever_the_baseline(value):
+    world, _ = split()
+    scores = np.full(len(world.labels), value)
+    verdict = judge(world.scored(scores, scores), GateConfig(replicas=100))
+    assert not verdict.blessed
+    assert [check.code for check in verdict.checks if not check.passed] == ["scores"]
+    assert len(verdict.reasons) == 2
+    assert verdict.reasons[1].endswith(WARNING)
 
 
 def test_the_same_targets_give_the_same_verdict():

@@ -106,7 +106,8 @@ def study(_):
         folder / "runs", 2, 1, Terminal(sys.stdout), (sys.executable, str(folder / "worker.py"))
     )
     workers.run([job(1), job("hang"), job(2)])
-parser = type("Parser", (), {"parse_args": lambda self, _: type("P", (), {"execute": study})})
+parsed = type("P", (), {"execute": study, "resumed": True})
+parser = type("Parser", (), {"parse_args": lambda self, _: parsed})
 cli._parser = parser
 sys.exit(cli.main([]))
 """
@@ -123,7 +124,7 @@ def test_an_interrupt_stops_the_workers_and_keeps_what_is_finished(tmp_path, stu
     os.kill(process.pid, signal.SIGINT)  # to the parent alone, not to its group
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
-    assert "interrupted" in errors
+    assert "interrupted; the same command goes on where this one was" in errors
     with pytest.raises(ProcessLookupError):  # no member of the group is left
         os.killpg(process.pid, 0)
     assert Result.read(study.folder / job(1).key) is not None

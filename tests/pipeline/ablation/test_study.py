@@ -57,6 +57,13 @@ def test_a_faulty_study_is_refused_with_its_key(write, old, new, words):
     assert str(error.value).count("Received: ") <= 1
 
 
+@pytest.mark.parametrize("name", ["data.yaml", "runs.yml", "log.txt.yaml"])
+def test_a_study_is_not_called_like_what_all_studies_share(tmp_path, name):
+    (tmp_path / name).write_text(STUDY)
+    with pytest.raises(ConfigError, match=f"must not be called '{Path(name).stem}'.*rename"):
+        load_study(str(tmp_path / name))
+
+
 def test_a_missing_study_names_those_that_there_are():
     with pytest.raises(ConfigError, match="granularities, item_bias, length, models"):
         load_study("granularity")
