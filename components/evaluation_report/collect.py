@@ -23,7 +23,8 @@ from tfx.utils import io_utils
 
 from components.artifact_file import parsed
 from components.evaluation_report import drift
-from components.evaluator import checks, predictions
+from components.evaluator import predictions
+from components.evaluator.check import BASELINE_SCORES
 from components.evaluator.reasons import SliceMetrics, sliced_metrics, verdict
 from components.example_validator.executor import FILE_NAME, describe
 
@@ -103,7 +104,7 @@ def collect(
     earlier = _statistics(found) if found else {}
     gate = verdict(evaluation)
     slices, scored = sliced_metrics(evaluation), predictions.read(evaluation)
-    if any(check["code"] == checks.BASELINE_SCORES for check in gate["checks"]):
+    if any(check["code"] == BASELINE_SCORES for check in gate["checks"]):
         slices = [dataclasses.replace(one, baseline={}) for one in slices]
         scored = scored.drop_columns([predictions.BASELINE_SCORE])
     return Findings(

@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from components.evaluator import checks, predictions
+from components.evaluator import checks, predictions, usable
 from components.evaluator.bootstrap import Draws, blind_interval, interval, replicate
-from components.evaluator.checks import Check, Comparison
+from components.evaluator.check import BASELINE_SCORES, SILENT, Check, Comparison, without_nan
 from components.evaluator.config import GateConfig, SliceRule
 from models.metrics import rela_impr
 
 _METRICS = ("auc", "gauc", "uauc", "logloss", "calibration")
 # Checks of why there was no comparison.
-_ALONE = ("baseline", checks.BASELINE_SCORES, "schema")
+_ALONE = ("baseline", BASELINE_SCORES, "schema")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,8 +100,8 @@ class Verdict:
     def reasons(self) -> list[str]:
         """Every check that failed, then warnings; of a blessed model all that tell something."""
         if self.blessed:
-            return [check.sentence for check in self.checks if check.code not in checks.SILENT]
-        warnings = [c.sentence for c in self.checks if c.code == checks.BASELINE_SCORES]
+            return [check.sentence for check in self.checks if check.code not in SILENT]
+        warnings = [c.sentence for c in self.checks if c.code == BASELINE_SCORES]
         return [check.sentence for check in self.checks if not check.passed] + warnings
 
     @property
@@ -119,7 +119,7 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON; NaN is null."""
-        return checks.without_nan(
+        return without_nan(
             {
                 "blessed": self.blessed,
                 "sentence": self.sentence,
@@ -151,13 +151,13 @@ def judge(
         "confidence": gate.confidence,
         "replicas": gate.replicas,
     }
-    made = list(checks.usable(scored, gate))
-    unusable = checks.baseline_scores(scored)
-    if unusable:
-        made.append(unusable)
+    made = list(usable.usable(scored, gate))
+    warning = usable.baseline_scores(scored)
+    if warning:
+        made.append(warning)
         scored = dataclasses.replace(scored, baseline=None)
     if incompatible:
-        made.append(checks.schema(incompatible, gate))
+        made.append(usable.schema(incompatible, gate))
     if any(not check.passed and check.code != "schema" for check in made):
         return Verdict(False, made, {"overall": {}, "slices": []}, facts)
     overall = _compare(scored, _METRICS, gate, seed)
@@ -168,8 +168,8 @@ def judge(
     made += checks.bounds(overall, gate)
     if scored.baseline is not None:
         made += checks.tolerances(overall, gate)
-    elif not incompatible and not unusable:
-        made.append(checks.no_baseline())
+    elif not incompatible and not warning:
+        made.append(usable.no_baseline())
     slices = list(_slices(scored, gate, seed))
     made += checks.slices(slices, gate)
     for rule in gate.slice_rules:

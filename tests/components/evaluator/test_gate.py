@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from components.evaluator import checks
+from components.evaluator import power
+from components.evaluator.check import BASELINE_SCORES
 from components.evaluator.config import GateConfig, SliceRule
 from components.evaluator.gate import Scored, judge
 from pipeline.bench import planted
@@ -35,10 +36,10 @@ def test_power_is_the_share_of_equally_good_models_that_pass():
     random = np.random.default_rng(0)
     error, tolerance = 0.001, 0.002
     passed = random.normal(0, error, 100_000) - 1.959964 * error >= -tolerance
-    assert checks.power(error, tolerance, 0.95) == pytest.approx(passed.mean(), abs=0.005)
-    needed = checks.detectable(error, 0.8, 0.95)
-    assert checks.power(error, needed, 0.95) == pytest.approx(0.8)
-    assert checks.power(0.0, 0.0, 0.95) == 1.0
+    assert power.power(error, tolerance, 0.95) == pytest.approx(passed.mean(), abs=0.005)
+    needed = power.detectable(error, 0.8, 0.95)
+    assert power.power(error, needed, 0.95) == pytest.approx(0.8)
+    assert power.power(0.0, 0.0, 0.95) == 1.0
 
 
 def test_effective_users_by_hand():
@@ -126,7 +127,7 @@ def test_a_baseline_without_usable_scores_is_told_and_blocks_nothing(value, wron
     told = verdict.to_json()
     assert fault + WARNING in told["reasons"]
     assert [check["code"] for check in told["checks"] if "compared with" in check["sentence"]] == [
-        checks.BASELINE_SCORES
+        BASELINE_SCORES
     ]
     # The absolute rules do decide, and the warning is told beside what they found.
     refused = judge(
