@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from models.layers.linear import times
+
 
 @tf.keras.utils.register_keras_serializable("everlong")
 class InterestFusion(tf.keras.layers.Layer):
@@ -51,10 +53,11 @@ class InterestFusion(tf.keras.layers.Layer):
         shape = tf.shape(interests)
         lead = [shape[0], shape[1], self.count, self.heads, head_dim]
         query = tf.reshape(self.query(target), [shape[0], shape[1], 1, self.heads, head_dim])
-        key, value = (
-            tf.reshape(tf.einsum("btgd,gdu->btgu", interests, kernel), lead)
-            for kernel in (self.key_kernel, self.value_kernel)
-        )
+        # One product for each interest: batched, they would be transposed there and back.
+        kernels = tf.unstack(tf.concat([self.key_kernel, self.value_kernel], -1))
+        pairs = zip(tf.unstack(interests, axis=2), kernels, strict=True)
+        projected = tf.stack([times(interest, kernel) for interest, kernel in pairs], 2)
+        key, value = (tf.reshape(x, lead) for x in tf.split(projected, 2, -1))
         scores = tf.reduce_sum(query * key, -1, keepdims=True) * head_dim**-0.5
         fused = tf.reduce_sum(tf.nn.softmax(scores, axis=2) * value, 2)
         return self.output_layer(tf.reshape(fused, [shape[0], shape[1], self.units]))
