@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from components.evaluation_report import curves
 from components.evaluation_report.collect import Findings
+from components.evaluator.check import without_nan
 from components.evaluator.reasons import SliceMetrics
 
 # Facts of `gate.json`: what was judged, how intervals were made, and how long it all took.
@@ -16,7 +16,7 @@ _EVALUATION = ("targets", "users", "effective_users", "confidence", "replicas", 
 
 def numbers(findings: Findings) -> dict[str, Any]:
     """The numbers of the report as plain JSON; one that is not defined is null."""
-    return _without_nan(
+    return without_nan(
         {
             "name": findings.name,
             "blessed": findings.blessed,
@@ -66,11 +66,3 @@ def _curves(labels: Any, scores: Any) -> dict[str, Any]:
         name: curve and {field: values.tolist() for field, values in curve._asdict().items()}
         for name, curve in found.items()
     }
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -15,6 +15,7 @@ from tfx_bsl.coders import example_coder
 from components.errors import InputError
 from components.evaluator import by_user, predictions
 from components.evaluator.slices import Slicer, as_text, single
+from components.log_keys import log_key
 from models import features
 from models.inputs import untuned
 
@@ -27,16 +28,6 @@ _TYPES = {
 }
 # Serialized examples that are decoded and merged at once: bounds the memory.
 _BLOCK_BYTES = 64 << 20
-_KEYS = {
-    features.USER_ID: "log.columns.user",
-    features.HISTORY_ITEM: "log.columns.item",
-    features.TARGET_ITEM: "log.columns.item",
-    features.HISTORY_CATEGORY: "log.columns.category",
-    features.TARGET_CATEGORY: "log.columns.category",
-    features.HISTORY_TIME: "log.columns.time",
-    features.TARGET_TIME: "log.columns.time",
-    features.HISTORY_BEHAVIOR: "log.columns.behavior",
-}
 _COLUMNS = {
     predictions.USER: features.USER_ID,
     predictions.ITEM: features.TARGET_ITEM,
@@ -86,20 +77,12 @@ def incompatible(path: str, schema: schema_pb2.Schema) -> str | None:
     """Why an exported model cannot score examples of `schema`, in words; None if it can."""
     there = {feature.name: _TYPES.get(feature.type) for feature in schema.feature}
     wrong = [
-        f"{_key(name)} ({dtype.name}, now {there[name].name if there.get(name) else 'missing'})"
+        f"{log_key(name) or name} ({dtype.name}, "
+        f"now {there[name].name if there.get(name) else 'missing'})"
         for name, dtype in sorted(raw_features(path).items())
         if there.get(name) != dtype
     ]
     return f"it reads {', '.join(dict.fromkeys(wrong))}" if wrong else None
-
-
-def _key(name: str) -> str:
-    """The key of the configuration that a raw feature comes from; its own name if from none."""
-    if name in _KEYS:
-        return _KEYS[name]
-    if name.startswith(features.HISTORY_PREFIX):
-        return f"log.features.{name.removeprefix(features.HISTORY_PREFIX)}"
-    return name
 
 
 class Scorer:

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
+from components.log_keys import log_key
 from models import features
 
 _Type = anomalies_pb2.AnomalyInfo.Type
 
-# The configuration key that a feature comes from.
-_KEYS = {
-    features.USER_ID: "log.columns.user",
-    features.HISTORY_ITEM: "log.columns.item",
-    features.TARGET_ITEM: "log.columns.item",
-    features.HISTORY_CATEGORY: "log.columns.category",
-    features.TARGET_CATEGORY: "log.columns.category",
-    features.HISTORY_BEHAVIOR: "log.columns.behavior",
-    features.HISTORY_TIME: "log.columns.time",
-    features.TARGET_TIME: "log.columns.time",
-    features.LABEL: "label",
-    features.TARGET_ORACLE: "log.columns.oracle",
-}
+# Of what no model reads.
+_OTHER_KEYS = {features.LABEL: "label", features.TARGET_ORACLE: "log.columns.oracle"}
 _ABSENT = {
     _Type.SCHEMA_MISSING_COLUMN,
     _Type.FEATURE_TYPE_NOT_PRESENT,
@@ -34,9 +24,7 @@ _ABSENT = {
 
 def remedy(feature: str, reason: int) -> str:
     """The way out of an anomaly of `feature`; `reason` is an `AnomalyInfo.Type`."""
-    key = _KEYS.get(feature)
-    if key is None and feature.startswith(features.HISTORY_PREFIX):
-        key = f"log.features.{feature.removeprefix(features.HISTORY_PREFIX)}"
+    key = _OTHER_KEYS.get(feature) or log_key(feature)
     if key is None:
         return "Check `data_schema` against the format of the examples in docs/architecture.md."
     if reason in _ABSENT:
