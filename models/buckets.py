@@ -1,8 +1,9 @@
 """The few static shapes to which batches are padded.
 
-Every new shape costs a compilation, every padded target and behaviour costs time. L and T are
-rounded up to powers of two, or to a size that many examples share (windows that slide by a fixed
-step make such), and the resulting shapes merged, cheapest first, until few are left.
+Every new shape costs a compilation, every padded target and behaviour costs time. L is rounded up
+to powers of two, T to multiples of 8, or either to a size that many examples share (windows that
+slide by a fixed step make such), and the resulting shapes merged, cheapest first, until few are
+left.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from collections.abc import Sequence
 import numpy as np
 
 MAX_SHAPES = 6  # training and validation compile one program for each
-MIN_LENGTH = 64
-MIN_TARGETS = 8
+LENGTHS = 2 ** np.arange(6, 63)
+TARGETS_STEP = 8
 COMMON = 0.05  # share of the examples that makes a size worth a shape of its own
 MAX_BEHAVIORS = 2**20  # of a batch that takes more users because each has few targets
 # What a target costs besides its scan of L behaviours, in behaviours; measured for TWIN and MIRRN
@@ -65,8 +66,8 @@ def choose_shapes(
         itertools.starmap(
             shape,
             zip(
-                _rounded_up(lengths, MIN_LENGTH).tolist(),
-                _rounded_up(targets, MIN_TARGETS).tolist(),
+                _rounded_up(lengths, LENGTHS).tolist(),
+                _rounded_up(targets, np.arange(1, 1 + most_targets) * TARGETS_STEP).tolist(),
                 strict=True,
             ),
         )
@@ -101,10 +102,9 @@ def _cost(shape: BatchShape, examples: int) -> int:
     return -(-examples // shape.users) * shape.cost
 
 
-def _rounded_up(sizes: np.ndarray, least: int) -> np.ndarray:
-    """Rounds up to powers of two or to common sizes, but never beyond the largest of the sizes."""
+def _rounded_up(sizes: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """Rounds up to the grid or to common sizes, but never beyond the largest of the sizes."""
     values, counts = np.unique(sizes, return_counts=True)
-    common = values[(counts >= COMMON * len(sizes)) & (values >= least)]
-    powers = 2 ** np.arange(np.log2(least), 63).astype(np.int64)
-    grid = np.unique(np.minimum([*common, *powers], max(int(sizes.max()), 1)))
+    common = values[(counts >= COMMON * len(sizes)) & (values >= grid[0])]
+    grid = np.unique(np.minimum([*common, *grid], max(int(sizes.max()), 1)))
     return grid[np.searchsorted(grid, sizes)]

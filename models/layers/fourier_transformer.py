@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from models.layers.linear import times
 from models.layers.normalized_mean import mean_of_layer_norm
-from models.layers.subsequence import PARTS, Subsequence
+from models.layers.subsequence import Subsequence
 
 MIXES = ("block", "diagonal")
 
@@ -105,7 +105,7 @@ class FourierTransformer(tf.keras.layers.Layer):
             kernels = real, imaginary, center
         else:
             kernels = tf.matmul(identity + real, center), tf.matmul(imaginary, center), None
-        parts = [self._mean(part, *kernels) for part in behaviors.split(PARTS)]
+        parts = [self._mean(part, *kernels) for part in behaviors.parts()]
         return tf.concat(parts, 0)
 
     def order(self, steps: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from models.layers.linear import times
 from models.layers.normalized_mean import mean_of_layer_norm
-from models.layers.subsequence import PARTS, Subsequence
+from models.layers.subsequence import Subsequence
 
 
 @tf.keras.utils.register_keras_serializable("everlong")
@@ -60,7 +60,7 @@ class SelfAttention(tf.keras.layers.Layer):
         center = tf.eye(self.width, dtype=self.compute_dtype) - 1 / self.width
         output = tf.matmul(tf.reshape(self.output_kernel, [-1, self.width]), center)
         means = []
-        for part in behaviors.split(PARTS):
+        for part in behaviors.parts():
             mixed = times(self._attended(part, training), output)
             shape = tf.concat([tf.shape(part.valid), [self.width]], 0)
             x = part.times(center, tf.reshape(mixed, shape))

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from models.layers.fused import in_plain_graph
 from models.layers.gather import gather_plus
 from models.layers.linear import times
 
-PARTS = 8  # of a batch: each fits in a CPU's cache, and cores may take one each
+PARTS = 16
 
 
 class Subsequence(NamedTuple):
@@ -48,12 +49,16 @@ class Subsequence(NamedTuple):
         halves = {name: tf.split(getattr(self, name), 2, 2) for name in names}
         return self._replace(**{name: tf.concat(x[::-1], 2) for name, x in halves.items()})
 
-    def split(self, parts: int) -> list[Subsequence]:
-        """Returns the subsequences of the first users, of those that follow ..., about equal."""
+    def parts(self) -> list[Subsequence]:
+        """Returns the subsequences of the first users, of those that follow ..., about equal.
+
+        What takes several passes goes part by part: each fits in a CPU's cache, and cores take one
+        each. A program of XLA's takes all at once, as a GPU should.
+        """
         users = self.valid.shape[0]
-        if users is None:
+        if users is None or not in_plain_graph():
             return [self]
-        sizes = [len(part) for part in np.array_split(np.arange(users), min(parts, users))]
+        sizes = [len(part) for part in np.array_split(np.arange(users), min(PARTS, users))]
         split = [[None] * len(sizes) if x is None else tf.split(x, sizes) for x in self._per_user]
         return [
             Subsequence(rows, positions, phi, self.weights, valid)

@@ -7,12 +7,6 @@ import tensorflow as tf
 from models.layers.relevance import relevance
 
 
-def masked_softmax(scores: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """Returns softmax over the last axis where `mask`, 0 elsewhere; all 0 where nothing is left."""
-    scores = tf.where(mask, scores, scores.dtype.min)
-    return tf.where(mask, tf.nn.softmax(scores), 0)
-
-
 def pool(weights: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     """Returns weighted sums of behaviours.
 
@@ -68,7 +62,11 @@ class TargetAttention(tf.keras.layers.Layer):
         scores = relevance(queries, rows if keys is None else keys)
         if bias is not None:
             scores += bias
-        pooled = pool(masked_softmax(scores, mask[:, :, None, :]), rows)
+        # One addition hides for all heads, and has no gradient, where a choice has one. Half of the
+        # least number: the whole would overflow in half precision.
+        hidden = tf.cast(tf.where(mask, 0.0, scores.dtype.min / 2), scores.dtype)[:, :, None, :]
+        some = tf.cast(tf.reduce_any(mask, -1), scores.dtype)[:, :, None, None]
+        pooled = pool(tf.nn.softmax(scores + hidden), rows) * some
         shape = tf.shape(pooled)
         pooled = tf.transpose(tf.reshape(pooled, [-1, self.heads, self.width]), [1, 0, 2])
         values = tf.transpose(tf.matmul(pooled, self.value_kernel), [1, 0, 2])

@@ -123,15 +123,16 @@ def test_few_shapes_hold_everything(data, users):
     assert max(shape.targets for shape in shapes) == targets.max()
 
 
-def test_a_whole_log_has_shapes_of_powers_of_two_and_equal_work():
+def test_a_whole_log_has_shapes_of_round_sizes_and_equal_work():
     rng = np.random.default_rng(0)
     lengths = np.minimum(rng.lognormal(5.5, 1.5, 200_000).astype(int), 2000)
     targets = rng.integers(1, 65, 200_000)
     shapes = choose_shapes(lengths, targets, 16)
     assert len(shapes) == MAX_SHAPES
     assert {s.length for s in shapes} <= {64, 128, 256, 512, 1024, 2000}
-    assert {s.targets for s in shapes} <= {8, 16, 32, 64}
-    assert {s.users * s.targets for s in shapes} == {16 * 64}
+    assert {s.targets for s in shapes} <= {8, 16, 24, 32, 40, 48, 56, 64}
+    for shape in shapes:
+        assert 16 * 64 - shape.targets < shape.users * shape.targets <= 16 * 64
 
 
 def test_a_small_log_has_one_shape():

@@ -95,10 +95,9 @@ def test_mean_is_the_mean_of_the_valid(mix, transform, steps):
         ((behaviors * present)[:, :, order], None),
     ]:
         arguments = [*arguments, phi[:, :, order], weights, valid[:, :, order]]
-        actual = layer.mean(
-            Subsequence(*(None if x is None else tf.constant(x) for x in arguments))
-        )
-        np.testing.assert_allclose(actual, expected, rtol=1e-3, atol=1e-4)
+        behaviors = Subsequence(*(None if x is None else tf.constant(x) for x in arguments))
+        for mean in (layer.mean, tf.function(layer.mean)):  # all at once, and in parts
+            np.testing.assert_allclose(mean(behaviors), expected, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize(
