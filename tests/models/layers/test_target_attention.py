@@ -94,6 +94,20 @@ def test_what_the_mask_hides_changes_nothing():
     np.testing.assert_array_equal(before, layer(*map(tf.constant, (queries, rows, mask))))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_hides_as_well(dtype):
+    """Relevance far below zero must not push what is hidden out of the numbers there are."""
+    queries, rows, mask = draw(2)
+    queries *= 40
+    layer = TargetAttention(HEADS, WIDTH, HEAD_DIM, UNITS, dtype=f"mixed_{dtype}")
+    inputs = [tf.cast(x, dtype) for x in (queries, rows)]
+    actual = layer(*inputs, tf.constant(mask))
+    assert not mask[0, 0].any()
+    np.testing.assert_array_equal(actual[0, 0], np.zeros(UNITS))
+    expected = by_loops(layer, *(x.numpy().astype(np.float64) for x in inputs), mask)
+    np.testing.assert_allclose(tf.cast(actual, tf.float32), expected, atol=0.15)
+
+
 def test_separate_keys_rank_and_rows_are_read():
     queries, rows, mask = draw()
     layer = attention()
