@@ -146,16 +146,22 @@ def _loss(
     else:
         code = "power"
         needed = detectable(two.error, gate.min_power, gate.confidence)
-        more = f"{(needed / tolerance) ** 2:.1f} times as many users, or " if tolerance else ""
+        more = f"{_up((needed / tolerance) ** 2)} times as many users, or " if tolerance else ""
         text = (
             f"{name} must be at most {tolerance:g} {side} {base}, and the eval split is too small "
-            f"to tell: it would bless an equally good model with a chance of {chance:.0%} only; "
-            f"{more}a tolerance of {needed:.2g} would do"
+            "to tell: it would bless an equally good model with a chance of "
+            f"{math.floor(chance * 100)} % only; {more}a tolerance of {_up(needed)} would do"
         )
     return Check(
         code, passed, text, found.metric, where or {}, two.difference, two.lower, two.upper,
         -sign * tolerance,
     )  # fmt: skip
+
+
+def _up(needed: float) -> str:
+    """What suffices: a positive number rounded up to two digits."""
+    digits = 1 - math.floor(math.log10(needed))
+    return f"{math.ceil(needed * 10**digits) / 10**digits:g}"
 
 
 def _wanted(least: float | None, most: float | None) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from components.evaluator import power
-from components.evaluator.check import BASELINE_SCORES
+from components.evaluator import checks, power
+from components.evaluator.bootstrap import Interval
+from components.evaluator.check import BASELINE_SCORES, Comparison
 from components.evaluator.config import GateConfig, SliceRule
 from components.evaluator.gate import Scored, judge
 from pipeline.bench import planted
@@ -59,6 +63,25 @@ def test_a_split_too_small_says_how_much_larger_it_must_be():
     assert not checks_of(
         scored, GateConfig(calibration=None, tolerance={"auc": 3 * needed}), "power"
     )
+
+
+@given(error=st.floats(1e-5, 0.5), share=st.floats(0.05, 0.9999))
+def test_what_would_do_does(error, share):
+    """However near to enough a split is, the remedy is more than there is, and suffices."""
+    tolerance = share * power.detectable(error, 0.8, 0.95)
+    difference = Interval(0.0, -3 * error, 3 * error, 1, error)
+    gate = GateConfig(tolerance={"auc": tolerance})
+    found = Comparison("auc", Interval(0.7, 0.6, 0.8, 0, 0.1), 0.7, difference)
+    (check,) = checks.tolerances({"auc": found}, gate)
+    assert check.code == "power"
+    told = re.search(
+        r"; (\S+) times as many users, or a tolerance of (\S+) would do", check.sentence
+    )
+    users, wanted = map(float, told.groups())
+    assert users > 1
+    assert power.power(error / users**0.5, tolerance, 0.95) > 0.8 - 1e-9
+    assert wanted > tolerance
+    assert power.power(error, wanted, 0.95) > 0.8 - 1e-9
 
 
 def checks_of(scored, gate, code):
