@@ -70,12 +70,13 @@ def prepare(config: Config, folder: Path, terminal: Terminal) -> Prepared:
             "pipeline/ablation/pack.py",
         ),
     ]
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     prepared = Prepared(
-        key=hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16],
+        key=key,
         transform=found["Transform"]["transform_graph"].uri,
         examples=found["Transform"]["transformed_examples"].uri,
-        evaluation=str(folder / f"eval-{raw.name}.gz"),
-        targets=str(folder / f"eval-{raw.name}.npz"),
+        evaluation=str(folder / f"eval-{key}.gz"),
+        targets=str(folder / f"eval-{key}.npz"),
     )
     if not Path(prepared.targets).exists():
         with terminal.running("      packing the eval split"):

@@ -53,5 +53,8 @@ def pack(blocks: Iterable[list[bytes]]) -> tuple[list[bytes], dict[str, np.ndarr
         for name, feature in _KEYS.items():
             if feature in there:
                 values = examples.column(feature).flatten().take(pa.array(found.order))
-                columns.setdefault(name, []).append(values.to_numpy(zero_copy_only=False))
+                keys = values.to_numpy(zero_copy_only=False)
+                if keys.dtype == object:  # ids that are text: no file takes objects
+                    keys = keys.astype(np.bytes_)
+                columns.setdefault(name, []).append(keys)
     return packed, {name: np.concatenate(parts) for name, parts in columns.items()}

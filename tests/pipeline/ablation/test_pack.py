@@ -86,6 +86,7 @@ def test_packed_targets_see_what_they_saw(users, drop, size, dtype):
         assert [item for _, item in keys] == [item for item, *_ in found]
         assert dict(zip(keys, columns["label"].tolist(), strict=True)) == wanted
         assert np.unique(columns["oracle"]).tolist() == [0.25]
+        assert object not in [column.dtype for column in columns.values()]  # as files need it
 
 
 def test_a_growing_history_is_kept_once():
