@@ -7,6 +7,7 @@ import tensorflow as tf
 from models.layers.linear import times
 from models.layers.normalized_mean import mean_of_layer_norm
 from models.layers.subsequence import Subsequence
+from models.layers.visibility import hiding
 
 
 @tf.keras.utils.register_keras_serializable("everlong")
@@ -71,8 +72,7 @@ class SelfAttention(tf.keras.layers.Layer):
         """Returns what each head attends to, [B * T, K, H * d]."""
         steps = behaviors.valid.shape[-1]
         valid = tf.reshape(behaviors.valid, [-1, 1, steps])
-        dtype = tf.as_dtype(self.compute_dtype)
-        bias = tf.where(valid, tf.zeros([], dtype), dtype.min)
+        bias = hiding(valid, tf.as_dtype(self.compute_dtype))
         kernels = self.query_kernel * self.head_dim**-0.5, self.key_kernel, self.value_kernel
         heads = []
         for of_head in zip(*map(tf.unstack, kernels), strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from models.layers.relevance import relevance
+from models.layers.visibility import hiding
 
 
 def pool(weights: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
@@ -62,11 +63,8 @@ class TargetAttention(tf.keras.layers.Layer):
         scores = relevance(queries, rows if keys is None else keys)
         if bias is not None:
             scores += bias
-        # One addition hides for all heads, and has no gradient, where a choice has one. Half of the
-        # least number: the whole would overflow in half precision.
-        hidden = tf.cast(tf.where(mask, 0.0, scores.dtype.min / 2), scores.dtype)[:, :, None, :]
         some = tf.cast(tf.reduce_any(mask, -1), scores.dtype)[:, :, None, None]
-        pooled = pool(tf.nn.softmax(scores + hidden), rows) * some
+        pooled = pool(tf.nn.softmax(scores + hiding(mask, scores.dtype)[:, :, None]), rows) * some
         shape = tf.shape(pooled)
         pooled = tf.transpose(tf.reshape(pooled, [-1, self.heads, self.width]), [1, 0, 2])
         values = tf.transpose(tf.matmul(pooled, self.value_kernel), [1, 0, 2])

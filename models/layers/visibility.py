@@ -124,3 +124,16 @@ def _turned(
     place = found - 1 - order
     positions = tf.gather(positions, tf.maximum(place, 0), batch_dims=positions.shape.rank - 1)
     return tf.where(place >= 0, positions, 0), place >= 0
+
+
+def hiding(mask: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Returns what, added to scores, hides from a softmax what is not in `mask`: 0 where it is.
+
+    An addition has no gradient to compute, where a choice has one. Half of the least number: the
+    whole would overflow in half precision.
+
+    Args:
+      mask: bool, of any shape.
+      dtype: of the scores.
+    """
+    return tf.where(mask, tf.zeros([], dtype), dtype.min / 2)

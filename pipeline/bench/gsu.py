@@ -161,8 +161,6 @@ def _rounds(
     functions: Mapping[Any, Callable[[], Any]], job: Mapping[str, Any]
 ) -> dict[Any, list[float]]:
     """Returns the seconds of a call of each function, round by round, all in turn."""
-    for function in functions.values():
-        _wait(function())
     seconds: dict[Any, list[float]] = {name: [] for name in functions}
     for _ in range(job["rounds"]):
         for name, function in functions.items():
