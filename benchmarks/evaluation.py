@@ -16,10 +16,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from pipeline.bench import results
-from pipeline.bench.child import peak_memory_mib
+from models.memory import peak_memory_mib
+from pipeline import result_file
 from pipeline.config import Config, load
-from pipeline.console import Terminal, quiet
+from pipeline.terminal.console import Terminal, quiet
 
 USERS, TARGETS, LENGTH = 5_000, 20, 1_000
 STEPS = 60  # of training: how good a model is does not change what judging it costs
@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=USERS, metavar="N", help="of 20 targets each")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for the figures")
     parsed = parser.parse_args()
-    results.check_writable(parsed.json)
+    result_file.check_writable(parsed.json)
     with contextlib.ExitStack() as stack:
         output = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="everlong-eval-")))
         terminal = stack.enter_context(quiet(output / "log.txt"))
@@ -80,7 +80,7 @@ def main() -> None:
         ]
         terminal.line(json.dumps(rows, indent=2))
     if parsed.json:
-        results.write(parsed.json, configs[0], rows)
+        result_file.write(parsed.json, configs[0], rows)
 
 
 if __name__ == "__main__":

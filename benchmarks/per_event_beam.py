@@ -21,8 +21,8 @@ from typing import NamedTuple
 import apache_beam as beam
 import tensorflow as tf
 
-from pipeline.bench import results
-from pipeline.bench.child import peak_memory_mib
+from models.memory import peak_memory_mib
+from pipeline import result_file
 from pipeline.config import load
 
 MAX_LENGTH, MATCH, GAP, MIN_LOCAL, TARGETS = 1000, 50, 1800, 16, 64
@@ -219,7 +219,7 @@ def main() -> None:
     }
     print(json.dumps(row, indent=2))
     if parsed.json:
-        results.write(parsed.json, load("demo", [f"history.max_length={MAX_LENGTH}"]), [row])
+        result_file.write(parsed.json, load("demo", [f"history.max_length={MAX_LENGTH}"]), [row])
 
 
 if __name__ == "__main__":

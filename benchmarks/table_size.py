@@ -17,11 +17,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from models.memory import peak_memory_mib
 from models.optimizers import build_optimizer
 from models.registry import build_model
 from models.steps import Steps
-from pipeline.bench import results
-from pipeline.bench.child import peak_memory_mib
+from pipeline import result_file
 from pipeline.bench.synthetic import feature_sizes, synthetic_batch
 from pipeline.config import Config, load
 
@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for the figures")
     parsed = parser.parse_args()
-    results.check_writable(parsed.json)
+    result_file.check_writable(parsed.json)
     config = load("demo", ["model.name=twin", "model.item_dim=64"])
     steps = {rows: step_of(config, rows) for rows in ROWS}
     seconds = {rows: [] for rows in ROWS}
@@ -82,7 +82,7 @@ def main() -> None:
     ]
     print(json.dumps(measured, indent=2))
     if parsed.json:
-        results.write(parsed.json, config, measured)
+        result_file.write(parsed.json, config, measured)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,7 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-
-class Section(pydantic.BaseModel):
-    """One section of a configuration file: immutable, and refusing keys that it does not know.
-
-    Every field of a subclass carries `pydantic.Field(default, description=...)`; the description is
-    what `everlong config --explain` prints.
-    """
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
-
+from models.section import Section
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Search = Literal["per_head", "shared"]

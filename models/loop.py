@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from models import features, metrics
 from models.buckets import BatchShape
+from models.checkpoints import Checkpoints, Progress
 from models.inputs import Split
-from models.progress import Checkpoints, Progress
 from models.steps import Steps
 from models.training import EarlyStoppingConfig, TrainingConfig
 

@@ -19,12 +19,12 @@ import tensorflow_transform as tft
 
 from models import features
 from models.buckets import BatchShape, choose_shapes
+from models.checkpoints import Checkpoints, Progress
 from models.inputs import EmptySplitError, Split
 from models.loop import TrainingLoop, total_steps
 from models.optimizers import build_optimizer
 from models.overlap import gsu_overlap
 from models.preprocessing import feature_sizes
-from models.progress import Checkpoints, Progress
 from models.registry import build_model
 from models.signatures import ServingModule
 from models.steps import Batch, Steps, has_gpu

@@ -8,7 +8,8 @@ from typing import Any, Literal, Self
 import pydantic
 from pydantic import Field
 
-from models.config import ModelConfig, Section
+from models.config import ModelConfig
+from models.section import Section
 
 
 class EarlyStoppingConfig(Section):

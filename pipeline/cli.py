@@ -9,7 +9,7 @@ import sys
 from components.errors import InputError
 from pipeline import __version__
 from pipeline.commands import COMMANDS
-from pipeline.exits import BAD_INPUT, DONE, INTERRUPTED
+from pipeline.terminal.exit_codes import BAD_INPUT, DONE, INTERRUPTED
 
 _EXAMPLES = """\
 examples:

@@ -15,7 +15,7 @@ import pydantic
 import yaml
 from pydantic import Field
 
-from components.behavior_example_gen.config import (
+from components.behavior_example_gen.config.ingest_config import (
     HistoryConfig,
     IngestConfig,
     LabelConfig,
@@ -23,7 +23,8 @@ from components.behavior_example_gen.config import (
     SplitConfig,
 )
 from components.evaluator.config import GateConfig
-from models.config import ModelConfig, Section, TwinConfig
+from models.config import ModelConfig, TwinConfig
+from models.section import Section
 from models.training import TrainingConfig
 from pipeline.errors import ConfigError, describe
 

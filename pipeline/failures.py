@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from components.errors import InputError
-from pipeline.console import Terminal
-from pipeline.exits import BAD_INPUT, FAILED
 from pipeline.local_runner import ComponentFailed
+from pipeline.terminal.console import Terminal
+from pipeline.terminal.exit_codes import BAD_INPUT, FAILED
 
 _ERROR_LINE = re.compile(r"\s*\w+(Error|Exception): \S")
 # Beam appends the step that raised; it means nothing to the reader of a log.

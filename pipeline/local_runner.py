@@ -14,12 +14,12 @@ from tfx.orchestration.pipeline import RunOptions
 
 from components.behavior_example_gen.check import fingerprint
 from pipeline.config import Config
-from pipeline.console import Terminal
 from pipeline.errors import ConfigError
-from pipeline.lineage import Outputs, artifacts
 from pipeline.pipeline import Places, create_pipeline
-from pipeline.progress import Progress
-from pipeline.summary import Timing, summarize
+from pipeline.run.progress import Progress
+from pipeline.run.summary import Timing, summarize
+from pipeline.run_folder.lineage import Outputs, artifacts
+from pipeline.terminal.console import Terminal
 
 
 class ComponentFailed(RuntimeError):

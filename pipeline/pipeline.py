@@ -14,7 +14,6 @@ from tfx.orchestration import metadata
 
 from components.behavior_example_gen.component import BehaviorExampleGen
 from components.evaluation_report.component import EvaluationReport
-from components.evaluator import slices
 from components.evaluator.component import Evaluator
 from components.example_validator.component import ExampleValidator
 from components.latest_blessed.strategy import (
@@ -23,6 +22,7 @@ from components.latest_blessed.strategy import (
 )
 from components.schema.assemble import schema_text
 from components.schema.component import ImportSchemaGen
+from components.scoring import slices
 from pipeline.config import Config
 from pipeline.fingerprints import code
 
@@ -102,8 +102,8 @@ def create_pipeline(
         gate=config.gate.model_dump_json(),
         code=code(
             "components/evaluator/*.py",
-            "components/behavior_example_gen/encode.py",
-            "components/behavior_example_gen/segments.py",
+            "components/behavior_example_gen/write/encode.py",
+            "components/segments.py",
             "models/metrics.py",
         ),
     )

@@ -5,8 +5,8 @@ component is `components.behavior_example_gen.component.BehaviorExampleGen`, the
 before a run `components.behavior_example_gen.check`.
 """
 
-from components.behavior_example_gen.columns import ColumnConfig
-from components.behavior_example_gen.config import (
+from components.behavior_example_gen.cells.columns import ColumnConfig
+from components.behavior_example_gen.config.ingest_config import (
     SPLITS,
     HistoryConfig,
     IngestConfig,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from components.behavior_example_gen import progress
-from components.behavior_example_gen.config import IngestConfig, Table
-from components.behavior_example_gen.counts import Counts
+from components.behavior_example_gen.beam import progress
+from components.behavior_example_gen.clean.account import Counts
+from components.behavior_example_gen.clean.intake import Intake
+from components.behavior_example_gen.clean.refuse import bad_rows, check_kinds, check_rows, describe
+from components.behavior_example_gen.config.ingest_config import IngestConfig, Table
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.intake import Intake
 from components.behavior_example_gen.sources import fingerprint, open_sources
-from components.behavior_example_gen.verdict import bad_rows, check_kinds, check_rows, describe
 
 __all__ = ["check_log", "fingerprint"]
 

@@ -11,7 +11,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.behavior_example_gen.config import SPLITS, IngestConfig
+from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
 from components.behavior_example_gen.run import write_examples
 
 EXAMPLES = "examples"

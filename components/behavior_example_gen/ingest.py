@@ -11,21 +11,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.io.filesystems import FileSystems
 
-from components.behavior_example_gen import progress
-from components.behavior_example_gen.catalogue import Catalogue, CombineItems, count_pairs
-from components.behavior_example_gen.config import SPLITS, IngestConfig
-from components.behavior_example_gen.counts import CombineCounts, Counts
+from components.behavior_example_gen.beam import progress
+from components.behavior_example_gen.beam.spill import Piece, gather, spill
+from components.behavior_example_gen.beam.storage import write_text
+from components.behavior_example_gen.beam.threads import ParallelDoFn
+from components.behavior_example_gen.clean.account import CombineCounts, Counts
+from components.behavior_example_gen.clean.intake import Intake
+from components.behavior_example_gen.clean.refuse import check_rows
+from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
+from components.behavior_example_gen.cut.items import Catalogue, CombineItems, count_pairs
+from components.behavior_example_gen.cut.targets import WholeLog
+from components.behavior_example_gen.cut.time_cuts import CombineTimes, Timeline
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.intake import Intake
-from components.behavior_example_gen.parallel import ParallelDoFn
-from components.behavior_example_gen.records import write_records
+from components.behavior_example_gen.read.block import Block
 from components.behavior_example_gen.shard import Shard
-from components.behavior_example_gen.sources import Block, log_size, read_log
-from components.behavior_example_gen.spill import Piece, gather, spill
-from components.behavior_example_gen.storage import write_text
-from components.behavior_example_gen.targets import WholeLog
-from components.behavior_example_gen.timeline import CombineTimes, Timeline
-from components.behavior_example_gen.verdict import check_rows
+from components.behavior_example_gen.sources import log_size, read_log
+from components.behavior_example_gen.write.tfrecord import write_records
 
 COUNTS, QUARANTINE = "counts.json", "quarantine.jsonl"
 _MIN_SHARDS, _MAX_SHARDS = 4, 4096  # files that readers can interleave; pieces of a spill file

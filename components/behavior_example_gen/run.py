@@ -10,11 +10,11 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 
-from components.behavior_example_gen.config import SPLITS, IngestConfig
-from components.behavior_example_gen.counts import Counts
+from components.behavior_example_gen.beam.storage import make, remove, write_text
+from components.behavior_example_gen.clean.account import Counts
+from components.behavior_example_gen.clean.refuse import check_splits
+from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
 from components.behavior_example_gen.ingest import COUNTS, ingest, unwrap
-from components.behavior_example_gen.storage import make, remove, write_text
-from components.behavior_example_gen.verdict import check_splits
 
 WORK = ".work"
 

@@ -10,16 +10,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.behavior_example_gen.clean import DUPLICATE
-from components.behavior_example_gen.config import SPLITS, IngestConfig
-from components.behavior_example_gen.counts import SAMPLES, Counts, Sample
-from components.behavior_example_gen.encode import Encoder
+from components.behavior_example_gen.clean.account import SAMPLES, Counts, Sample
+from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
+from components.behavior_example_gen.cut.order import sort_rows
+from components.behavior_example_gen.cut.pack import Examples, pack
+from components.behavior_example_gen.cut.targets import Targets, UserRows, WholeLog, find_targets
 from components.behavior_example_gen.hashing import combine
-from components.behavior_example_gen.intake import PART_ROWS, text
-from components.behavior_example_gen.order import SEQUENCE, sort_rows
-from components.behavior_example_gen.pack import Examples, pack
-from components.behavior_example_gen.segments import starts
-from components.behavior_example_gen.targets import Targets, UserRows, WholeLog, find_targets
+from components.behavior_example_gen.row import DUPLICATE, PART_ROWS, SEQUENCE, text
+from components.behavior_example_gen.write.encode import Encoder
+from components.segments import starts
 
 
 class Shard:

@@ -7,9 +7,10 @@ from typing import Any
 
 from plotly import graph_objects as go
 
-from components.evaluation_report import curves, figures
+from components.evaluation_report import curves
 from components.evaluation_report.collect import Findings
-from components.evaluator import slice_words
+from components.page import figures
+from components.scoring import slice_labels
 
 _LOOKS = {
     "candidate": ("this model", figures.CANDIDATE, None),
@@ -95,7 +96,7 @@ def by_slice(findings: Findings, feature: str) -> str | None:
     ]
     if not 1 < len(found) <= _MOST_VALUES:
         return None
-    x = [figures.label(slice_words.value_label(feature, s.slice[feature])) for s in found]
+    x = [figures.label(slice_labels.value_label(feature, s.slice[feature])) for s in found]
     total = sum(s.candidate["predictions"] for s in found)
     figure = go.Figure()
     figure.add_bar(
@@ -122,11 +123,11 @@ def by_slice(findings: Findings, feature: str) -> str | None:
     if "oracle_auc" in findings.overall.candidate:
         oracle = [s.candidate["oracle_auc"] for s in found]
         figures.line(figure, x, oracle, *_LOOKS["oracle"])
-    if not slice_words.is_ordered(feature):
+    if not slice_labels.is_ordered(feature):
         figure.update_traces(mode="markers", selector={"type": "scatter"})
     figure.update_layout(
         xaxis={
-            "title": slice_words.feature_label(feature).lower(),
+            "title": slice_labels.feature_label(feature).lower(),
             "type": "category",
             "dtick": 1 if len(found) <= _MOST_NAMED else None,
         },

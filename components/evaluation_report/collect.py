@@ -23,10 +23,10 @@ from tfx.utils import io_utils
 
 from components.artifact_file import parsed
 from components.evaluation_report import drift
-from components.evaluator import predictions
-from components.evaluator.check import BASELINE_SCORES
-from components.evaluator.reasons import SliceMetrics, sliced_metrics, verdict
+from components.evaluator.gate.check import BASELINE_SCORES
+from components.evaluator.tfma.read import SliceMetrics, sliced_metrics, verdict
 from components.example_validator.executor import FILE_NAME, describe
+from components.scoring import predictions
 
 _PACKAGES = ("everlong", "tensorflow", "tfx", "tensorflow-model-analysis", "apache-beam")
 

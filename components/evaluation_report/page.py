@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from components.evaluation_report import charts, document, tables, words
+from components.evaluation_report import charts, tables
 from components.evaluation_report.collect import Findings
-from components.evaluator import slice_words
+from components.page import document, words
+from components.scoring import slice_labels
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 
@@ -32,7 +33,7 @@ def page(findings: Findings, metrics: str) -> str:
       metrics: path of the file with its numbers.
     """
     features = dict.fromkeys(name for s in findings.slices for name in s.slice)
-    features = sorted(features, key=slice_words.feature_rank)
+    features = sorted(features, key=slice_labels.feature_rank)
     curve = findings.training["curve"]
     return document.render(
         _TEMPLATE,
@@ -41,7 +42,7 @@ def page(findings: Findings, metrics: str) -> str:
         tables=tables,
         charts=charts,
         slice_charts=[
-            (slice_words.feature_label(name), charts.by_slice(findings, name)) for name in features
+            (slice_labels.feature_label(name), charts.by_slice(findings, name)) for name in features
         ],
         losses=charts.losses(curve),
         ranking=charts.ranking(curve),

@@ -8,11 +8,11 @@ from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.evaluation_report import words
 from components.evaluation_report.collect import Findings
-from components.evaluation_report.document import Cell, Table
-from components.evaluator import slice_words
-from components.evaluator.reasons import SliceMetrics
+from components.evaluator.tfma.read import SliceMetrics
+from components.page import words
+from components.page.document import Cell, Table
+from components.scoring import slice_labels
 
 _OTHER_METRICS = ("gauc", "logloss", "calibration")
 _MOST_SLICES = 200
@@ -52,8 +52,8 @@ def slices(findings: Findings) -> Table:
     found = sorted(findings.slices[1:], key=lambda s: -s.candidate["predictions"])
     rows = []
     for one in found[:_MOST_SLICES]:
-        names = ", ".join(slice_words.feature_label(feature) for feature in one.slice)
-        values = ", ".join(slice_words.value_label(*item) for item in one.slice.items())
+        names = ", ".join(slice_labels.feature_label(feature) for feature in one.slice)
+        values = ", ".join(slice_labels.value_label(*item) for item in one.slice.items())
         interval = findings.intervals(one.slice).get("auc", {})
         targets = one.candidate["predictions"]
         row = [Cell(f"{names}: {values}")]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import Field
 
-from models.config import Section
+from models.section import Section
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Compared = Literal["auc", "gauc", "uauc", "logloss"]

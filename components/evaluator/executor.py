@@ -17,13 +17,14 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
-from components.evaluator import predictions
 from components.evaluator.config import GateConfig
-from components.evaluator.eval_config import eval_config
-from components.evaluator.extractors import EXTRACTOR, to_extracts
-from components.evaluator.gate import Scored, Verdict, judge
-from components.evaluator.reasons import VERDICT
-from components.evaluator.scoring import ScoreFiles, incompatible
+from components.evaluator.gate.judge import Verdict, judge
+from components.evaluator.gate.scored import Scored
+from components.evaluator.tfma.eval_config import eval_config
+from components.evaluator.tfma.extractors import EXTRACTOR, to_extracts
+from components.evaluator.tfma.read import VERDICT
+from components.scoring import predictions
+from components.scoring.exported_model import ScoreFiles, incompatible
 from models import features
 
 _SPLIT = "eval"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pydantic
 from pydantic import Field
 
-from models.config import Section
+from models.section import Section
 
 
 class ClickWeights(Section):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from plotly import graph_objects as go
 
-from components.evaluation_report import figures
+from components.page import figures
 from pipeline.ablation.outcome import Row
 
 _PALETTE = (

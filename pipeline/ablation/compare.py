@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from components.evaluator.bootstrap import Interval, interval, replicate
+from components.evaluator.gate.bootstrap import Interval, interval, replicate
 
 METRICS = ("auc", "gauc", "logloss")
 REPLICAS = 2000

@@ -11,9 +11,9 @@ from pipeline.ablation.job import Job, Result
 from pipeline.ablation.outcome import Row, summarize
 from pipeline.ablation.runs import Workers
 from pipeline.ablation.study import DATA, Case
-from pipeline.console import Terminal
 from pipeline.fingerprints import code
 from pipeline.pipeline import trainer_config
+from pipeline.terminal.console import Terminal
 
 
 def conduct(

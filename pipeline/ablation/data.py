@@ -12,12 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 from components.behavior_example_gen.check import fingerprint
-from components.evaluator.scoring import blocks
+from components.scoring.exported_model import blocks
 from pipeline.ablation.pack import pack
 from pipeline.config import Config
-from pipeline.console import Terminal
 from pipeline.fingerprints import code
 from pipeline.local_runner import run_to_transform
+from pipeline.terminal.console import Terminal
 
 _GZIP = tf.io.TFRecordOptions("GZIP", compression_level=1)
 
@@ -66,7 +66,7 @@ def prepare(config: Config, folder: Path, terminal: Terminal) -> Prepared:
             "components/behavior_example_gen/**/*.py",
             "components/simulator/*.py",
             "models/preprocessing.py",
-            "components/evaluator/by_user.py",
+            "components/scoring/by_user.py",
             "pipeline/ablation/pack.py",
         ),
     ]

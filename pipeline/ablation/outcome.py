@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from components.errors import InputError
-from components.evaluator.bootstrap import Interval
+from components.evaluator.gate.bootstrap import Interval
 from models.metrics import auc
 from pipeline.ablation.compare import METRICS, Draws, holm
 from pipeline.ablation.job import Result

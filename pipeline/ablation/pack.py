@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
-from components.evaluator import by_user
+from components.scoring import by_user
 from models import features
 
 _TARGETS = (

@@ -8,15 +8,15 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from components.evaluation_report import document, words
-from components.evaluation_report.document import Cell, Table
+from components.page import document, words
+from components.page.document import Cell, Table
+from pipeline import result_file
 from pipeline.ablation import charts
 from pipeline.ablation.compare import CONFIDENCE, METRICS, REPLICAS
 from pipeline.ablation.outcome import Row
 from pipeline.ablation.study import Study
-from pipeline.bench import results
 from pipeline.config import Config
-from pipeline.summary import write_atomically
+from pipeline.result_file import write_atomically
 
 _PAGE = Path(__file__).parent / "page.html.j2"
 _BETTER = {"auc": 1, "gauc": 1, "logloss": -1}
@@ -56,7 +56,7 @@ def write(
         | row.record()
         for row in rows
     ]
-    results.write(folder / "results.json", config, [_plain(record) for record in records])
+    result_file.write(folder / "results.json", config, [_plain(record) for record in records])
     write_atomically(folder / "results.csv", _csv(records))
     tables = {"Accuracy": accuracy(rows), "Cost": cost(rows, workers)}
     failures = [
@@ -189,7 +189,7 @@ def text(rows: Sequence[Row]) -> str:
                 f"[{words.signed(found.interval.lower)}, {words.signed(found.interval.upper)}]"
             )
             lines[-1]["p"] = words.decimals(found.p_holm, 3)
-    return results.table(lines, columns)
+    return result_file.table(lines, columns)
 
 
 def _difference(row: Row, name: str, whole: bool) -> list[Cell]:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from pipeline.ablation.job import LOG, Job, Result
-from pipeline.console import Terminal
+from pipeline.terminal.console import Terminal
 
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pydantic
 from pydantic import Field
 
-from models.config import Section
+from models.section import Section
 from pipeline.config import Config, load, read
 from pipeline.errors import ConfigError, describe
 

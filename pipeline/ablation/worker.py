@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.evaluator import by_user
-from components.evaluator.scoring import blocks
+from components.scoring import by_user
+from components.scoring.exported_model import blocks
 from models import features, signatures
+from models.memory import peak_memory_mib
 from models.trainer import TRAINING_JSON, run_fn
 from pipeline.ablation.job import RESULT, SCORES, Job
-from pipeline.bench.child import peak_memory_mib
 
 
 def train(job: Job, folder: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import pydantic
 
 from models.config import ModelConfig
-from pipeline.commands.arguments import add_config
+from pipeline.arguments import add_config
 from pipeline.config import Config, load
 from pipeline.errors import ConfigError, describe
 

@@ -46,16 +46,6 @@ def in_child(function: str, argument: Mapping[str, Any], log: Path) -> dict[str,
     raise ChildFailed(f"{_how(process.returncode, log)}; the whole story is in {log}")
 
 
-def peak_memory_mib() -> float:
-    """Returns the most memory that this process has held so far, in MiB.
-
-    Not `ru_maxrss`: that begins with the size of the process that this one was forked from.
-    """
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) / 1024
-
-
 def _how(code: int, log: Path) -> str:
     if code == -9:
         return "the measuring process was killed, most likely for lack of memory"

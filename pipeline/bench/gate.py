@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.evaluator.bootstrap import blind_interval, paired_bootstrap
-from pipeline.bench import results
+from components.evaluator.gate.bootstrap import blind_interval, paired_bootstrap
+from pipeline import result_file
 from pipeline.bench.arguments import positive
 from pipeline.config import load
 
@@ -51,21 +51,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(parsed: argparse.Namespace) -> int:
     from pipeline.bench import planted
 
-    results.check_writable(parsed.json)
+    result_file.check_writable(parsed.json)
     config = load("demo", ["gate={}"])  # the defaults; a case adds its own
     rows = [_verdict(case, config.seed) for case in planted.cases()]
-    print(results.table(rows, _COLUMNS))
+    print(result_file.table(rows, _COLUMNS))
     covered = _coverage(parsed.pairs, config.seed)
     cost = _cost(parsed.predictions, config.seed)
     for row in (*covered, cost):
         print(", ".join(f"{name} {value}" for name, value in row.items()))
     if parsed.json:
-        results.write(parsed.json, config, [*rows, *covered, cost])
+        result_file.write(parsed.json, config, [*rows, *covered, cost])
     return int(not all(row["right"] == "yes" for row in rows))
 
 
 def _verdict(case: planted.Case, seed: int) -> dict[str, Any]:
-    from components.evaluator.gate import judge
+    from components.evaluator.gate.judge import judge
 
     scored = case.make(seed)
     verdict = judge(scored, case.config, case.incompatible)

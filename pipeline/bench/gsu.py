@@ -22,8 +22,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from models.memory import peak_memory_mib
 from pipeline.bench import arguments, runs
-from pipeline.bench.child import peak_memory_mib
 
 if TYPE_CHECKING:
     import tensorflow as tf

@@ -16,13 +16,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.behavior_example_gen.config import IngestConfig, LogConfig
+from components.behavior_example_gen.config.ingest_config import IngestConfig, LogConfig
 from components.errors import InputError
-from pipeline.bench import arguments, results
-from pipeline.bench.child import ChildFailed, in_child, peak_memory_mib
+from models.memory import peak_memory_mib
+from pipeline import result_file
+from pipeline.bench import arguments
+from pipeline.bench.child import ChildFailed, in_child
 from pipeline.config import Config, load
-from pipeline.console import quiet
-from pipeline.exits import DONE, FAILED
+from pipeline.terminal.console import quiet
+from pipeline.terminal.exit_codes import DONE, FAILED
 
 SUMMARY = "events per second from a log to examples, and peak memory"
 _EVENTS = (1_000_000, 10_000_000, 30_000_000)
@@ -86,7 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(parsed: argparse.Namespace) -> int:
     if parsed.events and parsed.configs:
         raise InputError("bench ingest: give --events or --config; they are different logs")
-    results.check_writable(parsed.json)
+    result_file.check_writable(parsed.json)
     work = parsed.work_dir.resolve()
     work.mkdir(parents=True, exist_ok=True)
     rounds: dict[int, list[dict[str, Any]]] = {}
@@ -104,10 +106,10 @@ def execute(parsed: argparse.Namespace) -> int:
         except ChildFailed as error:
             terminal.line(f"everlong: {error}")
             return FAILED
-        rows = [results.over_rounds(several) for several in rounds.values()]
-        terminal.line(results.table(rows, _COLUMNS))
+        rows = [result_file.over_rounds(several) for several in rounds.values()]
+        terminal.line(result_file.table(rows, _COLUMNS))
     if parsed.json:
-        results.write(parsed.json, jobs[0][1] if parsed.configs else _simulated(parsed), rows)
+        result_file.write(parsed.json, jobs[0][1] if parsed.configs else _simulated(parsed), rows)
     return DONE
 
 
@@ -115,7 +117,7 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the row of one log; called in a process of its own."""
     import apache_beam as beam
 
-    from components.behavior_example_gen import progress
+    from components.behavior_example_gen.beam import progress
     from components.behavior_example_gen.run import write_examples
 
     config, folder = IngestConfig.model_validate(job["ingest"]), Path(job["folder"])

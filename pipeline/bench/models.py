@@ -12,8 +12,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from models.memory import peak_memory_mib
 from pipeline.bench import arguments, runs
-from pipeline.bench.child import peak_memory_mib
 
 SUMMARY = "the training step of a model on random batches of an exact shape"
 LENGTHS = [200, 1_000, 10_000, 100_000]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from components.evaluator.config import GateConfig
-from components.evaluator.gate import Scored
+from components.evaluator.gate.scored import Scored
 from models import metrics
 
 LENGTH, NOVELTY = "slice_history_length", "slice_novelty"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.bench import results
+from pipeline import result_file
 from pipeline.bench.child import ChildFailed, in_child
 from pipeline.config import Config
-from pipeline.console import quiet
-from pipeline.exits import DONE, FAILED
+from pipeline.result_file import Row
+from pipeline.terminal.console import quiet
+from pipeline.terminal.exit_codes import DONE, FAILED
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +57,7 @@ def execute(
       rounds: times that all jobs are measured, in turn.
       columns: of the table, headings by name.
     """
-    results.check_writable(parsed.json)
+    result_file.check_writable(parsed.json)
     work = parsed.work_dir.resolve()
     with quiet(work / "log.txt") as terminal:
         measured: list[list[dict[str, Any]]] = [[] for _ in jobs]
@@ -70,10 +72,25 @@ def execute(
                     terminal.line(f"everlong: {name}: {error}")
                     return FAILED
                 terminal.line(f"{name}: {rows[-1]['targets_per_second']:,.0f} targets/s")
-        rows = [results.over_rounds(of_job) for of_job in measured]
+        rows = [result_file.over_rounds(of_job) for of_job in measured]
         terminal.line()
-        terminal.line(results.table(rows, columns))
+        terminal.line(result_file.table(rows, columns))
         if parsed.json:
-            results.write(parsed.json, jobs[0].config, rows)
+            result_file.write(parsed.json, jobs[0].config, rows)
             terminal.line(f"written to {parsed.json}")
     return DONE
+
+
+def over_rounds(rounds: Sequence[Row]) -> dict[str, Any]:
+    """Returns one row of the rounds of one measurement.
+
+    Numbers become their medians; what varies is kept round by round under `rounds`. Everything
+    else is that of the first round.
+    """
+    row, varying = dict(rounds[0]), {}
+    for name, first in rounds[0].items():
+        values = [one[name] for one in rounds]
+        if isinstance(first, float):
+            row[name] = statistics.median(values)
+            varying[name] = values
+    return row | {"rounds": varying}

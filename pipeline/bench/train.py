@@ -21,11 +21,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.bench import arguments, results, runs
-from pipeline.bench.child import peak_memory_mib
+from models.memory import peak_memory_mib
+from pipeline import result_file
+from pipeline.bench import arguments, runs
 from pipeline.config import Config
-from pipeline.console import Terminal, quiet
-from pipeline.log_check import check_log
+from pipeline.terminal.console import Terminal, quiet
+from pipeline.terminal.log_check import check_log
 
 SUMMARY = "a real training run on the configuration's data, input included"
 COLUMNS = {
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(parsed: argparse.Namespace) -> int:
     parsed.overrides = [*ONE_EPOCH, *parsed.overrides]
     configs = arguments.configs(parsed)
-    results.check_writable(parsed.json)
+    result_file.check_writable(parsed.json)
     check_log(configs[0].ingest)
     lengths = parsed.lengths or [configs[0].history.max_length]
     work = parsed.work_dir.resolve()

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from components.errors import InputError
 from pipeline import __version__
-from pipeline.commands.arguments import add_config
+from pipeline.arguments import add_config
 from pipeline.config import load
-from pipeline.console import quiet
-from pipeline.exits import DONE, FAILED
-from pipeline.log_check import check_log
+from pipeline.terminal.console import quiet
+from pipeline.terminal.exit_codes import DONE, FAILED
+from pipeline.terminal.log_check import check_log
 
 SUMMARY = "train the variants of a study and compare them with intervals"
 

@@ -7,9 +7,9 @@ import json
 import os
 from pathlib import Path
 
-from pipeline.commands.arguments import check_output
-from pipeline.console import quiet
-from pipeline.exits import DONE
+from pipeline.result_file import check_output
+from pipeline.terminal.console import quiet
+from pipeline.terminal.exit_codes import DONE
 
 SUMMARY = "compare two runs on the same targets, with paired intervals"
 
@@ -26,11 +26,11 @@ def execute(arguments: argparse.Namespace) -> int:
         check_output(f"--{name}", getattr(arguments, name))
     with quiet(Path(os.devnull)) as terminal:
         with terminal.running("loading TensorFlow and TFX"):
-            from pipeline.compare import compare, sentence, to_json
-            from pipeline.compare_page import page, text
-            from pipeline.compare_targets import matched
-            from pipeline.run_folder import RunFolder
-            from pipeline.summary import write_atomically
+            from pipeline.compare.compare import compare, sentence, to_json
+            from pipeline.compare.page import page, text
+            from pipeline.compare.targets import matched
+            from pipeline.result_file import write_atomically
+            from pipeline.run_folder.folder import RunFolder
         a, b = RunFolder.open(arguments.a), RunFolder.open(arguments.b)
         names = (a.path.name, b.path.name)
         if names[0] == names[1]:

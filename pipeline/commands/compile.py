@@ -6,11 +6,11 @@ import argparse
 import os
 from pathlib import Path
 
-from pipeline.commands.arguments import add_config
+from pipeline.arguments import add_config
 from pipeline.config import load
-from pipeline.console import quiet
-from pipeline.exits import DONE
-from pipeline.log_check import check_log
+from pipeline.terminal.console import quiet
+from pipeline.terminal.exit_codes import DONE
+from pipeline.terminal.log_check import check_log
 
 SUMMARY = "compile the pipeline for an orchestrator"
 

@@ -6,10 +6,10 @@ import argparse
 
 import yaml
 
-from pipeline.commands.arguments import add_config
+from pipeline.arguments import add_config
 from pipeline.config import load
 from pipeline.errors import ConfigError
-from pipeline.exits import DONE
+from pipeline.terminal.exit_codes import DONE
 
 SUMMARY = "check a configuration, or explain every key"
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from components.errors import InputError
-from pipeline.exits import DONE
+from pipeline.terminal.exit_codes import DONE
 
 SUMMARY = "prepare a published log as a TensorFlow dataset"
 
@@ -31,12 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     import tensorflow_datasets as tfds
 
-    from components import datasets
+    from components.behavior_example_gen.sources import datasets
 
     if arguments.name not in datasets.NAMES:
         raise InputError(
             f"{arguments.name!r} is no dataset of Everlong; there are {', '.join(datasets.NAMES)}. "
-            f"For a log of your own: components.datasets.EventLog."
+            f"For a log of your own: components.behavior_example_gen.sources.datasets.EventLog."
         )
     # Absent arguments leave the choice to TFDS.
     places = {"data_dir": str(arguments.data_dir)} if arguments.data_dir else {}

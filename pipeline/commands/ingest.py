@@ -17,11 +17,11 @@ from typing import Any
 
 from components.errors import InputError
 from pipeline import __version__
-from pipeline.commands.arguments import add_config
+from pipeline.arguments import add_config
 from pipeline.config import Config, load
-from pipeline.console import Terminal, quiet
-from pipeline.exits import BAD_INPUT, DONE, FAILED, INTERRUPTED
-from pipeline.log_check import check_log
+from pipeline.terminal.console import Terminal, quiet
+from pipeline.terminal.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED
+from pipeline.terminal.log_check import check_log
 
 SUMMARY = "turn a behaviour log into examples, and stop there"
 _COUNTS, _QUARANTINE = "counts.json", "quarantine.jsonl"
@@ -120,7 +120,7 @@ def _run(config: Config, folder: Path, terminal: Terminal) -> dict[str, Any]:
     with terminal.running("loading Beam"):
         import apache_beam as beam
 
-        from components.behavior_example_gen import progress
+        from components.behavior_example_gen.beam import progress
         from components.behavior_example_gen.run import write_examples
 
     with terminal.running(_watch(progress.so_far)):

@@ -9,13 +9,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from components.behavior_example_gen.config import SPLITS
+from components.behavior_example_gen.config.ingest_config import SPLITS
 from components.errors import InputError
-from pipeline.commands.arguments import add_config, check_output
+from pipeline.arguments import add_config
 from pipeline.config import load
-from pipeline.console import quiet
-from pipeline.exits import DONE
-from pipeline.log_check import check_log
+from pipeline.result_file import check_output
+from pipeline.terminal.console import quiet
+from pipeline.terminal.exit_codes import DONE
+from pipeline.terminal.log_check import check_log
 
 SUMMARY = "score every target of a split with an exported model"
 
@@ -53,26 +54,26 @@ def execute(arguments: argparse.Namespace) -> int:
     check_log(config.ingest)
     with quiet(Path(os.devnull)) as terminal:
         with terminal.running("loading TensorFlow"):
-            from components.evaluator.scoring import Model
-            from pipeline import predict_examples
-            from pipeline.predict import predict
+            from components.scoring.exported_model import Model
+            from pipeline.predict import find_examples
+            from pipeline.predict.score import predict
 
-            folder = predict_examples.model_folder(arguments.model)
-            predict_examples.check(folder, config)
+            folder = find_examples.model_folder(arguments.model)
+            find_examples.check(folder, config)
             model = Model(str(folder))
         terminal.line(f"model {folder}")
         runs = [folder, *folder.resolve().parents, Path("runs") / config.name]
         if arguments.output_dir is not None:
             runs = [arguments.output_dir]
         with tempfile.TemporaryDirectory(prefix=".everlong-predict-", dir=out.parent) as aside:
-            examples = predict_examples.existing(config.ingest, runs)
+            examples = find_examples.existing(config.ingest, runs)
             if examples is not None:
                 terminal.line(f"examples {examples}, of an earlier run of this configuration")
             else:
                 examples = Path(aside)
                 terminal.line("examples of this configuration are in no run: ingesting the log")
                 with terminal.running("ingesting"):
-                    predict_examples.make(config.ingest, examples, config.beam.args)
+                    find_examples.make(config.ingest, examples, config.beam.args)
             counts = json.loads((examples / "counts.json").read_text())["splits"][split]
             files = sorted(map(str, (examples / f"Split-{split}").glob("*.gz")))
             if not files:

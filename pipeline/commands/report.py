@@ -7,9 +7,9 @@ import json
 import os
 from pathlib import Path
 
-from pipeline.commands.arguments import check_output
-from pipeline.console import quiet
-from pipeline.exits import DONE
+from pipeline.result_file import check_output
+from pipeline.terminal.console import quiet
+from pipeline.terminal.exit_codes import DONE
 
 SUMMARY = "write the report of a run: one page that opens anywhere"
 
@@ -30,7 +30,7 @@ def execute(arguments: argparse.Namespace) -> int:
         check_output("--out", arguments.out or out, ".html")
     with quiet(Path(os.devnull)) as terminal:
         with terminal.running("loading ML Metadata"):
-            from pipeline.run_folder import RunFolder, executions
+            from pipeline.run_folder.folder import RunFolder, executions
 
             run = RunFolder.open(arguments.folder)
             run.output("EvaluationReport", "report")
@@ -38,8 +38,8 @@ def execute(arguments: argparse.Namespace) -> int:
             from components.evaluation_report.collect import collect
             from components.evaluation_report.numbers import numbers_text
             from components.evaluation_report.page import page
-            from pipeline.report_inputs import report_inputs
-            from pipeline.summary import write_atomically
+            from pipeline.result_file import write_atomically
+            from pipeline.run_folder.report_inputs import report_inputs
         with terminal.running("reading the run"):
             execution = executions(run.path, "EvaluationReport")[0]
             config, code = (execution.parameters[name] for name in ("config", "code"))

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 
 from pipeline import __version__
-from pipeline.commands.arguments import add_config
+from pipeline.arguments import add_config
 from pipeline.config import load
-from pipeline.console import quiet
-from pipeline.exits import DONE, NOT_BLESSED
-from pipeline.log_check import check_log
+from pipeline.terminal.console import quiet
+from pipeline.terminal.exit_codes import DONE, NOT_BLESSED
+from pipeline.terminal.log_check import check_log
 
 SUMMARY = "run the whole pipeline on this machine"
 
@@ -41,7 +41,7 @@ def execute(arguments: argparse.Namespace) -> int:
         terminal.line(f"output {output}, log {log}")
         with terminal.running("loading TensorFlow and TFX"):
             from pipeline import failures, local_runner
-            from pipeline.summary import render
+            from pipeline.run.summary import render
         try:
             summary = local_runner.run(config, output, terminal, arguments.from_node)
         except local_runner.ComponentFailed as error:

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from components.errors import InputError
-from pipeline.commands.arguments import add_config
+from pipeline.arguments import add_config
 from pipeline.config import load
-from pipeline.exits import DONE
+from pipeline.terminal.exit_codes import DONE
 
 SUMMARY = "write a simulated behaviour log"
 

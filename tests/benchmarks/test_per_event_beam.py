@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from benchmarks import per_event_beam
-from components.behavior_example_gen.config import SPLITS
+from components.behavior_example_gen.config.ingest_config import SPLITS
 from pipeline.bench.ingest import write_log
 from pipeline.config import load
 from tests.components.behavior_example_gen import runs

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pydantic
 import pytest
 
-from models.config import ModelConfig, Section, TwinConfig
+from models.config import ModelConfig, TwinConfig
 from models.registry import BUILDERS
+from models.section import Section
 
 ADAPTER = pydantic.TypeAdapter(ModelConfig)
 

@@ -8,7 +8,7 @@ import sklearn.metrics
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
-from components.evaluator.tfma_metrics import NAMES, CtrMetrics
+from components.evaluator.tfma.metrics import NAMES, CtrMetrics
 from models.keras_metrics import CtrMetric
 
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.behavior_example_gen import match as beam_match
-from components.behavior_example_gen import sessionize
+from components.behavior_example_gen.cut import category_match as beam_match
+from components.behavior_example_gen.cut import session
 from models import positions
 from tests.models.transformed import literal_local_begin, literal_match
 
@@ -52,8 +52,8 @@ def test_local_begin(batch, gap):
             assert result[user].tolist() == expected
 
             history, end = np.array(times[user], np.int64), np.array(ends[user])
-            begins = sessionize.session_begin(np.zeros(len(history), int), history, gap)
-            beam = sessionize.local_begin(
+            begins = session.session_begin(np.zeros(len(history), int), history, gap)
+            beam = session.local_begin(
                 begins if session_gap else None,
                 np.append(history, 0),  # Beam gathers among the behaviours of all users
                 np.array(targets[user]),

@@ -16,12 +16,12 @@ import tensorflow as tf
 
 from models import loop, trainer
 from models.buckets import BatchShape
+from models.checkpoints import Checkpoints, Progress
 from models.config import ModelConfig
 from models.features import FeatureSizes
 from models.inputs import Split
 from models.loop import TrainingLoop
 from models.optimizers import build_optimizer
-from models.progress import Checkpoints, Progress
 from models.registry import BUILDERS, build_model
 from models.training import EarlyStoppingConfig, TrainingConfig
 from tests.models.transformed import MATCH, Transformed

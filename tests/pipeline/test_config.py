@@ -5,8 +5,8 @@ import pytest
 from pipeline import config as configuration
 from pipeline.cli import main
 from pipeline.errors import ConfigError, keys
-from pipeline.exits import BAD_INPUT, DONE
 from pipeline.explain import explain
+from pipeline.terminal.exit_codes import BAD_INPUT, DONE
 
 OWN_LOG = """\
 name: mine

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.cli import main
-from pipeline.exits import BAD_INPUT, DONE
+from pipeline.terminal.exit_codes import BAD_INPUT, DONE
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 

@@ -8,10 +8,10 @@ import pytest
 from components.behavior_example_gen.errors import LogError
 from pipeline.cli import main
 from pipeline.commands import COMMANDS
-from pipeline.console import Terminal
-from pipeline.exits import BAD_INPUT, FAILED, INTERRUPTED
 from pipeline.failures import explain
 from pipeline.local_runner import ComponentFailed
+from pipeline.terminal.console import Terminal
+from pipeline.terminal.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
 
 
 def _explained(cause: Exception) -> tuple[int, str]:

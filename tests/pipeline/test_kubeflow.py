@@ -9,7 +9,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipeline import config as configuration
 from pipeline.cli import main
-from pipeline.exits import BAD_INPUT, DONE
+from pipeline.terminal.exit_codes import BAD_INPUT, DONE
 
 
 def test_the_same_graph_compiles_to_a_valid_pipeline_spec(tmp_path: Path) -> None:

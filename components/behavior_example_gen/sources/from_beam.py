@@ -13,8 +13,8 @@ import apache_beam as beam
 import pyarrow as pa
 
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.sources.block import Block
-from components.behavior_example_gen.sources.files import check_columns
+from components.behavior_example_gen.read.block import Block
+from components.behavior_example_gen.read.files import check_columns
 from components.behavior_example_gen.sources.source import Source
 
 _BLOCK_ROWS = 1 << 14

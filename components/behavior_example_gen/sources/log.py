@@ -6,11 +6,11 @@ import hashlib
 
 import apache_beam as beam
 
-from components.behavior_example_gen.config import IngestConfig, Table
+from components.behavior_example_gen.config.ingest_config import IngestConfig, Table
 from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.read.block import Block
+from components.behavior_example_gen.read.files import find_files
 from components.behavior_example_gen.sources.bigquery import bigquery_source
-from components.behavior_example_gen.sources.block import Block
-from components.behavior_example_gen.sources.files import find_files
 from components.behavior_example_gen.sources.from_beam import beam_source
 from components.behavior_example_gen.sources.from_files import FileSource
 from components.behavior_example_gen.sources.simulated import SimulatedSource

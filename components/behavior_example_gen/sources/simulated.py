@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import apache_beam as beam
 
-from components.behavior_example_gen.sources.block import Block
+from components.behavior_example_gen.read.block import Block
 from components.behavior_example_gen.sources.source import Source
 from components.simulator.config import SimulatorConfig
 from components.simulator.simulator import simulate

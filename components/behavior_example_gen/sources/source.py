@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 
-from components.behavior_example_gen.sources.block import Block
+from components.behavior_example_gen.read.block import Block
 
 ASSUMED_BYTES = 16 << 30  # of a source that cannot say its size
 

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.sources.block import Block
-from components.behavior_example_gen.sources.files import check_columns, nearest
+from components.behavior_example_gen.read.block import Block
+from components.behavior_example_gen.read.files import check_columns, nearest
 from components.behavior_example_gen.sources.source import Source
 
 _VERSION = re.compile(r"[\d.*]+")
@@ -41,7 +41,7 @@ class TfdsSource(Source):
     def __init__(self, spec: str, options: Mapping[str, Any], columns: Sequence[str], time: str):
         import tensorflow_datasets as tfds
 
-        import components.datasets
+        import components.behavior_example_gen.sources.datasets
 
         self._spec, self._columns = spec, list(columns)
         name, self._split = _parse(spec)
@@ -50,7 +50,7 @@ class TfdsSource(Source):
         except (tfds.core.DatasetNotFoundError, ImportError, ValueError, TypeError) as fault:
             raise LogError(
                 f"`log.source` tfds:{spec}: {_first_line(fault)}. Everlong's own datasets: "
-                f"{', '.join(components.datasets.NAMES)}."
+                f"{', '.join(components.behavior_example_gen.sources.datasets.NAMES)}."
             ) from fault
         splits = self._builder.info.splits
         if not splits.total_num_examples:

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from components.behavior_example_gen.clean import clean
-from components.behavior_example_gen.config import IngestConfig
+from components.behavior_example_gen.clean.clean import clean
+from components.behavior_example_gen.config.ingest_config import IngestConfig
 
 from .oracle import Row
 

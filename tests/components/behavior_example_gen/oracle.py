@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
-from components.behavior_example_gen.config import IngestConfig
+from components.behavior_example_gen.config.ingest_config import IngestConfig
 
 
 @dataclasses.dataclass(frozen=True, order=True)

@@ -10,7 +10,7 @@ import tensorflow as tf
 import yaml
 from tfx.types import standard_artifacts
 
-from components.behavior_example_gen.config import SPLITS, IngestConfig
+from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
 from components.behavior_example_gen.executor import Executor
 
 from .texts import write_log as write_log

@@ -8,7 +8,7 @@ from tfx.orchestration import metadata
 
 from components.behavior_example_gen.check import fingerprint
 from components.behavior_example_gen.component import BehaviorExampleGen
-from components.behavior_example_gen.config import SPLITS
+from components.behavior_example_gen.config.ingest_config import SPLITS
 
 from . import runs
 

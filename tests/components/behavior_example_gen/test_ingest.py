@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 
 from components.behavior_example_gen.check import check_log, fingerprint
-from components.behavior_example_gen.config import SPLITS, IngestConfig
+from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
 from components.behavior_example_gen.errors import LogError
 
 from . import logs, oracle, runs

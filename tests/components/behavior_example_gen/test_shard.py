@@ -7,10 +7,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.behavior_example_gen.clean import clean
-from components.behavior_example_gen.config import SPLITS
+from components.behavior_example_gen.clean.clean import clean
+from components.behavior_example_gen.config.ingest_config import SPLITS
+from components.behavior_example_gen.cut.targets import WholeLog
 from components.behavior_example_gen.shard import Shard
-from components.behavior_example_gen.targets import WholeLog
 
 from . import logs, oracle
 

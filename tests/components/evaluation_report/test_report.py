@@ -17,11 +17,11 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from tfx.types import artifact_utils, channel_utils
 from tfx.types.standard_artifacts import Model
 
-from components.evaluation_report import figures
 from components.evaluation_report.artifact import Report
 from components.evaluation_report.component import EvaluationReport, EvaluationReportSpec
 from components.evaluation_report.executor import Executor
 from components.evaluator.config import GateConfig
+from components.page import figures
 from tests.components import chromium, raw_examples
 from tests.components.statistics import statistics
 from tests.components.toy_evaluation import evaluate, save_model, write_schema

@@ -15,7 +15,8 @@ from tfx.components.pusher import executor as pusher
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
-from components.evaluator import predictions, reasons, scoring
+from components.evaluator.tfma import read
+from components.scoring import exported_model, predictions
 from models import metrics
 from tests.components import raw_examples
 from tests.components.toy_evaluation import (
@@ -65,7 +66,7 @@ def expected(data, weight, rows):
 
 
 def test_every_slice_has_the_metrics_of_its_own_targets(data, first):
-    found = reasons.sliced_metrics(first[0])
+    found = read.sliced_metrics(first[0])
     assert found[0].slice == {}
     names = [s.slice for s in found[1:]]
     assert names[:2] == [{"slice_history_length": "8"}, {"slice_history_length": "16"}]
@@ -95,7 +96,7 @@ def test_the_table_holds_every_target_once_with_the_scores_that_were_judged(data
     order = np.lexsort((raw["item"], raw["time"], raw["user"]))
     for name, values in raw.items():
         np.testing.assert_array_equal(table[name], values[order])
-    auc = reasons.overall_metrics(first[0])["auc"]
+    auc = read.overall_metrics(first[0])["auc"]
     assert metrics.auc(table["label"], table["score"]) == pytest.approx(auc, abs=1e-6)
 
 
@@ -103,14 +104,14 @@ def test_the_first_good_model_is_blessed(first):
     evaluation, blessing = first
     assert blessing.get_int_custom_property("blessed") == 1
     assert json.loads(blessing.get_string_custom_property("failed_checks")) == []
-    told = reasons.verdict(evaluation)["reasons"]
+    told = read.verdict(evaluation)["reasons"]
     assert any("no earlier blessed model" in reason for reason in told)
     assert all("must be" not in reason for reason in told)
-    verdict = reasons.verdict(evaluation)
+    verdict = read.verdict(evaluation)
     assert verdict["sentence"] == blessing.get_string_custom_property("verdict")
     assert verdict["sentence"].startswith("Blessed: ")
     assert (verdict["targets"], verdict["users"], verdict["baseline"]) == (400, 40, None)
-    assert set(reasons.overall_metrics(evaluation)) == {
+    assert set(read.overall_metrics(evaluation)) == {
         "auc", "gauc", "logloss", "calibration", "oracle_auc",
     }  # fmt: skip
     # TFMA's own tools read it.
@@ -121,13 +122,13 @@ def test_a_worse_second_model_is_refused_and_a_better_one_is_not(examples, good,
     worse = save_model(tmp_path / "worse", 0.3, number=2)
     evaluation, blessing = evaluate(tmp_path / "a", examples, worse, good)
     assert blessing.get_int_custom_property("blessed") == 0
-    told = reasons.verdict(evaluation)["reasons"]
+    told = read.verdict(evaluation)["reasons"]
     assert any(
         reason.startswith("AUC must be at most 0.05 below the") and "latest blessed" in reason
         for reason in told
     )
     assert "tolerance" in json.loads(blessing.get_string_custom_property("failed_checks"))
-    overall = reasons.sliced_metrics(evaluation)[0]
+    overall = read.sliced_metrics(evaluation)[0]
     assert overall.candidate["auc"] < overall.baseline["auc"]
     table = predictions.read(evaluation, ["label", "baseline_score"]).to_pandas()
     assert metrics.auc(table["label"], table["baseline_score"]) == pytest.approx(
@@ -138,9 +139,7 @@ def test_a_worse_second_model_is_refused_and_a_better_one_is_not(examples, good,
 
     evaluation, blessing = evaluate(tmp_path / "b", examples, good, worse)
     assert blessing.get_int_custom_property("blessed") == 1
-    assert any(
-        "of the latest blessed model (+" in r for r in reasons.verdict(evaluation)["reasons"]
-    )
+    assert any("of the latest blessed model (+" in r for r in read.verdict(evaluation)["reasons"])
 
 
 def test_ids_may_be_of_any_script(data, good, tmp_path):
@@ -154,7 +153,7 @@ def test_ids_may_be_of_any_script(data, good, tmp_path):
     gate = GATE.model_copy(update={"slices": ["target_category"]})
     evaluation, blessing = evaluate(tmp_path / "a", tmp_path, good, gate=gate)
     assert blessing.get_int_custom_property("blessed") == 1
-    overall, *found = reasons.sliced_metrics(evaluation)
+    overall, *found = read.sliced_metrics(evaluation)
     truth = expected(data, 0.9, np.ones(400, bool))
     assert overall.candidate["gauc"] == pytest.approx(truth["gauc"], rel=1e-5)
     assert [s.slice["target_category"] for s in found] == sorted(names)
@@ -171,7 +170,7 @@ def test_constant_and_nan_scores_are_refused(examples, tmp_path, scale, reason):
     model = save_model(tmp_path / "model", 0.9, scale)
     evaluation, blessing = evaluate(tmp_path, examples, model)
     assert blessing.get_int_custom_property("blessed") == 0
-    assert reason in reasons.verdict(evaluation)["reasons"]
+    assert reason in read.verdict(evaluation)["reasons"]
 
 
 def test_a_baseline_whose_scores_became_nan_blocks_no_candidate(examples, good, tmp_path):
@@ -182,7 +181,7 @@ def test_a_baseline_whose_scores_became_nan_blocks_no_candidate(examples, good, 
         "400 of 400 scores of the latest blessed model are NaN or infinite, so it was not compared "
         "with: absolute rules alone decided"
     )
-    assert warning in reasons.verdict(evaluation)["reasons"]
+    assert warning in read.verdict(evaluation)["reasons"]
     assert warning in blessing.get_string_custom_property("verdict")
 
 
@@ -195,13 +194,13 @@ def test_a_baseline_that_reads_what_is_no_longer_there_refuses_or_judges_alone(
     needs_less = save_blind_model(tmp_path / "blind")
     evaluation, blessing = evaluate(tmp_path / "a", tmp_path, needs_less, good)
     assert blessing.get_int_custom_property("blessed") == 0
-    (reason,) = [r for r in reasons.verdict(evaluation)["reasons"] if "schema" in r]
+    (reason,) = [r for r in read.verdict(evaluation)["reasons"] if "schema" in r]
     assert "it reads target_oracle (float32, now missing)" in reason
     alone = GATE.model_copy(update={"on_schema_change": "judge_alone", "min_auc": 0.0})
     alone = alone.model_copy(update={"min_gauc": None, "calibration": None})
     evaluation, blessing = evaluate(tmp_path / "b", tmp_path, needs_less, good, alone)
     assert blessing.get_int_custom_property("blessed") == 1
-    sentence = reasons.verdict(evaluation)["sentence"]
+    sentence = read.verdict(evaluation)["sentence"]
     assert sentence.startswith("Blessed: AUC ")
     assert sentence.count("the schema changed") == 1
 
@@ -216,7 +215,7 @@ def test_what_an_earlier_model_reads_is_told_by_the_keys_of_the_configuration(tm
     schema = schema_pb2.Schema()
     for name in ("history_item", "target_item"):
         schema.feature.add(name=name, type=schema_pb2.BYTES)
-    assert scoring.incompatible(str(tmp_path / "model"), schema) == (
+    assert exported_model.incompatible(str(tmp_path / "model"), schema) == (
         "it reads log.columns.behavior (int64, now missing), log.features.dwell (int64, now "
         "missing), log.columns.item (int64, now string), target_oracle (int64, now missing)"
     )
@@ -257,7 +256,7 @@ def test_eight_bundles_and_text_ids_give_the_same(data, first, good, tmp_path):
     write_schema(tmp_path / "schema", texts)
     evaluation, _ = evaluate(tmp_path, tmp_path, good)
     for one, eight in zip(
-        reasons.sliced_metrics(first[0]), reasons.sliced_metrics(evaluation), strict=True
+        read.sliced_metrics(first[0]), read.sliced_metrics(evaluation), strict=True
     ):
         assert one.slice == eight.slice
         np.testing.assert_allclose(

@@ -7,7 +7,7 @@ import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.behavior_example_gen.config import IngestConfig
+from components.behavior_example_gen.config.ingest_config import IngestConfig
 from components.errors import InputError
 from components.schema import assemble
 from tests.components import raw_examples

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.ablation.job import LOG, Job, Result
 from pipeline.ablation.runs import Workers
-from pipeline.console import Terminal
+from pipeline.terminal.console import Terminal
 
 # A worker without TensorFlow: it notes that it ran, then does what its settings say.
 WORKER = """
@@ -98,7 +98,7 @@ import sys
 from pathlib import Path
 from pipeline import cli
 from pipeline.ablation.runs import Workers
-from pipeline.console import Terminal
+from pipeline.terminal.console import Terminal
 from tests.pipeline.ablation.test_runs import job
 folder = Path(sys.argv[1])
 def study(_):

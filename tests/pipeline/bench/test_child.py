@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.bench.child import ChildFailed, in_child, peak_memory_mib
+from models.memory import peak_memory_mib
+from pipeline.bench.child import ChildFailed, in_child
 
 HERE = "tests.pipeline.bench.test_child"
 

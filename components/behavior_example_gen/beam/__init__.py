@@ -1,0 +1,1 @@
+"""How an ingest runs on Beam: spilled rows, threads, storage, progress."""

@@ -1,0 +1,121 @@
+"""The configured columns of a log: which of them holds what, and how a cell is read."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import Field
+
+from models.section import Section
+
+# Ticks of a time unit in a second; days are turned into seconds when they are read, and an order
+# has no seconds: its ticks are its numbers.
+TICKS_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "day": 1, "order": 1}
+
+
+class IdColumn(Section):
+    """A column of ids or of other discrete values."""
+
+    column: str = Field(description="Name of the column.")
+    type: Literal["int", "string"] = Field(
+        "string", description="How ids are stored: int is faster, and reads 17850.0 as 17850."
+    )
+    before: str | None = Field(
+        None, min_length=1, description="Keep only the text before the first occurrence of this."
+    )
+
+
+class TimeColumn(Section):
+    """The column that orders a user's rows."""
+
+    column: str = Field(description="Name of the column.")
+    unit: Literal["s", "ms", "us", "day", "order"] | None = Field(
+        None, description="Unit of a number since 1970 (null: s), or `order` for any order."
+    )
+    format: str | None = Field(
+        None, description="strptime format of a text, instead of `unit`; without a year: of 1972."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _one_way_to_read(self) -> TimeColumn:
+        if self.format is not None and self.unit is not None:
+            raise ValueError(
+                f"`time` is either a number with a `unit` or a text with a `format`. Received: "
+                f"unit {self.unit!r} and format {self.format!r}; remove one of them."
+            )
+        return self
+
+    @property
+    def ticks_per_second(self) -> int:
+        """Resolution in which times are kept until they are written as seconds."""
+        return TICKS_PER_SECOND[self.unit or "s"]
+
+
+class FeatureColumn(Section):
+    """A further cross feature of user and item, such as the seconds watched."""
+
+    column: str = Field(description="Name of the column; a number in every row.")
+    boundaries: list[float] = Field(
+        min_length=1, description="Rising boundaries of the buckets that the models embed."
+    )
+
+    @pydantic.field_validator("boundaries")
+    @classmethod
+    def _rising(cls, boundaries: list[float]) -> list[float]:
+        if any(a >= b for a, b in itertools.pairwise(boundaries)):
+            raise ValueError(f"`boundaries` must rise strictly. Received: {boundaries}")
+        return boundaries
+
+
+def _named(value: object) -> object:
+    """Lets a plain column name stand for a section with that name and the defaults."""
+    return {"column": value} if isinstance(value, str) else value
+
+
+Id = Annotated[IdColumn, pydantic.BeforeValidator(_named)]
+Time = Annotated[TimeColumn, pydantic.BeforeValidator(_named)]
+
+
+class ImpressionColumns(Section):
+    """Which column of a table of impressions holds what."""
+
+    user: Id = Field(description="Who acted.")
+    item: Id = Field(description="On what.")
+    category: Id | None = Field(
+        None,
+        description="Category of the item; null: that of the item in the log, or, where the log "
+        "has none, the category 0 or '' of all items.",
+    )
+    time: Time = Field(description="When; the order of a user's rows.")
+    oracle: str | None = Field(
+        None, description="True click probability, which only a simulated log knows."
+    )
+
+    def ids(self) -> dict[str, IdColumn]:
+        """The configured id columns by their part in the table."""
+        parts = ("user", "item", "category", "behavior")
+        return {part: found for part in parts if (found := getattr(self, part, None)) is not None}
+
+
+class ColumnConfig(ImpressionColumns):
+    """Which column of the log holds what."""
+
+    category: Id | None = Field(
+        None, description="Category of the item; null: all items share the category 0 or ''."
+    )
+    behavior: Id | None = Field(
+        None, description="What was done, such as pv, cart, buy, or a rating."
+    )
+
+
+# What `components.simulator.simulate` returns.
+SIMULATED = ColumnConfig(
+    user=IdColumn(column="user_id", type="int"),
+    item=IdColumn(column="item_id", type="int"),
+    category=IdColumn(column="category_id", type="int"),
+    time=TimeColumn(column="time"),
+    behavior=IdColumn(column="behavior", type="int"),
+    oracle="click_probability",
+)

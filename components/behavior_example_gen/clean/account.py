@@ -1,0 +1,148 @@
+"""What became of every row of the log, and whether that can be trained on."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import heapq
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import apache_beam as beam
+
+from components.behavior_example_gen.config.ingest_config import SPLITS
+
+SAMPLES = 20  # rows of each reason that are put into quarantine
+_OF_SPLIT = ("examples", "targets", "users", "positives")
+
+
+class Sample(NamedTuple):
+    """A dropped row: the part of the log that it is in, its number there, and its cells."""
+
+    part: int
+    number: int
+    row: dict[str, str] | str
+
+
+@dataclasses.dataclass
+class Counts:
+    """Numbers of rows, users, targets and examples; adds up over blocks and shards.
+
+    Attributes:
+      rows: rows of the log.
+      rows_kept: rows that were used. `rows - rows_kept` is the sum of `dropped`, but for targets.
+      users: users with a row that was used.
+      dropped: numbers of rows by reason; of targets, if the reason begins with "target: ".
+      splits: for each split, the number of `examples`, `targets`, `users` and `positives`.
+      known_items: rows whose item is in the table of items.
+      samples: the first rows of the log that were dropped by each reason, at most `SAMPLES`.
+      origins: names of the parts of the log, by number.
+      kinds: for each table and column, a file of each kind of values that it holds.
+    """
+
+    rows: int = 0
+    rows_kept: int = 0
+    users: int = 0
+    dropped: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    splits: dict[str, collections.Counter[str]] = dataclasses.field(
+        default_factory=lambda: {name: collections.Counter() for name in SPLITS}
+    )
+    known_items: int = 0
+    samples: dict[str, list[Sample]] = dataclasses.field(default_factory=dict)
+    origins: dict[int, str] = dataclasses.field(default_factory=dict)
+    kinds: dict[tuple[str, str], dict[str, str]] = dataclasses.field(default_factory=dict)
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.rows + other.rows,
+            self.rows_kept + other.rows_kept,
+            self.users + other.users,
+            self.dropped + other.dropped,
+            {name: self.splits[name] + other.splits[name] for name in SPLITS},
+            self.known_items + other.known_items,
+            _merge(self.samples, other.samples, _first_samples),
+            self.origins | other.origins,
+            _merge(self.kinds, other.kinds, _first_files),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain numbers, the most frequent reasons first."""
+        return {
+            "rows": self.rows,
+            "rows_kept": self.rows_kept,
+            "users": self.users,
+            "dropped": dict(sorted(self.dropped.items(), key=lambda item: (-item[1], item[0]))),
+            "splits": {
+                name: {key: counter[key] for key in _OF_SPLIT}
+                for name, counter in self.splits.items()
+            },
+        }
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> Counts:
+        """Reads the numbers that `to_dict` returned."""
+        return cls(
+            plain["rows"],
+            plain["rows_kept"],
+            plain["users"],
+            collections.Counter(plain["dropped"]),
+            {name: collections.Counter(counter) for name, counter in plain["splits"].items()},
+        )
+
+    def table(self) -> str:
+        """Returns the reasons for which rows were dropped, one a line, each with an example."""
+        lines = [f"  {self.rows:>12,}  rows in the log"]
+        for reason, count in self.to_dict()["dropped"].items():
+            sample = next(iter(self.samples.get(reason, [])), None)
+            where = f", first at {self.origins[sample.part]}:{sample.number}" if sample else ""
+            lines.append(f"  {count:>12,}  {reason}{where}")
+        return "\n".join(lines)
+
+    def quarantine(self) -> str:
+        """Returns the sampled rows as JSON lines: `file`, `line`, `reason` and `row`.
+
+        Lines are those of a text editor, from 1; of a source that is no text, numbers of rows.
+        """
+        sampled = [(sample, reason) for reason, rows in self.samples.items() for sample in rows]
+        return "".join(
+            json.dumps(
+                {
+                    "file": self.origins[row.part],
+                    "line": row.number,
+                    "reason": reason,
+                    "row": row.row,
+                },
+                ensure_ascii=False,
+            )
+            + "\n"
+            for row, reason in sorted(sampled, key=lambda pair: (pair[0][:2], pair[1]))
+        )
+
+
+class CombineCounts(beam.CombineFn):
+    """Adds `Counts` up."""
+
+    def create_accumulator(self) -> Counts:
+        return Counts()
+
+    def add_input(self, counts: Counts, more: Counts) -> Counts:
+        return counts + more
+
+    def merge_accumulators(self, accumulators: Iterable[Counts]) -> Counts:
+        return sum(accumulators, Counts())
+
+    def extract_output(self, counts: Counts) -> Counts:
+        return counts
+
+
+def _merge(one: dict[Any, Any], other: dict[Any, Any], join: Any) -> dict[Any, Any]:
+    return one | {key: join(one[key], more) if key in one else more for key, more in other.items()}
+
+
+def _first_samples(one: list[Sample], other: list[Sample]) -> list[Sample]:
+    return heapq.nsmallest(SAMPLES, one + other, key=lambda sample: sample[:2])
+
+
+def _first_files(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
+    return _merge(one, other, min)

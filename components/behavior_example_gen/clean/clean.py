@@ -1,0 +1,176 @@
+"""Turns raw cells into typed rows, and counts every row that is dropped by its reason."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.behavior_example_gen.cells.parse import Column, to_float, to_id, to_text, to_time
+from components.behavior_example_gen.cells.where import RowFilter
+from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig, Table
+from components.behavior_example_gen.hashing import combine, fraction, id_hash
+from components.behavior_example_gen.row import DUPLICATE, FILTER, IN_HISTORY, NO_TARGET, SEQUENCE
+
+_SAMPLE = 0x5A3  # keeps the draw of users apart from all other uses of their hash
+
+
+def is_fault(reason: str) -> bool:
+    """Whether rows dropped for this reason are bad; filters and duplicates are not."""
+    return not reason.startswith((FILTER, DUPLICATE, "target: "))
+
+
+@dataclasses.dataclass
+class Verdict:
+    """Which rows are kept so far, and which were dropped by which reason.
+
+    Attributes:
+      kept: [n] bool.
+      dropped: indices of rows by reason.
+    """
+
+    kept: np.ndarray
+    dropped: dict[str, np.ndarray]
+
+    def drop(self, rows: np.ndarray, reason: str) -> None:
+        """Drops the rows of a mask [n]; a row counts once, for the first reason met."""
+        found = np.flatnonzero(rows & self.kept)
+        if len(found):
+            self.dropped[reason] = found
+            self.kept &= ~rows
+
+    def read(self, part: str, column: Column, missing_is_fault: bool = True) -> pa.Array:
+        """Drops the faulty cells of a column; returns its values."""
+        for fault, rows in column.faults.items():
+            if fault != "missing" or missing_is_fault:
+                self.drop(rows, f"{part}: {fault}")
+        return column.values
+
+
+def clean(
+    cells: pa.RecordBatch, config: IngestConfig, sequence: np.ndarray, table: Table = "log"
+) -> tuple[pa.RecordBatch, dict[str, np.ndarray]]:
+    """Reads the cells of some rows, and drops the rows that cannot or shall not be used.
+
+    Args:
+      cells: the columns `config.used_columns(table)`, as text or typed.
+      config: the configuration.
+      sequence: [n] int64, position of the rows in the log.
+      table: the one that the rows are of.
+
+    Returns:
+      The rows that are kept and the indices of the dropped ones by reason. Columns: `user`, `item`,
+      `category`, (`behavior`,) int64 or binary; `time`, int64 ticks; `label`, int8: 1, 0 or -1
+      (no target); (`split`, int8, index of `SPLITS`;) (`oracle`, float64, null without a target;)
+      `feature.<name>`, float32; `sequence`, int64. If impressions are a separate table, rows of
+      both have the same columns, and `in_history`, int8, tells them apart: impressions 0, rows of
+      the log 1. The category of an impression is null where that of the log's item is meant.
+    """
+    log, mapping, absent = config.log, config.mapping(table), _Absent(cells.num_rows)
+    shown, targets = table == "impressions", table == config.tables()[-1]
+    verdict = Verdict(np.ones(cells.num_rows, bool), {})
+    rows: dict[str, pa.Array] = {}
+    for part, general in log.mapping.ids().items():
+        column, optional = mapping.ids().get(part), part == "category"
+        if column is None:
+            rows[part] = absent.ids(general.type, null=optional)
+            continue
+        rows[part] = verdict.read(part, to_id(cells[column.column], column), not optional)
+        if optional:  # an item without a category has the one of a log without categories
+            rows[part] = _filled(rows[part])
+    if log.mapping.category is None:
+        rows["category"] = absent.ids("int")
+    rows["time"] = verdict.read("time", to_time(cells[mapping.time.column], mapping.time))
+    if targets:
+        rows["label"] = _label(cells, rows, config, verdict)
+    else:
+        rows["label"] = absent.numbers(np.int8, NO_TARGET)
+    if shown:
+        verdict.drop(rows["label"].to_numpy() == NO_TARGET, "label: missing")
+    for name, feature in log.features.items():
+        if shown:
+            rows[f"feature.{name}"] = absent.numbers(np.float32)
+            continue
+        values = verdict.read(f"feature {name}", to_float(cells[feature.column]))
+        rows[f"feature.{name}"] = values.cast(pa.float32())
+    if config.oracle is not None:
+        rows["oracle"] = pa.nulls(cells.num_rows, pa.float64())
+        if targets:
+            rows["oracle"] = verdict.read("oracle", to_float(cells[config.oracle]), False)
+            unknown = np.asarray(rows["oracle"].is_null())
+            verdict.drop(unknown & (rows["label"].to_numpy() != NO_TARGET), "oracle: missing")
+    if config.split.column is not None:
+        rows["split"] = absent.numbers(np.int8)
+        if targets:
+            rows["split"] = _split(cells[config.split.column], rows, verdict)
+    for text in config.table(table).where:
+        condition = RowFilter.parse(text)
+        verdict.drop(~condition.keep(cells[condition.column]), FILTER + text)
+    if log.user_share < 1:
+        # Not the hash by which shards are made: a sample would fill only some of them.
+        draw = fraction(combine(_SAMPLE, id_hash(_filled(rows["user"]))))
+        verdict.drop(draw >= log.user_share, f"{FILTER}log.user_share")
+    if log.impressions is not None:
+        rows[IN_HISTORY] = absent.numbers(np.int8, int(not shown))
+    rows[SEQUENCE] = pa.array(sequence)
+    batch = pa.RecordBatch.from_pydict(rows)
+    if not verdict.kept.all():
+        batch = batch.filter(pa.array(verdict.kept))
+    return batch, verdict.dropped
+
+
+@dataclasses.dataclass(frozen=True)
+class _Absent:
+    """Columns [n] for what a table does not know."""
+
+    size: int
+
+    def numbers(self, kind: type, value: int = 0) -> pa.Array:
+        return pa.array(np.full(self.size, value, kind))
+
+    def ids(self, kind: str, null: bool = False) -> pa.Array:
+        missing = pa.nulls(self.size, pa.int64() if kind == "int" else pa.binary())
+        return missing if null else _filled(missing)
+
+
+def _filled(ids: pa.Array) -> pa.Array:
+    return ids.fill_null(0 if pa.types.is_integer(ids.type) else b"")
+
+
+def _label(
+    cells: pa.RecordBatch, rows: dict[str, pa.Array], config: IngestConfig, verdict: Verdict
+) -> pa.Array:
+    rule = config.label
+    if rule.column is None:
+        positive = np.ones(cells.num_rows, bool)
+        if rule.positives is not None:
+            positive = _is_in(rows["behavior"], rule.positives)
+        return pa.array(np.where(positive, 1, NO_TARGET).astype(np.int8))
+    values = verdict.read("label", to_float(cells[rule.column]), missing_is_fault=False)
+    numbers = values.fill_null(np.nan).to_numpy()
+    if rule.at_least is None:
+        verdict.drop(~np.isnan(numbers) & (numbers != 0) & (numbers != 1), "label: neither 0 nor 1")
+        clicked = numbers == 1
+    else:
+        clicked = numbers >= rule.at_least
+    return pa.array(np.where(np.isnan(numbers), NO_TARGET, clicked).astype(np.int8))
+
+
+def _is_in(behaviors: pa.Array, positives: list[int | str]) -> np.ndarray:
+    if pa.types.is_integer(behaviors.type):
+        wanted = pa.array(positives, pa.int64())
+    else:
+        wanted = pa.array([str(value).encode() for value in positives], pa.binary())
+    return np.asarray(pc.is_in(behaviors, wanted))
+
+
+def _split(cells: pa.Array, rows: dict[str, pa.Array], verdict: Verdict) -> pa.Array:
+    text = to_text(cells)
+    index = pc.index_in(text, pa.array(SPLITS))
+    missing = np.asarray(pc.is_null(text))
+    verdict.drop(np.asarray(pc.is_null(index)) & ~missing, f"split: none of {', '.join(SPLITS)}")
+    # A row without a split stays a behaviour, but is no target.
+    rows["label"] = pc.if_else(pa.array(missing), pa.scalar(NO_TARGET, pa.int8()), rows["label"])
+    return index.fill_null(0).cast(pa.int8())

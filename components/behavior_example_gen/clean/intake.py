@@ -1,0 +1,89 @@
+"""From the raw rows of a source to cleaned ones, with an account of every row."""
+
+from __future__ import annotations
+
+import functools
+
+import pyarrow as pa
+
+from components.behavior_example_gen.clean.account import SAMPLES, Counts, Sample
+from components.behavior_example_gen.clean.clean import clean
+from components.behavior_example_gen.config.ingest_config import IngestConfig
+from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.read.block import Block
+from components.behavior_example_gen.row import PART_ROWS, text
+from components.behavior_example_gen.sources.items import ItemTable
+
+
+class Intake:
+    """Takes blocks of a log in.
+
+    Args:
+      config: the configuration.
+    """
+
+    def __init__(self, config: IngestConfig):
+        self._config = config
+
+    def take(self, block: Block) -> tuple[pa.RecordBatch, Counts]:
+        """Returns the rows of a block as `clean` returns them, and what became of all of them.
+
+        Raises:
+          LogError: if a column has a type that cannot be read.
+        """
+        cells, numbers, known = block.batch, block.numbers(), 0
+        try:
+            if self._config.log.items:
+                cells, known = self._items.join(cells, block.table)
+            sequence = block.part * PART_ROWS + numbers
+            rows, dropped = clean(cells, self._config, sequence, block.table)
+        except pa.ArrowException as fault:
+            raise LogError(
+                f"{block.origin}: a column has a type that cannot be used: {fault}. Write it as "
+                f"numbers, text or times."
+            ) from fault
+        counts = Counts(cells.num_rows + len(block.rejected), rows.num_rows)
+        counts.known_items = known
+        counts.kinds, counts.origins = _kinds(block), {block.part: block.origin}
+        for reason, indices in dropped.items():
+            counts.dropped[reason] += len(indices)
+            first = indices[:SAMPLES]
+            lost = cells.take(pa.array(first)).to_pylist()
+            counts.samples[reason] = [
+                Sample(block.part, number, {k: text(v) for k, v in row.items()})
+                for number, row in zip(numbers[first].tolist(), lost, strict=True)
+            ]
+        for refused in block.rejected:
+            counts.dropped[refused.reason] += 1
+            samples = counts.samples.setdefault(refused.reason, [])
+            if len(samples) < SAMPLES:
+                sample = Sample(block.part, refused.number, refused.text)
+                samples.append(sample)
+        return rows, counts
+
+    @functools.cached_property
+    def _items(self) -> ItemTable:
+        return ItemTable(self._config)
+
+
+def _kinds(block: Block) -> dict[tuple[str, str], dict[str, str]]:
+    """The kinds of a typed source; in a text all columns are text, whatever they mean."""
+    kinds = {field.name: _kind(field.type) for field in block.batch.schema}
+    if set(kinds.values()) <= {"text", "nothing"}:
+        return {}
+    return {
+        (block.table, name): {kind: block.origin}
+        for name, kind in kinds.items()
+        if kind != "nothing"
+    }
+
+
+def _kind(kind: pa.DataType) -> str:
+    tests = {
+        "nothing": pa.types.is_null,
+        "integers": pa.types.is_integer,
+        "fractions": pa.types.is_floating,
+        "times": pa.types.is_temporal,
+        "truth values": pa.types.is_boolean,
+    }
+    return next((name for name, applies in tests.items() if applies(kind)), "text")

@@ -1,0 +1,105 @@
+"""Whether what became of a log's rows can be trained on."""
+
+from __future__ import annotations
+
+from components.behavior_example_gen.clean.account import Counts
+from components.behavior_example_gen.clean.clean import is_fault
+from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig, Table
+from components.behavior_example_gen.errors import LogError
+
+
+def bad_rows(counts: Counts) -> int:
+    """Returns how many rows were dropped for a fault of theirs; filters and duplicates are none."""
+    return sum(count for reason, count in counts.dropped.items() if is_fault(reason))
+
+
+def check_kinds(counts: Counts) -> None:
+    """Refuses a column that holds values of one kind in a file, and of another in the next.
+
+    Raises:
+      LogError: naming the column and two files.
+    """
+    for (_, column), kinds in counts.kinds.items():
+        if len(kinds) > 1:
+            (one, first), (other, second) = sorted(kinds.items(), key=lambda item: item[1])[:2]
+            raise LogError(
+                f"{second}: the column {column!r} holds {other}, but {one} in {first}. Write it "
+                f"with one type in all files."
+            )
+
+
+def check_rows(counts: Counts, config: IngestConfig) -> None:
+    """Refuses a log that has no rows, or too many bad ones.
+
+    Raises:
+      LogError: with the table of reasons.
+    """
+    where = describe(config)
+    if not counts.rows:
+        raise LogError(f"{where}: the log is empty: it has no rows.")
+    check_kinds(counts)
+    bad = bad_rows(counts)
+    if bad > config.log.max_bad_rows * counts.rows:
+        raise LogError(
+            f"{where}: {bad:,} of {counts.rows:,} rows ({bad / counts.rows:.2%}) are bad, more "
+            f"than `log.max_bad_rows` = {config.log.max_bad_rows:.2%} allows. Mend the log or "
+            f"`log.columns`, or raise `log.max_bad_rows`.\n{counts.table()}"
+        )
+    if not counts.rows_kept:
+        raise LogError(
+            f"{where}: no row is left. Mend `log.where` or `log.columns`.\n{counts.table()}"
+        )
+    if config.log.items is not None and not counts.known_items:
+        raise LogError(
+            f"{where}: none of its {counts.rows:,} rows has an item that is in "
+            f"`log.items.files` ({config.log.items.files}). Mend `log.items.key` "
+            f"({config.log.items.key!r}) or `log.columns.item` "
+            f"({config.log.mapping.item.column!r}, type {config.log.mapping.item.type})."
+        )
+
+
+def check_splits(counts: Counts, config: IngestConfig) -> None:
+    """Refuses a log whose splits cannot train and judge a model.
+
+    Raises:
+      LogError: naming the split, its number of targets, and what to change.
+    """
+    where = describe(config)
+    if counts.users < 2:
+        raise LogError(
+            f"{where}: the log has rows of one user only; a model is judged by how it ranks for "
+            f"several. Check `log.columns.user` ({config.log.mapping.user.column!r}).\n"
+            f"{counts.table()}"
+        )
+    sizes = ", ".join(f"{name} {counts.splits[name]['targets']:,}" for name in SPLITS)
+    for name in SPLITS:
+        targets, positives = counts.splits[name]["targets"], counts.splits[name]["positives"]
+        if not targets:
+            raise LogError(
+                f"{where}: the {name} split has no targets ({sizes}). Change `split` (by "
+                f"{config.split.by!r}, validation {config.split.validation}, eval "
+                f"{config.split.eval}), or lower `history.min_length` "
+                f"({config.history.min_length}).\n{counts.table()}"
+            )
+        if name != "validation" and positives in (0, targets):
+            raise LogError(
+                f"{where}: all {targets:,} targets of the {name} split have the label "
+                f"{int(positives > 0)}; both labels are needed. Change {_label_rule(config)}, or "
+                f"`split` ({sizes})."
+            )
+
+
+def describe(config: IngestConfig, table: Table = "log") -> str:
+    """Returns what a table is, for messages."""
+    if table == "log" and config.log.simulator is not None:
+        return "the simulated log"
+    where = config.table(table)
+    if where.source is not None:
+        return where.source
+    return f"{where.files} in {where.folder or config.log.folder!r}"
+
+
+def _label_rule(config: IngestConfig) -> str:
+    if config.label.column is None:
+        return "`label.negatives`"
+    return f"`label.at_least` ({config.label.at_least}) of the column {config.label.column!r}"

@@ -1,0 +1,1 @@
+"""What a user configures of an ingest."""

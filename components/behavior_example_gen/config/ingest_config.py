@@ -1,0 +1,216 @@
+"""The configuration of BehaviorExampleGen: the log, its labels, histories and splits."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pydantic
+from pydantic import Field
+
+from components.behavior_example_gen.cells.columns import ImpressionColumns
+from components.behavior_example_gen.cells.where import RowFilter
+from components.behavior_example_gen.config.log_config import LogConfig, TableConfig
+from models.section import Section
+
+SPLITS = ("train", "validation", "eval")
+
+Table = Literal["log", "impressions"]
+
+
+class NegativesConfig(Section):
+    """How targets that did not happen are drawn."""
+
+    per_positive: int = Field(1, ge=1, le=100, description="Negatives for each positive target.")
+    by: Literal["uniform", "popularity"] = Field(
+        "uniform", description="Chance of an item: equal, or by its number of rows."
+    )
+
+
+class LabelConfig(Section):
+    """Which rows are targets and what their label is: exactly one of `column` and `negatives`."""
+
+    column: str | None = Field(
+        None, description="Column of the label; an empty cell is a behaviour but no target."
+    )
+    at_least: float | None = Field(
+        None, description="The label is 1 from this value on; null: the column holds 0 or 1."
+    )
+    negatives: NegativesConfig | None = Field(
+        None, description="Every positive row is a target, and negatives are drawn for it."
+    )
+    positives: list[int | str] | None = Field(
+        None, description="With negatives: behaviours that are positive; null: all of them."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _one_rule(self) -> LabelConfig:
+        if (self.column is None) == (self.negatives is None):
+            raise ValueError(
+                f"`label` needs exactly one of `column` (the log has labels) and `negatives` (it "
+                f"has only positives). Received: column {self.column!r}, negatives "
+                f"{'given' if self.negatives else 'none'}."
+            )
+        for key, needs in (("at_least", "column"), ("positives", "negatives")):
+            if getattr(self, key) is not None and getattr(self, needs) is None:
+                raise ValueError(
+                    f"`label.{key}` only has a meaning with `label.{needs}`. Received: "
+                    f"{getattr(self, key)!r}; remove it, or set `label.{needs}`."
+                )
+        return self
+
+
+class HistoryConfig(Section):
+    """What a target sees of its user's past."""
+
+    max_length: int = Field(
+        1000, ge=1, description="Most behaviours that a target sees; see `pack.window_begin`."
+    )
+    include: Literal["all", "positive"] = Field(
+        "all", description="Rows that enter the history: all, or the positive ones."
+    )
+    ties: Literal["exclude", "order"] = Field(
+        "exclude", description="Of equal times: none sees another, or the order of the log counts."
+    )
+    session_gap: int | None = Field(
+        1800, ge=1, description="Seconds without a behaviour that end a session; null: no sessions."
+    )
+    min_local: int = Field(
+        16, ge=1, description="Least behaviours of the local subsequence, where they exist."
+    )
+    match: int = Field(
+        50, ge=1, description="Most behaviours in the target's category that are looked up."
+    )
+    min_length: int = Field(
+        1, ge=0, description="Targets that see fewer behaviours are dropped, and counted."
+    )
+    targets_per_example: int = Field(
+        64, ge=1, description="Most targets of an example of train and validation."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _min_fits_max(self) -> HistoryConfig:
+        if self.min_length > self.max_length:
+            raise ValueError(
+                f"`history.min_length` ({self.min_length}) must be at most `history.max_length` "
+                f"({self.max_length}): no target could be kept."
+            )
+        return self
+
+
+class SplitConfig(Section):
+    """Which targets train, which ones stop the training early, and which ones judge the model."""
+
+    by: Literal["time", "user_tail", "user_hash", "column"] = Field(
+        "time",
+        description="A cut in time, each user's last targets, a part of the users, or a column.",
+    )
+    validation: float = Field(0.1, gt=0, lt=1, description="Share of the validation split.")
+    eval: float = Field(0.1, gt=0, lt=1, description="Share of the eval split.")
+    column: str | None = Field(
+        None, description="By column: the one that holds train, validation or eval."
+    )
+
+    eval_per_user: int | None = Field(
+        None, ge=1, description="Most eval rows of a user, drawn by hash; null: all of them."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _shares_and_column(self) -> SplitConfig:
+        if self.validation + self.eval >= 1:
+            raise ValueError(
+                f"`split.validation` + `split.eval` must leave something to train on. Received: "
+                f"{self.validation} + {self.eval}"
+            )
+        if (self.by == "column") != (self.column is not None):
+            raise ValueError(
+                f"`split.column` belongs to `split.by: column`. Received: by {self.by!r}, column "
+                f"{self.column!r}; set both or neither."
+            )
+        return self
+
+
+class IngestConfig(Section):
+    """All that BehaviorExampleGen needs; travels to its executor as JSON."""
+
+    log: LogConfig = Field(description="The behaviour log.")
+    label: LabelConfig = Field(description="Targets and their labels.")
+    history: HistoryConfig = Field(HistoryConfig(), description="What a target sees.")
+    split: SplitConfig = Field(SplitConfig(), description="The three splits.")
+    seed: int = Field(7, ge=0, description="Seed of negatives, of user_hash and of the order.")
+    shard_memory: int = Field(
+        256, ge=1, description="MiB that the users of one shard may take while they are cut."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _parts_fit(self) -> IngestConfig:
+        time, gap = self.log.mapping.time, self.history.session_gap
+        if time.unit == "order" and gap is not None:
+            raise ValueError(
+                f"`history.session_gap` is in seconds, but `log.columns.time` has only an order. "
+                f"Received: {gap}; set `history.session_gap: null`."
+            )
+        if self.log.impressions is not None:
+            if self.label.column is None:
+                raise ValueError(
+                    "`log.impressions` needs `label.column`, their label: `label.negatives` is for "
+                    "logs without impressions."
+                )
+            if self.history.include != "all":
+                raise ValueError(
+                    f"`history.include` asks for the rows of one label, but with "
+                    f"`log.impressions` the behaviours have none. Received: "
+                    f"{self.history.include!r}; set it to all."
+                )
+        behavior, positives = self.log.mapping.behavior, self.label.positives
+        if positives is not None and behavior is None:
+            raise ValueError(
+                f"`label.positives` names behaviours, but `log.columns.behavior` is not set. "
+                f"Received: {positives}; set the column, or remove `positives`."
+            )
+        if positives and behavior.type == "int" and not all(isinstance(p, int) for p in positives):
+            raise ValueError(
+                f"`label.positives` must be integers, as `log.columns.behavior` has type int. "
+                f"Received: {positives}"
+            )
+        return self
+
+    def tables(self) -> list[Table]:
+        """The tables of the log: itself, and the impressions if they are separate."""
+        return ["log"] if self.log.impressions is None else ["log", "impressions"]
+
+    @property
+    def oracle(self) -> str | None:
+        """The column of the true click probability, in the table that holds the targets."""
+        return self.mapping(self.tables()[-1]).oracle
+
+    @property
+    def looks_up_categories(self) -> bool:
+        """Whether impressions get the categories that their items have in the log."""
+        impressions, ours = self.log.impressions, self.log.mapping.category
+        return impressions is not None and ours is not None and impressions.columns.category is None
+
+    def table(self, name: Table) -> TableConfig:
+        """Returns the section of a table."""
+        return self.log if name == "log" else self.log.impressions
+
+    def mapping(self, name: Table) -> ImpressionColumns:
+        """Returns which column of a table holds what; that of the log is a `ColumnConfig`."""
+        return self.log.mapping if name == "log" else self.log.impressions.columns
+
+    def used_columns(self, table: Table = "log") -> list[str]:
+        """Names of all columns of a table that are used, read or joined to it, each once."""
+        mapping = self.mapping(table)
+        names = [column.column for column in mapping.ids().values()]
+        names.append(mapping.time.column)
+        if table == "log":
+            names += [feature.column for feature in self.log.features.values()]
+        if table == self.tables()[-1]:  # the one that holds the targets
+            further = (self.oracle, self.label.column, self.split.column)
+            names += [name for name in further if name]
+        names += [RowFilter.parse(text).column for text in self.table(table).where]
+        return list(dict.fromkeys(names))
+
+    def read_columns(self, table: Table = "log") -> list[str]:
+        """Names of the columns that are read from a table: the used ones that are not joined."""
+        joined = self.log.items.columns if self.log.items else []
+        return [name for name in self.used_columns(table) if name not in joined]

@@ -1,0 +1,184 @@
+"""The configuration of a log: where its tables are, and which column holds what."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pydantic
+from pydantic import Field
+
+from components.behavior_example_gen.cells.columns import (
+    SIMULATED,
+    ColumnConfig,
+    FeatureColumn,
+    ImpressionColumns,
+)
+from components.behavior_example_gen.cells.where import RowFilter
+from components.simulator.config import SimulatorConfig
+from models.section import Section
+
+
+class CsvConfig(Section):
+    """How a text file is cut into rows and columns."""
+
+    delimiter: str = Field(",", min_length=1, description="Text between two columns.")
+    header: list[str] | None = Field(
+        None, description="Names of the columns; null: the first row names them."
+    )
+    encoding: str = Field("utf-8", description="Encoding of the text, such as latin-1.")
+    quote: str | None = Field(
+        '"', min_length=1, max_length=1, description="Quotation mark; null: none has a meaning."
+    )
+
+
+class ItemsConfig(Section):
+    """A table of items whose columns are joined to the rows of the log."""
+
+    files: str | list[str] = Field(description="Name, glob or list of them, as in `log.files`.")
+    csv: CsvConfig = Field(CsvConfig(), description="How the text files are read.")
+    key: str = Field(description="Column that holds the item's id.")
+    columns: list[str] = Field(min_length=1, description="Columns to join.")
+
+
+class TableConfig(Section):
+    """Where a table of events is, and how it is read: files, or another source."""
+
+    folder: str = Field(
+        ".", description="Folder of the files, also gs:// or s3://; relative: to where you are."
+    )
+    files: str | list[str] | None = Field(
+        None, description="File, glob or folder within `folder`, or a list of them."
+    )
+    format: Literal["auto", "csv", "parquet", "tfrecord"] = Field(
+        "auto",
+        description="Format of the files; auto: Parquet (*.parquet) and TFRecord (*.tfrecord*) by "
+        "name, otherwise text. An event of a TFRecord is one tf.train.Example.",
+    )
+    csv: CsvConfig = Field(CsvConfig(), description="How the text files are read.")
+    source: str | None = Field(
+        None,
+        pattern=r"^(tfds|bigquery|beam):\S+$",
+        description="Instead of files: tfds:NAME[/config][:split], bigquery:PROJECT.DATASET.TABLE "
+        "or beam:package.module.function, which returns a transform that reads.",
+    )
+    options: dict[str, Any] = Field({}, description="Further arguments of `source`.")
+    where: list[str] = Field([], description="Rows to keep: each one COLUMN OPERATOR VALUE.")
+
+    @pydantic.field_validator("where")
+    @classmethod
+    def _where_parses(cls, where: list[str]) -> list[str]:
+        for text in where:
+            RowFilter.parse(text)
+        return where
+
+    @pydantic.model_validator(mode="after")
+    def _one_source(self) -> TableConfig:
+        if self.files is not None and self.source is not None:
+            raise ValueError(
+                f"`files` and `source` exclude each other. Received: {self.files!r} and "
+                f"{self.source!r}; remove one of them."
+            )
+        if self.options and self.source is None:
+            raise ValueError(
+                f"`options` are arguments of `source`, which is not set. Received: {self.options}"
+            )
+        return self
+
+
+class ImpressionsConfig(TableConfig):
+    """A second table: what was shown to whom when. Its rows are the targets, those of the log the
+    behaviours; an impression sees the behaviours of its user that are strictly earlier."""
+
+    folder: str | None = Field(None, description="Folder of the files; null: that of the log.")
+    columns: ImpressionColumns = Field(description="Which column holds what.")
+
+    @pydantic.model_validator(mode="after")
+    def _has_rows(self) -> ImpressionsConfig:
+        if self.files is None and self.source is None:
+            raise ValueError("`log.impressions` needs `files` or a `source`.")
+        return self
+
+
+class LogConfig(TableConfig):
+    """Where the behaviour log is, which column holds what, and which rows count."""
+
+    columns: ColumnConfig | None = Field(None, description="Which column holds what.")
+    features: dict[str, FeatureColumn] = Field(
+        {}, description="Further numeric cross features by name: `history_<name>`."
+    )
+    items: ItemsConfig | None = Field(None, description="A table to join by item.")
+    impressions: ImpressionsConfig | None = Field(
+        None, description="A second table, of the targets; null: targets are rows of the log."
+    )
+    duplicates: Literal["drop", "keep"] = Field(
+        "drop",
+        description="Rows equal in every used column: keep them where a time is a day.",
+    )
+    user_share: float = Field(
+        1.0, gt=0, le=1, description="Share of the users that are kept, drawn by hash of the id."
+    )
+    max_bad_rows: float = Field(
+        0.01, ge=0, le=1, description="Share of faulty rows above which the run stops."
+    )
+    shards: int | None = Field(
+        None, ge=1, le=4096, description="Groups of users, sorted one at a time; null: by size."
+    )
+    simulator: SimulatorConfig | None = Field(
+        None, description="Simulate the log, instead of reading files."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _parts_fit(self) -> LogConfig:
+        if self.simulator is not None:
+            excluded = ("files", "source", "columns", "items", "impressions")
+            given = [key for key in excluded if getattr(self, key) is not None]
+            if given:
+                raise ValueError(
+                    f"`log.simulator` replaces the files, so it excludes {given}: remove them, or "
+                    f"remove `simulator`."
+                )
+        elif self.columns is None or (self.files is None and self.source is None):
+            missing = "columns" if self.columns is None else "files"
+            raise ValueError(
+                f"`log.{missing}` is missing: a log is either `files` or a `source` with "
+                f"`columns`, or a `simulator`."
+            )
+        taken = {"item", "category", "behavior", "time"} & set(self.features)
+        if taken:
+            raise ValueError(
+                f"`log.features` must not be named {sorted(taken)}: `history_<name>` is taken. "
+                f"Choose another name."
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _tables_fit(self) -> LogConfig:
+        if self.impressions is None:
+            return self
+        ours, theirs = self.mapping, self.impressions.columns
+        pairs = [(key, getattr(ours, key), getattr(theirs, key)) for key in ("user", "item")]
+        if theirs.category is not None:
+            if ours.category is None:
+                raise ValueError(
+                    "`log.impressions.columns.category` is set, but `log.columns.category` is not: "
+                    "set both, or remove it."
+                )
+            pairs.append(("category", ours.category, theirs.category))
+        for key, one, other in pairs:
+            if one.type != other.type:
+                raise ValueError(
+                    f"`log.columns.{key}` has type {one.type}, and `log.impressions.columns.{key}` "
+                    f"type {other.type}: ids of both tables must be of one type."
+                )
+        units = [(t.ticks_per_second, t.unit == "order") for t in (ours.time, theirs.time)]
+        if units[0] != units[1]:
+            raise ValueError(
+                f"`log.columns.time` and `log.impressions.columns.time` must count in one unit. "
+                f"Received: {ours.time.unit} and {theirs.time.unit}"
+            )
+        return self
+
+    @property
+    def mapping(self) -> ColumnConfig:
+        """The columns of the log, be it read or simulated."""
+        return self.columns or SIMULATED

@@ -1,0 +1,1 @@
+"""From a user's rows to histories, targets, splits and examples."""

@@ -1,0 +1,263 @@
+"""From the sorted rows of some users to their histories and targets, all splits together."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.behavior_example_gen.config.ingest_config import IngestConfig
+from components.behavior_example_gen.cut import split
+from components.behavior_example_gen.cut.items import Catalogue
+from components.behavior_example_gen.cut.negatives import NONE, FirstTimes, draw_negatives
+from components.behavior_example_gen.cut.order import codes
+from components.behavior_example_gen.cut.pack import window_begin
+from components.behavior_example_gen.cut.session import local_begin, session_begin
+from components.behavior_example_gen.cut.visible import hist_begin, hist_end
+from components.behavior_example_gen.hashing import combine, id_hash
+from components.behavior_example_gen.row import IN_HISTORY, NO_TARGET
+from components.segments import rank_of, size_of, starts
+from models import features
+
+
+@dataclasses.dataclass(frozen=True)
+class WholeLog:
+    """What must be known of the whole log.
+
+    Attributes:
+      catalogue: the items, if negatives are drawn or categories of impressions looked up.
+      cuts: first time of validation and of eval, if the split is by time.
+    """
+
+    catalogue: Catalogue | None = None
+    cuts: tuple[int, int] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Histories:
+    """The behaviours of some users, one user after the other, each in order.
+
+    Attributes:
+      user: [h] int64 codes.
+      category_code: [h] int64, places in `categories`.
+      categories: [k], the distinct categories.
+      columns: Arrow arrays [h] by feature name.
+    """
+
+    user: np.ndarray
+    category_code: np.ndarray
+    categories: pa.Array
+    columns: dict[str, pa.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class Targets:
+    """The targets of some users; positions are indices into `Histories`.
+
+    Attributes:
+      user, hist_end, window_begin, local_begin: [t] int64.
+      category_code: [t] int64, -1 for a category that is in no history.
+      split: [t] int8, index of `SPLITS`.
+      user_hash: [t] uint64.
+      user_rows: [t] int64, number of rows of the target's user.
+      seconds, label: [t] int64 and float32.
+      user_id, item, category: Arrow arrays [t].
+      oracle: Arrow array [t] float64, or None if the log does not know it.
+    """
+
+    user: np.ndarray
+    hist_end: np.ndarray
+    window_begin: np.ndarray
+    local_begin: np.ndarray
+    category_code: np.ndarray
+    split: np.ndarray
+    user_hash: np.ndarray
+    user_rows: np.ndarray
+    seconds: np.ndarray
+    label: np.ndarray
+    user_id: pa.Array
+    item: pa.Array
+    category: pa.Array
+    oracle: pa.Array | None
+
+    def take(self, which: np.ndarray) -> Targets:
+        """Returns some of the targets."""
+
+        def part(values: np.ndarray | pa.Array) -> np.ndarray | pa.Array:
+            return values.take(pa.array(which)) if isinstance(values, pa.Array) else values[which]
+
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return Targets(
+            **{name: None if values is None else part(values) for name, values in fields.items()}
+        )
+
+
+class UserRows:
+    """All rows of some users, cleaned and sorted, as numpy columns [n]."""
+
+    def __init__(self, batch: pa.RecordBatch, config: IngestConfig):
+        self.batch, self.config = batch, config
+        self.user, users = codes(batch["user"])
+        self.user_hash = id_hash(users)[self.user]
+        self.number = rank_of(starts(self.user))  # of the row, within its user
+        self.time, self.label = batch["time"].to_numpy(), batch["label"].to_numpy()
+        self.seconds = self.time // config.log.mapping.time.ticks_per_second
+        if config.log.impressions is not None:
+            self.in_history = batch[IN_HISTORY].to_numpy() == 1
+        elif config.history.include == "all":
+            self.in_history = np.full(len(self.user), True)
+        else:
+            self.in_history = self.label == 1
+        self.hist_begin = hist_begin(self.user, self.in_history)
+        self.hist_end = hist_end(self.user, self.time, self.in_history, config.history.ties)
+
+    def take(self, name: str, rows: np.ndarray) -> pa.Array:
+        """Returns a column of some rows."""
+        return self.batch[name].take(pa.array(rows))
+
+    @functools.cached_property
+    def histories(self) -> Histories:
+        """The rows that are in the histories."""
+        rows, names = np.flatnonzero(self.in_history), self.batch.schema.names
+        columns = {
+            features.history_feature(name.removeprefix("feature.")): self.take(name, rows)
+            for name in names
+            if name in ("item", "category", "behavior") or name.startswith("feature.")
+        }
+        columns[features.HISTORY_TIME] = pa.array(self.seconds[rows])
+        category_code, categories = codes(columns[features.HISTORY_CATEGORY])
+        return Histories(self.user[rows], category_code, categories, columns)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Chosen:
+    """The rows that are targets, [t]: their places in `UserRows`, splits, items and labels."""
+
+    row: np.ndarray
+    split: np.ndarray
+    item: pa.Array
+    category: pa.Array
+    label: np.ndarray
+
+
+def find_targets(rows: UserRows, whole: WholeLog) -> tuple[Targets, collections.Counter[str]]:
+    """Finds the targets of some users, and where their subsequences lie.
+
+    Args:
+      rows: all rows of these users.
+      whole: what must be known of the whole log.
+
+    Returns:
+      Targets, a user's adjacent and rising in time, and the number of dropped ones by reason.
+    """
+    rule = rows.config.history
+    chosen, dropped = _choose(rows, whole)
+    row, history = chosen.row, rows.in_history
+    begin, end = rows.hist_begin[row], rows.hist_end[row]
+    window = window_begin(begin, end, rule.max_length)
+    sessions = None
+    if rule.session_gap is not None:
+        sessions = session_begin(rows.user[history], rows.seconds[history], rule.session_gap)
+    code = pc.index_in(chosen.category, rows.histories.categories).fill_null(-1)
+    known = "oracle" in rows.batch.schema.names
+    targets = Targets(
+        user=rows.user[row],
+        hist_end=end,
+        window_begin=window,
+        local_begin=local_begin(
+            sessions,
+            rows.seconds[history],
+            rows.seconds[row],
+            end,
+            window,
+            rule.session_gap,
+            rule.min_local,
+        ),
+        category_code=code.to_numpy().astype(np.int64),
+        split=chosen.split,
+        user_hash=rows.user_hash[row],
+        user_rows=size_of(starts(rows.user))[row],
+        seconds=rows.seconds[row],
+        label=chosen.label.astype(np.float32),
+        user_id=rows.take("user", row),
+        item=chosen.item,
+        category=chosen.category,
+        oracle=rows.take("oracle", row) if known else None,
+    )
+    return targets, dropped
+
+
+def _choose(rows: UserRows, whole: WholeLog) -> tuple[_Chosen, collections.Counter[str]]:
+    config, dropped = rows.config, collections.Counter()
+    least, most = config.history.min_length, config.split.eval_per_user
+    target = rows.label != NO_TARGET
+    enough = rows.hist_end - rows.hist_begin >= least
+    few = "no visible behaviour" if least == 1 else f"fewer than {least} visible behaviours"
+    dropped[f"target: {few}"] = int((target & ~enough).sum())
+
+    row = np.flatnonzero(target & enough)
+    place = _split(rows, row, whole)
+    if most is not None:
+        draw = combine(config.seed, rows.user_hash[row], rows.number[row])
+        kept = split.sample_per_user(rows.user[row], place == split.EVAL, draw, most)
+        dropped["target: more than split.eval_per_user"] = int((~kept).sum())
+        row, place = row[kept], place[kept]
+    if config.label.negatives is not None:
+        chosen = _with_negatives(rows, row, place, whole.catalogue)
+        asked = len(row) * (1 + config.label.negatives.per_positive)
+        dropped["target: no negative found"] = asked - len(chosen.row)
+    else:
+        item, category = rows.take("item", row), rows.take("category", row)
+        chosen = _Chosen(row, place, item, category, rows.label[row])
+    return chosen, +dropped
+
+
+def _split(rows: UserRows, row: np.ndarray, whole: WholeLog) -> np.ndarray:
+    rule = rows.config.split
+    if rule.by == "time":
+        return split.by_time(rows.time[row], whole.cuts)
+    if rule.by == "user_tail":
+        return split.by_user_tail(rows.user[row], rule.validation, rule.eval)
+    if rule.by == "user_hash":
+        hashes = rows.user_hash[row]
+        return split.by_user_hash(hashes, rows.config.seed, rule.validation, rule.eval)
+    return rows.batch["split"].to_numpy()[row]
+
+
+def _with_negatives(
+    rows: UserRows, row: np.ndarray, place: np.ndarray, catalogue: Catalogue
+) -> _Chosen:
+    """Puts the negatives of each positive target behind it.
+
+    Positives, too, take their item's category from the catalogue: were it that of their own row,
+    an unusual one would give them away.
+    """
+    rule = rows.config.label.negatives
+    index = catalogue.index(rows.batch["item"])
+    items = len(catalogue.items)
+    drawn = draw_negatives(
+        seed=rows.config.seed,
+        user=rows.user[row],
+        user_hash=rows.user_hash[row],
+        target=rows.number[row],
+        time=rows.time[row],
+        weights=catalogue.counts if rule.by == "popularity" else np.ones(items),
+        had=FirstTimes(rows.user, index, rows.time, items),
+        per_positive=rule.per_positive,
+    )
+    candidates = np.concatenate([index[row][:, None], drawn], axis=1)
+    found = candidates != NONE
+    item = pa.array(candidates[found])
+    label = np.broadcast_to(np.arange(rule.per_positive + 1) == 0, candidates.shape)[found]
+    copies = np.nonzero(found)[0]
+    return _Chosen(
+        row[copies],
+        place[copies],
+        catalogue.items.take(item),
+        catalogue.categories.take(item),
+        label,
+    )

@@ -1,0 +1,1 @@
+"""Files of a log, from bytes to blocks of columns."""

@@ -1,0 +1,122 @@
+"""What a source of a log yields: some raw rows, and where they came from."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from components.behavior_example_gen.config.ingest_config import Table
+
+RAGGED = "row: wrong number of columns"
+NOT_UTF8 = "row: not utf-8 text (of a text file: see csv.encoding)"
+_LONGEST_TEXT = 1000  # characters
+# Impressions lie before the log: of equal times, an impression comes first and sees no behaviour.
+_PARTS = 1 << 20
+
+
+class Rejected(NamedTuple):
+    """A row that could not be cut into columns: its number, the reason and the head of its text."""
+
+    number: int
+    reason: str
+    text: str
+
+    @classmethod
+    def of(cls, number: int, reason: str, text: str) -> Rejected:
+        """Keeps no more of the text than a reader needs to find the row."""
+        return cls(number, reason, text[:_LONGEST_TEXT])
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """Some adjacent rows of one part of a log, such as a file.
+
+    Rows are numbered from 1; in a text, that is the number of the line on which a row begins, the
+    header counted, as an editor shows it. A source that does not keep the order of its rows numbers
+    them within the block, and says so in `origin`.
+
+    Attributes:
+      origin: path of the file, or another name of the source, for messages.
+      part: place of that file in the log; rows of an earlier part come earlier.
+      first: number of the first row.
+      batch: the columns that were asked for, as text or typed.
+      rejected: rows that are not in `batch`, by rising number.
+      lines: [batch.num_rows] int64, the numbers of the rows, if they are not `first`, `first` + 1
+        and so on.
+      table: the table that the rows are of.
+    """
+
+    origin: str
+    part: int
+    first: int
+    batch: pa.RecordBatch
+    rejected: tuple[Rejected, ...] = ()
+    lines: np.ndarray | None = None
+    table: Table = "log"
+
+    def numbers(self) -> np.ndarray:
+        """Returns [batch.num_rows] int64: the number of each row."""
+        if self.lines is not None:
+            return self.lines
+        return np.arange(self.first, self.first + self.batch.num_rows)
+
+    def of(self, table: Table) -> Block:
+        """Returns the block as one of a table."""
+        if table == "log":
+            return self
+        return dataclasses.replace(self, table=table, part=self.part - _PARTS)
+
+    def checked(self) -> Block:
+        """Returns the block with texts as strings; rows whose bytes are no UTF-8 are rejected."""
+        columns = [_plain(column) for column in self.batch.columns]
+        good = np.ones(self.batch.num_rows, bool)
+        for column in columns:
+            if pa.types.is_binary(column.type):
+                good &= is_utf8(column)
+        names = self.batch.schema.names
+        batch, numbers = pa.RecordBatch.from_arrays(columns, names), self.numbers()
+        rejected = list(self.rejected)
+        for row in np.flatnonzero(~good):
+            cells = [column[row].as_py() for column in columns]
+            shown = ", ".join("" if cell is None else _shown(cell) for cell in cells)
+            rejected.append(Rejected.of(int(numbers[row]), NOT_UTF8, shown))
+        kept = batch if good.all() else batch.filter(pa.array(good))
+        strings = [
+            column.cast(pa.string()) if pa.types.is_binary(column.type) else column
+            for column in kept.columns
+        ]
+        return dataclasses.replace(
+            self,
+            batch=pa.RecordBatch.from_arrays(strings, names),
+            rejected=tuple(sorted(rejected)),
+            lines=self.lines if good.all() else numbers[good],
+        )
+
+
+def is_utf8(texts: pa.Array) -> np.ndarray:
+    """Returns [n] bool: whether a binary cell, or its absence, is valid UTF-8."""
+    try:
+        texts.cast(pa.string())
+        return np.ones(len(texts), bool)
+    except pa.ArrowInvalid:  # which of them: search by halves
+        half = len(texts) // 2
+        if not half:
+            return np.zeros(1, bool)
+        return np.concatenate([is_utf8(texts[:half]), is_utf8(texts[half:])])
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    """Returns a column without a dictionary, and texts of any kind as binary."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_large_binary)
+    views = (pa.types.is_string_view, pa.types.is_binary_view)
+    return column.cast(pa.binary()) if any(is_(kind) for is_ in texts + views) else column
+
+
+def _shown(cell: object) -> str:
+    return cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell)

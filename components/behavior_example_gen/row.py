@@ -1,0 +1,18 @@
+"""A row of the log between its cells and its example: columns and marks that several rooms read."""
+
+from __future__ import annotations
+
+NO_TARGET = -1  # label of a row that is a behaviour but no target
+FILTER = "where: "
+DUPLICATE = "duplicate"
+IN_HISTORY = "in_history"  # column of a log with impressions
+SEQUENCE = "sequence"  # position in the log, where that counts
+_TEXT = 200  # characters of a cell that are put into quarantine
+PART_ROWS = 1 << 40  # more rows than any part of a log has: sequence = part * PART_ROWS + number
+
+
+def text(cell: object) -> str:
+    """Returns a cell as quarantine shows it."""
+    if isinstance(cell, bytes):
+        cell = cell.decode(errors="replace")
+    return "" if cell is None else str(cell)[:_TEXT]

@@ -1,0 +1,1 @@
+"""Examples as bytes on disk."""

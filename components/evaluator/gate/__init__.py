@@ -1,0 +1,1 @@
+"""From scored targets to a verdict with its reasons."""

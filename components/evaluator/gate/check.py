@@ -1,0 +1,76 @@
+"""One check of the gate, and the comparison that most of them judge."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from components.evaluator.gate.bootstrap import Interval
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One check and its outcome.
+
+    Attributes:
+      code: for machines. "scores", "labels", "users", "schema": whether anything can be told.
+        "floor", "calibration", "tolerance", "slice": a bound or a comparison. "power": one that
+        this split is too small to decide. "baseline": there is nothing to compare with;
+        "baseline_scores": there is, but its scores cannot be used.
+      passed: the outcome.
+      sentence: the same in words.
+      metric: what was judged, if a metric.
+      slice: on which targets, by feature; empty: all.
+      value, lower, upper: of the metric, or of its difference if that was judged.
+      bound: the least, the most, or the tolerance; for calibration the one that is nearer.
+    """
+
+    code: str
+    passed: bool
+    sentence: str
+    metric: str = ""
+    slice: dict[str, str] = dataclasses.field(default_factory=dict)
+    value: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    bound: float | None = None
+
+
+# Checks that say nothing of the model when they pass.
+SILENT = frozenset({"scores", "labels", "users"})
+BASELINE_SCORES = "baseline_scores"
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A metric of the candidate, and how it differs from the latest blessed model's.
+
+    Attributes:
+      metric: its name.
+      candidate: its interval.
+      baseline: of the latest blessed model, or None.
+      difference: interval of candidate - baseline, or None.
+    """
+
+    metric: str
+    candidate: Interval
+    baseline: float | None = None
+    difference: Interval | None = None
+
+    def to_json(self) -> dict[str, float]:
+        """As plain JSON."""
+        one = self.candidate
+        found = {
+            "candidate": one.difference,
+            "candidate_lower": one.lower,
+            "candidate_upper": one.upper,
+        }
+        if self.difference is None:
+            return found
+        two = self.difference
+        return found | {
+            "baseline": self.baseline,
+            "difference": two.difference,
+            "lower": two.lower,
+            "upper": two.upper,
+            "p_value": two.p_value,
+        }

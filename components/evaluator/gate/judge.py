@@ -1,0 +1,195 @@
+"""The gate: from scored targets to a verdict with its reasons. Numpy in, plain data out.
+
+A bound holds if the whole interval of the metric keeps it. A candidate is no worse than the latest
+blessed model if the worse end of the interval of the difference lies within the tolerance (a test
+of non-inferiority). Intervals are those of `bootstrap`: paired, and clustered by user.
+
+References:
+  Effective number: Kish, Survey Sampling, 1965. Few clusters make intervals too narrow: Cameron,
+    Gelbach and Miller, Bootstrap-Based Improvements for Inference with Clustered Errors, 2008.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from components.evaluator.config import GateConfig, SliceRule
+from components.evaluator.gate import bounds, preconditions
+from components.evaluator.gate.bootstrap import Draws, blind_interval, interval, replicate
+from components.evaluator.gate.check import BASELINE_SCORES, SILENT, Check, Comparison
+from components.evaluator.gate.scored import Scored
+from components.json_text import without_nan
+from models.metrics import rela_impr
+
+_METRICS = ("auc", "gauc", "uauc", "logloss", "calibration")
+# Checks of why there was no comparison.
+_ALONE = ("baseline", BASELINE_SCORES, "schema")
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What the gate decided.
+
+    Attributes:
+      blessed: whether every check passed.
+      checks: all that were made.
+      intervals: what they were made on: by metric over all targets, and AUC of each slice.
+      facts: what was judged, by name.
+    """
+
+    blessed: bool
+    checks: list[Check]
+    intervals: dict[str, Any]
+    facts: dict[str, Any]
+
+    @property
+    def reasons(self) -> list[str]:
+        """Every check that failed, then warnings; of a blessed model all that tell something."""
+        if self.blessed:
+            return [check.sentence for check in self.checks if check.code not in SILENT]
+        warnings = [c.sentence for c in self.checks if c.code == BASELINE_SCORES]
+        return [check.sentence for check in self.checks if not check.passed] + warnings
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        if self.blessed:
+            compared = [c.sentence for c in self.checks if c.code == "tolerance"]
+            floors = [c.sentence for c in self.checks if c.code == "floor"]
+            alone = [c.sentence for c in self.checks if c.code in _ALONE]
+            told = ", and ".join(compared[:1] or [floors[0], *alone])
+            return f"Blessed: {told}; all {len(self.checks)} checks passed."
+        first, *further = [check.sentence for check in self.checks if not check.passed]
+        more = f" (and {len(further)} more reason{'s' if len(further) > 1 else ''})"
+        return f"Not blessed: {first}{more if further else ''}."
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON; NaN is null."""
+        return without_nan(
+            {
+                "blessed": self.blessed,
+                "sentence": self.sentence,
+                "reasons": self.reasons,
+                **self.facts,
+                "checks": [dataclasses.asdict(check) for check in self.checks],
+                "intervals": self.intervals,
+            }
+        )
+
+
+def judge(
+    scored: Scored, gate: GateConfig, incompatible: str | None = None, seed: int = 0
+) -> Verdict:
+    """Decides whether a model is blessed.
+
+    A latest blessed model without usable scores is not compared with, and does not refuse.
+
+    Args:
+      scored: the targets of the eval split.
+      gate: what the model must show.
+      incompatible: why the latest blessed model could not score these targets, if so.
+      seed: of the bootstrap.
+    """
+    facts = {
+        "targets": len(scored.labels),
+        "users": len(np.unique(scored.users)),
+        "effective_users": round(scored.effective_users, 1),
+        "confidence": gate.confidence,
+        "replicas": gate.replicas,
+    }
+    made = list(preconditions.usable(scored, gate))
+    warning = preconditions.baseline_scores(scored)
+    if warning:
+        made.append(warning)
+        scored = dataclasses.replace(scored, baseline=None)
+    if incompatible:
+        made.append(preconditions.schema(incompatible, gate))
+    if any(not check.passed and check.code != "schema" for check in made):
+        return Verdict(False, made, {"overall": {}, "slices": []}, facts)
+    overall = _compare(scored, _METRICS, gate, seed)
+    told = {name: found.to_json() for name, found in overall.items()}
+    if scored.baseline is not None:
+        told["auc"] |= _blind(scored, gate)
+        told["auc"]["rela_impr"] = rela_impr(told["auc"]["candidate"], told["auc"]["baseline"])
+    made += bounds.bounds(overall, gate)
+    if scored.baseline is not None:
+        made += bounds.tolerances(overall, gate)
+    elif not incompatible and not warning:
+        made.append(preconditions.no_baseline())
+    slices = list(_slices(scored, gate, seed))
+    made += bounds.slices(slices, gate)
+    for rule in gate.slice_rules:
+        made += _rule(scored, rule, gate, seed)
+    return Verdict(
+        all(check.passed for check in made),
+        made,
+        {
+            "overall": told,
+            "slices": [
+                {"slice": key, "targets": targets, "users": users, "auc": found.to_json()}
+                for key, targets, users, found in slices
+            ],
+        },
+        facts,
+    )
+
+
+def _compare(
+    scored: Scored, names: tuple[str, ...], gate: GateConfig, seed: int
+) -> dict[str, Comparison]:
+    models = [scored.candidate, *([] if scored.baseline is None else [scored.baseline])]
+    draws = replicate(scored.labels, np.stack(models), scored.users, names, gate.replicas, seed)
+    return {name: _comparison(name, found, gate) for name, found in draws.items()}
+
+
+def _comparison(name: str, draws: Draws, gate: GateConfig) -> Comparison:
+    candidate = interval(draws.observed[0], draws.drawn[:, 0], gate.confidence)
+    if len(draws.observed) == 1:
+        return Comparison(name, candidate)
+    difference = draws.observed[0] - draws.observed[1]
+    drawn = draws.drawn[:, 0] - draws.drawn[:, 1]
+    found = interval(difference, drawn, gate.confidence)
+    return Comparison(name, candidate, float(draws.observed[1]), found)
+
+
+def _blind(scored: Scored, gate: GateConfig) -> dict[str, float]:
+    """The interval of the difference in AUC if users were ignored: only shown, never used."""
+    lower, upper = blind_interval(scored.labels, scored.candidate, scored.baseline, gate.confidence)
+    return {"blind_lower": lower, "blind_upper": upper}
+
+
+def _slices(
+    scored: Scored, gate: GateConfig, seed: int
+) -> Iterator[tuple[dict[str, str], int, int, Comparison]]:
+    """AUC of every slice that has enough users to tell: slice, targets, users, comparison."""
+    for feature in gate.slices:
+        for value in np.unique(scored.slices[feature]):
+            part = scored.where(scored.slices[feature] == value)
+            if _told(part, gate):
+                found = _compare(part, ("auc",), gate, seed)["auc"]
+                users = len(np.unique(part.users))
+                yield {feature: str(value)}, len(part.labels), users, found
+
+
+def _told(part: Scored, gate: GateConfig) -> bool:
+    positives = part.labels.sum()
+    return part.effective_users >= gate.min_users and 0 < positives < len(part.labels)
+
+
+def _rule(scored: Scored, rule: SliceRule, gate: GateConfig, seed: int) -> list[Check]:
+    values = scored.slices[rule.feature]
+    mask = np.ones(len(values), bool)
+    if rule.equals is not None:
+        mask &= values.astype(str) == str(rule.equals)
+    if rule.at_least is not None:
+        mask &= values >= rule.at_least
+    if rule.at_most is not None:
+        mask &= values <= rule.at_most
+    part = scored.where(mask)
+    if not _told(part, gate):
+        return [bounds.small_slice(rule, part.effective_users, gate)]
+    return bounds.rule(rule, _compare(part, ("auc",), gate, seed)["auc"], gate)

@@ -1,0 +1,127 @@
+"""`models.metrics` as TFMA metrics: exact, and the same however Beam bundles the predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.metrics import metric_types
+
+from components.evaluator.tfma.eval_config import PREDICTION_KEY
+from models import features, metrics
+
+NAMES = tuple(metrics.Predictions.merge([]).metrics())
+
+
+class CtrMetrics(tfma.metrics.Metric):
+    """All of `models.metrics` from one pass over the predictions: the keys are `NAMES`.
+
+    The state of a slice is its predictions, 24 bytes each: exact AUC and GAUC need them all.
+    """
+
+    def __init__(self, name: str = "ctr"):
+        super().__init__(_ctr_computations, name=name)
+
+
+class OracleAuc(tfma.metrics.Metric):
+    """AUC of the true click probability of a simulated log (`target_oracle`): none can beat it."""
+
+    def __init__(self, name: str = "oracle_auc"):
+        super().__init__(_oracle_computations, name=name)
+
+
+def _ctr_computations(
+    name: str = "ctr", model_names: list[str] | None = None
+) -> list[metric_types.MetricComputation]:
+    return [
+        _computation(NAMES, model, _PredictionsPreprocessor(model)) for model in model_names or [""]
+    ]
+
+
+def _oracle_computations(
+    name: str = "oracle_auc", model_names: list[str] | None = None
+) -> list[metric_types.MetricComputation]:
+    return [
+        _computation(("oracle_auc",), model, _OraclePreprocessor()) for model in model_names or [""]
+    ]
+
+
+def _computation(
+    names: tuple[str, ...], model: str, preprocessor: metric_types.Preprocessor
+) -> metric_types.MetricComputation:
+    # TFMA looks for thresholds of a metrics spec under keys without a mark of example weights.
+    keys = [metric_types.MetricKey(name, model_name=model, example_weighted=None) for name in names]
+    return metric_types.MetricComputation(
+        keys=keys, preprocessors=[preprocessor], combiner=_GatherCombineFn(keys)
+    )
+
+
+class _PredictionsPreprocessor(metric_types.Preprocessor):
+    """Turns the extracts of one example, or of a batch, into `metrics.Predictions` of a model."""
+
+    def __init__(self, model: str):
+        super().__init__(name=f"predictions:{model}")
+        self._model = model
+
+    def process(self, extracts: tfma.Extracts) -> Iterator[metrics.Predictions]:
+        """Yields the predictions of the extracts."""
+        scores = extracts[tfma.PREDICTIONS_KEY]
+        for key in (self._model, PREDICTION_KEY):
+            if isinstance(scores, dict) and key in scores:
+                scores = scores[key]
+        yield _predictions(extracts, scores)
+
+
+class _OraclePreprocessor(metric_types.Preprocessor):
+    """As `_PredictionsPreprocessor`, the score being the true click probability."""
+
+    def process(self, extracts: tfma.Extracts) -> Iterator[metrics.Predictions]:
+        """Yields the predictions of the extracts."""
+        yield _predictions(extracts, extracts[tfma.FEATURES_KEY][features.TARGET_ORACLE])
+
+
+def _predictions(extracts: tfma.Extracts, scores: np.ndarray) -> metrics.Predictions:
+    labels = np.ravel(extracts[tfma.LABELS_KEY])
+    users = np.ravel(extracts[tfma.FEATURES_KEY][features.USER_ID])
+    if users.dtype.kind == "O":
+        # `astype(bytes)` alone refuses text beyond ASCII.
+        users = pa.array(users).cast(pa.binary()).to_numpy(zero_copy_only=False).astype(bytes)
+    weights = extracts.get(tfma.EXAMPLE_WEIGHTS_KEY)
+    return metrics.Predictions(
+        labels, np.ravel(scores), users, None if weights is None else np.ravel(weights)
+    )
+
+
+class _GatherCombineFn(beam.CombineFn):
+    """Gathers predictions; only the end computes."""
+
+    def __init__(self, keys: list[metric_types.MetricKey]):
+        self._keys = keys
+
+    def create_accumulator(self) -> list[metrics.Predictions]:
+        return []
+
+    def add_input(
+        self, accumulator: list[metrics.Predictions], element: metrics.Predictions
+    ) -> list[metrics.Predictions]:
+        accumulator.append(element)
+        return accumulator
+
+    def merge_accumulators(
+        self, accumulators: Iterable[list[metrics.Predictions]]
+    ) -> list[metrics.Predictions]:
+        return [part for accumulator in accumulators for part in accumulator]
+
+    def compact(self, accumulator: list[metrics.Predictions]) -> list[metrics.Predictions]:
+        return [metrics.Predictions.merge(accumulator)] if accumulator else []
+
+    def extract_output(
+        self, accumulator: list[metrics.Predictions]
+    ) -> dict[metric_types.MetricKey, float]:
+        gathered = metrics.Predictions.merge(accumulator)
+        values = gathered.metrics()
+        values["oracle_auc"] = values["auc"]
+        return {key: values[key.name] for key in self._keys}

@@ -1,0 +1,1 @@
+"""Targets scored by an exported model: the table that everything downstream reads."""

@@ -1,0 +1,198 @@
+"""Scores examples so that a history which several of them share is read once.
+
+Examples of the eval split hold one target each, and each carries the history that its target sees.
+The histories of one user are mostly prefixes of one another: `pack` merges such examples into one
+with all their targets, told apart by `target_hist_end`, as in training.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterator
+
+import numpy as np
+import pyarrow as pa
+from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+
+from components.segments import ranges, starts
+from models import features
+
+# From serialized examples, [n] of bytes, to their scores [n, T], of which padding is anything.
+Predict = Callable[[np.ndarray], np.ndarray]
+
+# Bytes of serialized examples, after padding to the longest, that are scored at once.
+_BATCH_BYTES = 4 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Packed:
+    """Examples of one history and all the targets that see a prefix of it.
+
+    Attributes:
+      serialized: [g] of bytes.
+      counts: [g] targets of each.
+      order: [targets] which of the targets given each of theirs is.
+    """
+
+    serialized: np.ndarray
+    counts: np.ndarray
+    order: np.ndarray
+
+
+def score(predict: Predict, examples: pa.RecordBatch, wanted: Collection[str]) -> np.ndarray:
+    """Scores every target.
+
+    Args:
+      predict: the model.
+      examples: decoded, [n] lists by feature.
+      wanted: features that the model reads.
+
+    Returns:
+      [targets] float32, in the order of the examples and of the targets within each.
+    """
+    packed = pack(examples, wanted)
+    scores = np.empty(len(packed.order), np.float32)
+    scores[packed.order] = score_packed(predict, packed.serialized, packed.counts)
+    return scores
+
+
+def pack(examples: pa.RecordBatch, wanted: Collection[str]) -> Packed:
+    """Merges examples whose histories are prefixes of one another.
+
+    Args:
+      examples: decoded, [n] lists by feature.
+      wanted: features that are kept, of histories and of targets.
+    """
+    members, begins = merge(examples)
+    targets = lengths(examples, features.TARGET_ITEM)
+    first_target = np.cumsum(targets) - targets
+    order = ranges(first_target[members], (first_target + targets)[members])
+    ends = np.append(begins[1:], len(members))
+    counts = np.diff(np.cumsum(targets[members])[ends - 1], prepend=0)
+    return Packed(_encode(examples, members[ends - 1], order, counts, wanted), counts, order)
+
+
+def score_packed(predict: Predict, serialized: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Scores packed examples, those of similar size together.
+
+    Args:
+      predict: the model.
+      serialized, counts: as in `Packed`.
+
+    Returns:
+      [targets] float32, in the order of the packed examples and of the targets within each.
+    """
+    last_target = np.cumsum(counts)
+    scores = np.empty(counts.sum(), np.float32)
+    for rows in _batches(serialized, counts):
+        predicted = predict(serialized[rows])
+        valid = np.arange(predicted.shape[1]) < counts[rows, None]
+        scores[ranges(last_target[rows] - counts[rows], last_target[rows])] = predicted[valid]
+    return scores
+
+
+def merge(examples: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the examples whose histories are prefixes of one another.
+
+    Args:
+      examples: decoded, [n] lists by feature.
+
+    Returns:
+      members: [n] permutation of the examples: groups are adjacent, the longest history of a group
+        is its last.
+      begins: [g] where each group begins.
+    """
+    length = lengths(examples, features.HISTORY_ITEM)
+    user = _codes(examples.column(features.USER_ID).flatten())
+    columns = [
+        _codes(examples.column(name).flatten())
+        for name in examples.schema.names
+        if name.startswith(features.HISTORY_PREFIX)
+    ]
+    begin = np.cumsum(length) - length
+    time = examples.column(features.HISTORY_TIME).flatten().to_numpy()
+    # Windows of one user that begin elsewhere share nothing.
+    first = np.where(length > 0, np.append(time, 0)[begin], -1)
+    order = np.lexsort((length, first, user))
+    new = starts(user[order], first[order])
+    group = np.cumsum(new) - 1
+    longest = order[np.append(np.flatnonzero(new)[1:], len(order)) - 1][group]
+    mine = ranges(begin[order], begin[order] + length[order])
+    theirs = ranges(begin[longest], begin[longest] + length[order])
+    differ = np.zeros(len(mine), bool)
+    for column in columns:
+        differ |= column[mine] != column[theirs]
+    ends = np.cumsum(length[order])
+    wrong = np.diff(np.append(0, np.cumsum(differ))[np.append(0, ends)]) > 0
+    # What is no prefix after all stands alone, behind the groups.
+    alone = group[-1:].sum() + 1 + np.arange(wrong.sum())
+    members = np.concatenate([order[~wrong], order[wrong]])
+    begins = np.flatnonzero(starts(np.concatenate([group[~wrong], alone])))
+    return members, begins
+
+
+def lengths(examples: pa.RecordBatch, name: str) -> np.ndarray:
+    """[n] number of values of a feature in each example."""
+    return np.diff(examples.column(name).offsets.to_numpy())
+
+
+def _codes(values: pa.Array) -> np.ndarray:
+    """Numbers that are equal where the values are."""
+    if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
+        return values.dictionary_encode().indices.to_numpy()
+    if pa.types.is_floating(values.type):
+        return values.to_numpy().view(np.int32)  # NaN is equal to itself
+    return values.to_numpy()
+
+
+def _encode(
+    examples: pa.RecordBatch,
+    longest: np.ndarray,
+    order: np.ndarray,
+    counts: np.ndarray,
+    wanted: Collection[str],
+) -> np.ndarray:
+    """The merged examples, serialized: the longest history of each group, and all its targets."""
+    chosen, offsets = pa.array(longest), pa.array(np.append(0, np.cumsum(counts)))
+    columns = {}
+    for name in sorted(wanted):
+        column = examples.column(name)
+        if name.startswith(features.HISTORY_PREFIX):
+            columns[name] = column.take(chosen)
+        else:
+            columns[name] = pa.LargeListArray.from_arrays(
+                offsets, column.flatten().take(pa.array(order))
+            )
+    batch = pa.RecordBatch.from_pydict(columns)
+    return np.asarray(RecordBatchToExamplesEncoder().encode(batch), object)
+
+
+def _batches(serialized: np.ndarray, counts: np.ndarray) -> Iterator[np.ndarray]:
+    """Rows of similar number of targets and size: a batch is padded in both."""
+    sizes = np.array([len(example) for example in serialized])
+    targets = np.frexp(counts - 0.5)[1]  # logarithm, rounded up
+    for exponent in np.unique(targets):
+        rows = np.flatnonzero(targets == exponent)
+        for batch in similar_sizes(sizes[rows], _BATCH_BYTES):
+            yield rows[batch]
+
+
+def similar_sizes(sizes: np.ndarray, budget: int) -> Iterator[np.ndarray]:
+    """Splits rows into batches of similar size, each a power of two long.
+
+    A model pads a batch to its longest history, and compiles for every batch size that it meets.
+
+    Args:
+      sizes: [n] size of each row.
+      budget: most that `rows x largest size` of a batch may be; a single row may exceed it.
+
+    Yields:
+      Indices of the rows of each batch; together every row once.
+    """
+    order = np.argsort(sizes, kind="stable")[::-1]
+    begin = 0
+    while begin < len(order):
+        fitting = max(budget // max(int(sizes[order[begin]]), 1), 1)
+        count = 1 << (min(fitting, len(order) - begin).bit_length() - 1)
+        yield order[begin : begin + count]
+        begin += count

@@ -1,0 +1,23 @@
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_config(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """Adds `--config FILE` and `--set KEY=VALUE`, as `pipeline.config.load` takes them."""
+    parser.add_argument(
+        "--config",
+        required=required,
+        metavar="FILE",
+        help="YAML file, or the name of a shipped configuration such as demo or movielens_1m",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="override one key, such as training.epochs=2; may be repeated",
+    )

@@ -1,0 +1,1 @@
+"""`everlong compare`: two runs on the same targets."""

@@ -1,0 +1,102 @@
+"""Which targets two runs evaluated both."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.errors import InputError
+from components.scoring import predictions
+from components.segments import rank_of, starts
+from pipeline.run_folder.folder import RunFolder, executions
+
+_TARGET = (predictions.USER, predictions.ITEM, predictions.TIME)
+_OTHER = "_b"
+# Below this share of the larger eval split, what two runs have in common is a selection.
+_LEAST_SHARE = 0.9
+
+
+@dataclasses.dataclass(frozen=True)
+class Matched:
+    """Targets that both runs evaluated.
+
+    Attributes:
+      table: columns of run A's predictions, and run B's score as `score_b`.
+      targets: how many A and B evaluated.
+    """
+
+    table: pa.Table
+    targets: tuple[int, int]
+
+    @property
+    def slices(self) -> list[str]:
+        """The slicing features."""
+        return [name for name in self.table.column_names if name.startswith("slice_")]
+
+
+def matched(a: RunFolder, b: RunFolder) -> Matched:
+    """Joins the predictions of two runs by user, item and time.
+
+    Where several targets are equal in these, they are told apart by label and number.
+
+    Raises:
+      InputError: if the runs did not evaluate the same data, with what differs between them.
+    """
+    tables = [predictions.read(run.output("Evaluator", "evaluation").uri) for run in (a, b)]
+    types = [table.select(_TARGET).schema for table in tables]
+    if types[0] != types[1]:
+        shown = (", ".join(f"{field.name} {field.type}" for field in schema) for schema in types)
+        raise _refusal(a, b, f"their ids have different types ({' and '.join(shown)})")
+    left, right = (_numbered(table) for table in tables)
+    keys = [*_TARGET, _NUMBER]
+    right = right.select([*keys, predictions.LABEL, predictions.SCORE])
+    joined = left.join(right, keys=keys, join_type="inner", right_suffix=_OTHER)
+    sizes = left.num_rows, right.num_rows
+    if joined.num_rows < _LEAST_SHARE * max(sizes):
+        counts = f"{joined.num_rows:,} targets are in both, of {sizes[0]:,} and {sizes[1]:,}"
+        raise _refusal(a, b, counts)
+    same = pc.equal(joined[predictions.LABEL], joined[predictions.LABEL + _OTHER])
+    if wrong := joined.num_rows - pc.sum(same).as_py():
+        raise _refusal(a, b, f"{wrong:,} of {joined.num_rows:,} targets have other labels")
+    # The order of a join is not settled.
+    order = [(key, "ascending") for key in keys]
+    return Matched(joined.sort_by(order).drop_columns([_NUMBER]), sizes)
+
+
+_NUMBER = "number"
+
+
+def _numbered(table: pa.Table) -> pa.Table:
+    table = table.sort_by([(key, "ascending") for key in (*_TARGET, predictions.LABEL)])
+    number = rank_of(starts(*(table[key].to_numpy() for key in _TARGET)))
+    return table.append_column(_NUMBER, pa.array(number))
+
+
+def _refusal(a: RunFolder, b: RunFolder, found: str) -> InputError:
+    told = [executions(run.path, "BehaviorExampleGen")[0].parameters for run in (a, b)]
+    first, second = (dict(_flat(json.loads(one["ingest_json"]))) for one in told)
+    differences = [
+        f"{key} {first.get(key)!r} and {second.get(key)!r}"
+        for key in sorted(first.keys() | second.keys())
+        if first.get(key) != second.get(key)
+    ]
+    if told[0]["fingerprint"] != told[1]["fingerprint"]:
+        differences.append("the files of the log")
+    reason = "; ".join(differences[:5]) or "none in configuration or files"
+    return InputError(
+        f"{a.path} and {b.path} were not evaluated on the same data: {found}. Differences: "
+        f"{reason}. Run one of them again with the log, label, history, split and seed of the other"
+    )
+
+
+def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for name, item in value.items():
+            yield from _flat(item, f"{key}.{name}" if key else name)
+    else:
+        yield key, value

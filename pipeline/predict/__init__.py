@@ -1,0 +1,1 @@
+"""`everlong predict`: every target of a split, scored."""

@@ -1,0 +1,93 @@
+"""Where `everlong predict` finds model and examples, or makes the examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pydantic
+from google.protobuf import text_format
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from components.behavior_example_gen.check import fingerprint
+from components.behavior_example_gen.config.ingest_config import IngestConfig
+from components.errors import InputError
+from components.schema.assemble import schema_text
+from components.scoring import exported_model
+from pipeline.config import Config
+from pipeline.run_folder.folder import METADATA, RunFolder, executions
+
+_NODE, _OUTPUT = "BehaviorExampleGen", "examples"
+
+
+def model_folder(folder: Path) -> Path:
+    """The SavedModel that `--model` means: itself, a run's latest, or the newest pushed version.
+
+    Raises:
+      InputError: if there is none.
+    """
+    if (folder / METADATA).is_file():
+        return Path(RunFolder.open(folder).output("Trainer", "model").uri) / "Format-Serving"
+    versions = [path for path in folder.glob("*") if path.name.isdigit()]
+    for path in (folder, *sorted(versions, key=lambda p: -int(p.name))):
+        if (path / "saved_model.pb").is_file():
+            return path
+    what = "holds neither a SavedModel nor a run" if folder.is_dir() else "there is no such folder"
+    raise InputError(
+        f"--model {folder}: {what}; give a folder with saved_model.pb, such as "
+        "runs/demo/serving/<version>, or the --output-dir of a run"
+    )
+
+
+def check(model: Path, config: Config) -> None:
+    """Refuses a model that cannot score the configuration's examples.
+
+    Raises:
+      InputError: naming every feature at fault.
+    """
+    schema = text_format.Parse(schema_text(config.ingest), schema_pb2.Schema())
+    if problem := exported_model.incompatible(str(model), schema):
+        raise InputError(
+            f"--model {model}: does not fit the configuration {config.name!r}: {problem}. Give the "
+            "configuration that it was trained with"
+        )
+
+
+def existing(ingest: IngestConfig, folders: list[Path]) -> Path | None:
+    """The newest complete examples of this very log and configuration in one of the run folders."""
+    wanted = fingerprint(ingest)
+    for folder in folders:
+        if not (folder / METADATA).is_file():
+            continue
+        for execution in executions(folder.resolve(), _NODE):
+            found = Path(execution.outputs[_OUTPUT].uri)
+            if (
+                execution.parameters["fingerprint"] == wanted
+                and _same(execution.parameters["ingest_json"], ingest)
+                and (found / "counts.json").is_file()
+            ):
+                return found
+    return None
+
+
+def make(ingest: IngestConfig, folder: Path, beam_args: list[str]) -> None:
+    """Ingests the log into `folder`, as the pipeline would.
+
+    Raises:
+      InputError: if the log cannot be used.
+    """
+    # Importing TFX takes long; only this way needs it.
+    from tfx.types import standard_artifacts
+
+    from components.behavior_example_gen.executor import Executor
+
+    examples = standard_artifacts.Examples()
+    examples.uri = str(folder)
+    context = Executor.Context(beam_pipeline_args=beam_args, unique_id="predict")
+    Executor(context).Do({}, {_OUTPUT: [examples]}, {"ingest_json": ingest.model_dump_json()})
+
+
+def _same(told: str, ingest: IngestConfig) -> bool:
+    try:
+        return IngestConfig.model_validate_json(told) == ingest
+    except pydantic.ValidationError:
+        return False  # made by a version with other keys

@@ -1,0 +1,77 @@
+"""Scores every target of a split with an exported model, into a Parquet file."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+from components.scoring import by_user, exported_model
+from models import features, metrics
+from pipeline.terminal.console import Terminal
+
+_LINE_SECONDS = 10.0
+_COLUMNS = {
+    "item": features.TARGET_ITEM,
+    "time": features.TARGET_TIME,
+    "label": features.LABEL,
+}
+
+
+def predict(
+    model: exported_model.Model, files: list[str], targets: int, out: Path, terminal: Terminal
+) -> dict[str, float]:
+    """Writes the columns user, item, time, label and score, a row for each target.
+
+    Args:
+      model: exported.
+      files: of the split's examples.
+      targets: how many they hold, for progress.
+      out: Parquet file to write; it is complete or not there.
+      terminal: where progress goes.
+
+    Returns:
+      `models.metrics` of what was written.
+    """
+    aside = out.with_name(f"{out.name}.partial")
+    parts: list[metrics.Predictions] = []
+    done, told = 0, time.monotonic()
+    decoder, writer = ExamplesToRecordBatchDecoder(), None
+    try:
+        for block in itertools.chain.from_iterable(map(exported_model.blocks, files)):
+            examples = decoder.DecodeBatch(block)
+            rows = table(examples, by_user.score(model, examples, model.reads))
+            writer = writer or pq.ParquetWriter(aside, rows.schema, compression="zstd")
+            writer.write_table(rows)
+            parts.append(
+                metrics.Predictions(*(rows[x].to_numpy() for x in ("label", "score", "user")))
+            )
+            done += rows.num_rows
+            if time.monotonic() - told > _LINE_SECONDS:
+                told = time.monotonic()
+                terminal.line(f"  {done:,} of {targets:,} targets scored")
+        writer.close()
+        os.replace(aside, out)
+    finally:
+        aside.unlink(missing_ok=True)
+    return metrics.Predictions.merge(parts).metrics()
+
+
+def table(examples: pa.RecordBatch, scores: np.ndarray) -> pa.Table:
+    """A row for each target of decoded examples, ids as in the log."""
+    targets = by_user.lengths(examples, features.TARGET_ITEM)
+    example = pa.array(np.repeat(np.arange(examples.num_rows), targets))
+    columns = {"user": examples.column(features.USER_ID).flatten().take(example)}
+    columns |= {name: examples.column(feature).flatten() for name, feature in _COLUMNS.items()}
+    return pa.table({name: _text(x) for name, x in columns.items()} | {"score": scores})
+
+
+def _text(values: pa.Array) -> pa.Array:
+    is_bytes = pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type)
+    return values.cast(pa.string()) if is_bytes else values

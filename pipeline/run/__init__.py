@@ -1,0 +1,1 @@
+"""What `everlong run` shows and leaves: progress and the summary."""

@@ -1,0 +1,115 @@
+"""The end of a run: what was decided and why, what was measured, where everything is."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import platform
+from pathlib import Path
+from typing import Any
+
+from components.evaluator.tfma.read import overall_metrics, verdict
+from pipeline.config import Config
+from pipeline.result_file import _version, write_atomically
+from pipeline.run_folder.lineage import Artifact, artifacts
+
+_PACKAGES = ("everlong", "tensorflow", "tfx", "apache-beam", "tensorflow-recommenders")
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """Wall seconds of the components that ran, those taken from the cache, and the total."""
+
+    seconds: dict[str, float]
+    cached: list[str]
+    total: float
+
+
+def summarize(config: Config, output: Path, timing: Timing) -> dict[str, Any]:
+    """Gathers the latest run's results and writes `summary.json` into the output folder."""
+    found = artifacts(output / "metadata.sqlite")
+    evaluation = found["Evaluator"]["evaluation"].uri
+    blessed = found["Evaluator"]["blessing"].properties.get("blessed") == 1
+    counts = _read(found["BehaviorExampleGen"]["examples"], "counts.json")
+    training = _read(found["Trainer"]["model_run"], "training.json")
+    splits = counts["splits"]
+    gate = verdict(evaluation)
+    summary = {
+        "name": config.name,
+        "blessed": blessed,
+        "verdict": gate["sentence"],
+        "reasons": gate["reasons"],
+        "pushed_model": _pushed(found["Pusher"]["pushed_model"]) if blessed else None,
+        "metrics": {
+            name: value if math.isfinite(value) else None
+            for name, value in overall_metrics(evaluation).items()
+        },
+        "examples": {
+            "train": splits["train"]["examples"],
+            "validation": splits["validation"]["examples"],
+            "eval": splits["eval"]["examples"],
+            "targets": sum(split["targets"] for split in splits.values()),
+            "users": counts["users"],
+            "rows": counts["rows"],
+            "dropped": counts["dropped"],
+        },
+        "train": training,
+        "seconds": {**timing.seconds, "total": timing.total},
+        "cached": timing.cached,
+        "model": found["Trainer"]["model"].uri,
+        "report": str(Path(found["EvaluationReport"]["report"].uri) / "index.html"),
+        "log": str(output / "log.txt"),
+        "config_hash": config.hash,
+        "versions": {"python": platform.python_version()}
+        | {package: _version(package) for package in _PACKAGES},
+    }
+    write_atomically(
+        output / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+    )
+    return summary
+
+
+def render(summary: dict[str, Any]) -> str:
+    """The summary for a terminal: the verdict first."""
+    metrics, train = summary["metrics"], summary["train"]
+    decided = "BLESSED and pushed" if summary["blessed"] else "NOT BLESSED, nothing was pushed"
+    lines = ["", f"{summary['name']}: {decided}", f"  {summary['verdict']}"]
+    if len(summary["reasons"]) > 1:
+        lines += [f"    - {reason}" for reason in summary["reasons"]]
+    shown = "   ".join(
+        f"{name} {value:.4f}" if value is not None else f"{name} -"
+        for name, value in metrics.items()
+    )
+    lines.append(f"  metrics   {shown}")
+    oracle, auc = metrics.get("oracle_auc"), metrics["auc"]
+    if oracle and auc is not None:
+        reached = (auc - 0.5) / (oracle - 0.5)
+        lines.append(f"            {reached:.1%} of the way from 0.5 to the oracle's AUC")
+    lines.append(
+        f"  training  {train['steps']:,} steps, {train['targets_per_second']:,.0f} targets/s, "
+        f"{train['seconds']:.1f} s"
+    )
+    dropped = summary["examples"]["dropped"]
+    lines.append(
+        f"  log       {summary['examples']['rows']:,} rows, "
+        f"{summary['examples']['targets']:,} targets; dropped: "
+        + (", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count) or "none")
+    )
+    for name, value in (
+        ("pushed", summary["pushed_model"]),
+        ("report", summary["report"]),
+        ("log file", summary["log"]),
+        ("total", f"{summary['seconds']['total']:.1f} s"),
+    ):
+        if value:
+            lines.append(f"  {name:<9} {value}")
+    return "\n".join(lines)
+
+
+def _read(artifact: Artifact, name: str) -> dict[str, Any]:
+    return json.loads((Path(artifact.uri) / name).read_text(encoding="utf-8"))
+
+
+def _pushed(artifact: Artifact) -> str:
+    return str(artifact.properties["pushed_destination"])

@@ -1,0 +1,115 @@
+"""Cells by hand: what is read, and why not."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.behavior_example_gen.cells.columns import IdColumn, TimeColumn
+from components.behavior_example_gen.cells.parse import to_float, to_id, to_int, to_time
+from components.behavior_example_gen.cells.where import RowFilter
+
+
+def _faults(column):
+    """The fault of each cell, None where it was read."""
+    reasons = [None] * len(column.values)
+    for reason, rows in column.faults.items():
+        for place in np.flatnonzero(rows):
+            reasons[place] = reason
+    return reasons
+
+
+def test_integers_of_text():
+    cells = pa.array(["17850.0", "-3", " 7 ", "+8", "", None, "nan", "1.5", "x", "9" * 30])
+    column = to_int(cells)
+    assert column.values.to_pylist() == [17850, -3, 7, 8] + [None] * 6
+    assert _faults(column) == [None] * 4 + ["missing"] * 2 + ["NaN"] + ["not an integer"] * 3
+
+
+def test_integers_of_numbers():
+    column = to_int(pa.array([17850.0, None, float("nan"), float("inf"), 1.5, 1e30]))
+    assert column.values.to_pylist() == [17850] + [None] * 5
+    assert _faults(column)[1:] == ["missing", "NaN", "NaN", "not an integer", "not an integer"]
+    assert to_int(pa.array([3, None], pa.uint8())).values.to_pylist() == [3, None]
+
+
+def test_numbers():
+    column = to_float(pa.array(["1.5", "1e3", ".5", "", "NaN", "-inf", "x", None]))
+    assert column.values.to_pylist() == [1.5, 1000.0, 0.5] + [None] * 5
+    assert _faults(column)[3:] == ["missing", "NaN", "NaN", "not a number", "missing"]
+    assert to_float(pa.array(["2", "nan"])).values.to_pylist() == [2.0, None]
+    assert to_float(pa.array([True, False])).values.to_pylist() == [1.0, 0.0]
+
+
+@given(st.lists(st.one_of(st.none(), st.text("0123456789.+-eEnaifx ", max_size=6)), min_size=1))
+def test_one_faulty_cell_does_not_change_how_the_others_are_read(cells):
+    for read in (to_int, to_float):
+        together = read(pa.array(cells, pa.string()))
+        alone = [read(pa.array([cell], pa.string())) for cell in cells]
+        assert together.values.to_pylist() == [column.values[0].as_py() for column in alone]
+        assert _faults(together) == [_faults(column)[0] for column in alone]
+
+
+def test_ids():
+    genres = IdColumn(column="genres", before="|")
+    column = to_id(pa.array(["Drama|War", "Drama", "|War", "", None]), genres)
+    assert column.values.to_pylist() == [b"Drama", b"Drama", None, None, None]
+    assert _faults(column) == [None, None, "missing", "missing", "missing"]
+    first = IdColumn(column="tags", type="int", before=",")
+    assert to_id(pa.array(["23,12", "8"]), first).values.to_pylist() == [23, 8]
+    plain = IdColumn(column="item")
+    assert to_id(pa.array(["Č", "a b"]), plain).values.to_pylist() == ["Č".encode(), b"a b"]
+    assert to_id(pa.array([5, 6]), plain).values.to_pylist() == [b"5", b"6"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "cells", "values", "faults"),
+    [
+        ("s", ["0", "1500", "12.9", "-1"], [0, 1500, 12, -1], [None, None, None, "negative"]),
+        ("s", ["1511539200000"], [1511539200000], ["after the year 9999"]),
+        ("ms", ["1511539200123"], [1511539200123], [None]),
+        ("day", ["2", "", "x"], [172800, None, None], [None, "missing", "not a number"]),
+        ("day", ["999999999999999"], [253402300800 * 86400], ["after the year 9999"]),
+        ("order", ["7", "999999999999999"], [7, 999999999999999], [None, None]),
+        ("s", ["nan", "soon"], [None, None], ["NaN", "not a number"]),
+    ],
+)
+def test_times(unit, cells, values, faults):
+    column = to_time(pa.array(cells), TimeColumn(column="t", unit=unit))
+    assert column.values.to_pylist() == values
+    assert _faults(column) == faults
+
+
+def test_formatted_times():
+    minute = TimeColumn(column="t", format="%m/%d/%Y %H:%M")
+    column = to_time(pa.array(["12/1/2010 8:26", "13/1/2010 8:26", "", "1/1/1960 0:00"]), minute)
+    assert column.values.to_pylist()[:3] == [1291191960, None, None]
+    assert _faults(column) == [None, "not %m/%d/%Y %H:%M", "missing", "negative"]
+    day = TimeColumn(column="t", format="%m%d")  # of 1972, which has a 29th of February
+    column = to_time(pa.array(["0229", "829", "1111"]), day)
+    assert column.values.to_pylist() == [68169600, 83894400, 90288000]
+
+
+def test_typed_times():
+    stamps = pa.array([1_500, None], pa.timestamp("ms"))
+    assert to_time(stamps, TimeColumn(column="t")).values.to_pylist() == [1, None]
+    assert to_time(stamps, TimeColumn(column="t", unit="ms")).values.to_pylist() == [1500, None]
+    dates = pa.array([1], pa.date32())
+    assert to_time(dates, TimeColumn(column="t", unit="day")).values.to_pylist() == [86400]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("n > 0", [True, False, False, False]),
+        ("n >= 0", [True, True, False, False]),
+        ("n != 5", [False, True, False, False]),
+        ("n<1", [False, True, False, False]),
+        ("n == 'x'", [False, False, True, False]),
+    ],
+)
+def test_filters(text, kept):
+    condition = RowFilter.parse(text)
+    assert condition.column == "n"
+    assert condition.keep(pa.array(["5", "0", "x", ""])).tolist() == kept

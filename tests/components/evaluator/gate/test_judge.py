@@ -1,0 +1,201 @@
+"""The gate: planted cases, its rules, and how it tells them."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.evaluator.config import GateConfig, SliceRule
+from components.evaluator.gate import bounds, power
+from components.evaluator.gate.bootstrap import Interval
+from components.evaluator.gate.check import BASELINE_SCORES, Comparison
+from components.evaluator.gate.judge import judge
+from components.evaluator.gate.scored import Scored
+from pipeline.bench import planted
+
+CASES = planted.cases()
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_planted_cases_get_the_verdict_they_must(case):
+    config = case.config.model_copy(update={"replicas": 200})
+    verdict = judge(case.make(7), config, case.incompatible)
+    failed = {check.code for check in verdict.checks if not check.passed}
+    assert (verdict.blessed, failed) == (case.blessed, case.codes), verdict.sentence
+    assert verdict.sentence.startswith("Blessed: " if case.blessed else "Not blessed: ")
+    json.dumps(verdict.to_json(), allow_nan=False)
+
+
+def split(users=200, targets=5, seed=0):
+    """A split on which two models are equally good."""
+    world = planted.World(seed, users, targets)
+    return world, world.scored(world.model())
+
+
+def test_power_is_the_share_of_equally_good_models_that_pass():
+    random = np.random.default_rng(0)
+    error, tolerance = 0.001, 0.002
+    passed = random.normal(0, error, 100_000) - 1.959964 * error >= -tolerance
+    assert power.power(error, tolerance, 0.95) == pytest.approx(passed.mean(), abs=0.005)
+    needed = power.detectable(error, 0.8, 0.95)
+    assert power.power(error, needed, 0.95) == pytest.approx(0.8)
+    assert power.power(0.0, 0.0, 0.95) == 1.0
+
+
+def test_effective_users_by_hand():
+    ones = np.ones(6)
+    # Users of 4, 1 and 1 targets: 36 / 18.
+    assert Scored(ones, ones, None, np.array([0, 0, 0, 0, 1, 2])).effective_users == 2.0
+    assert Scored(ones, ones, None, np.arange(6)).effective_users == 6.0
+
+
+def test_a_split_too_small_says_how_much_larger_it_must_be():
+    world, _ = split()
+    scored = world.scored(world.calibrated(world.truth + 0.5 * world.independent))
+    (check,) = checks_of(scored, GateConfig(calibration=None, tolerance={"auc": 0.001}), "power")
+    assert "times as many users, or a tolerance of" in check.sentence
+    assert check.lower < -0.001 < check.upper
+    needed = float(check.sentence.split("a tolerance of ")[1].split()[0])
+    assert not checks_of(
+        scored, GateConfig(calibration=None, tolerance={"auc": 3 * needed}), "power"
+    )
+
+
+@given(error=st.floats(1e-5, 0.5), share=st.floats(0.05, 0.9999))
+def test_what_would_do_does(error, share):
+    """However near to enough a split is, the remedy is more than there is, and suffices."""
+    tolerance = share * power.detectable(error, 0.8, 0.95)
+    difference = Interval(0.0, -3 * error, 3 * error, 1, error)
+    gate = GateConfig(tolerance={"auc": tolerance})
+    found = Comparison("auc", Interval(0.7, 0.6, 0.8, 0, 0.1), 0.7, difference)
+    (check,) = bounds.tolerances({"auc": found}, gate)
+    assert check.code == "power"
+    told = re.search(
+        r"; (\S+) times as many users, or a tolerance of (\S+) would do", check.sentence
+    )
+    users, wanted = map(float, told.groups())
+    assert users > 1
+    assert power.power(error / users**0.5, tolerance, 0.95) > 0.8 - 1e-9
+    assert wanted > tolerance
+    assert power.power(error, wanted, 0.95) > 0.8 - 1e-9
+
+
+def checks_of(scored, gate, code):
+    """The failed checks of a code."""
+    gate = gate.model_copy(update={"slices": [], "replicas": 200})
+    return [c for c in judge(scored, gate).checks if not c.passed and c.code == code]
+
+
+def test_gauc_of_users_with_one_target_is_not_compared_but_a_floor_for_it_fails():
+    _, scored = split(users=1000, targets=1)
+    gate = GateConfig(calibration=None, tolerance={"gauc": 0.0}, slices=[], replicas=100)
+    verdict = judge(scored, gate)
+    assert verdict.blessed
+    assert "GAUC is not defined on this eval split and is not compared" in verdict.reasons
+    verdict = judge(scored, gate.model_copy(update={"min_gauc": 0.5}))
+    assert verdict.reasons == ["GAUC is not defined on this eval split; it must be at least 0.5"]
+
+
+def test_a_rule_for_a_slice_without_users_fails():
+    _, scored = split()
+    rule = {"feature": planted.NOVELTY, "equals": "never", "min_auc": 0.5}
+    gate = GateConfig(slices=[], slice_rules=[rule], replicas=100, calibration=None, tolerance={})
+    (reason,) = judge(scored, gate).reasons
+    assert reason.startswith("where novelty is never, the eval split is too small")
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"equals": 16}, "where history length is 16–31, AUC "),
+        ({"at_least": 16, "at_most": 64}, "where history length >= 16 and <= 64, AUC "),
+    ],
+)
+def test_slices_are_told_in_the_words_of_the_report(rule, words):
+    world, scored = split()
+    scored.slices["slice_history_length"] = np.full(len(world.labels), 16)
+    rule |= {"feature": "slice_history_length", "min_auc": 0.99}
+    gate = GateConfig(slices=[], slice_rules=[rule], replicas=100, calibration=None, tolerance={})
+    (reason,) = judge(scored, gate).reasons
+    assert reason.startswith(words)
+
+
+WARNING = ", so it was not compared with: absolute rules alone decided"
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong", "fault"),
+    [
+        (np.nan, 3, "3 of 1,000 scores of the latest blessed model are NaN or infinite"),
+        (1.5, 2, "2 of 1,000 scores of the latest blessed model are no probabilities"),
+        (0.25, 1000, "the latest blessed model gives every target the same score, 0.25"),
+    ],
+)
+def test_a_baseline_without_usable_scores_is_told_and_blocks_nothing(value, wrong, fault):
+    world, _ = split()
+    baseline = world.model(1).copy()
+    baseline[:wrong] = value
+    gate = GateConfig(slices=[planted.LENGTH], replicas=100, calibration=None)
+    rule = {"feature": planted.LENGTH, "at_least": 0, "max_drop": 0.001}
+    gate = gate.model_copy(update={"slice_rules": [SliceRule(**rule)]})
+    verdict = judge(world.scored(world.model(), baseline), gate)
+    alone = judge(world.scored(world.model(), first=True), gate)
+    assert verdict.blessed
+    assert verdict.intervals == alone.intervals
+    assert fault + WARNING in verdict.sentence
+    told = verdict.to_json()
+    assert fault + WARNING in told["reasons"]
+    assert [check["code"] for check in told["checks"] if "compared with" in check["sentence"]] == [
+        BASELINE_SCORES
+    ]
+    # The absolute rules do decide, and the warning is told beside what they found.
+    refused = judge(
+        world.scored(world.model(), baseline), gate.model_copy(update={"min_auc": 0.99})
+    )
+    assert not refused.blessed
+    assert refused.sentence.startswith("Not blessed: AUC ")
+    assert "more reason" not in refused.sentence
+    assert refused.reasons[1:] == [fault + WARNING]
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.25])
+def test_a_candidate_without_usable_scores_is_refused_whatever_the_baseline(value):
+    world, _ = split()
+    scores = np.full(len(world.labels), value)
+    verdict = judge(world.scored(scores, scores), GateConfig(replicas=100))
+    assert not verdict.blessed
+    assert [check.code for check in verdict.checks if not check.passed] == ["scores"]
+    assert len(verdict.reasons) == 2
+    assert verdict.reasons[1].endswith(WARNING)
+
+
+def test_the_same_targets_give_the_same_verdict():
+    _, scored = split()
+    gate = GateConfig(slices=[planted.LENGTH], replicas=100)
+    assert judge(scored, gate).to_json() == judge(scored, gate).to_json()
+    other = judge(scored, gate, seed=1).to_json()["intervals"]["overall"]["auc"]
+    first = judge(scored, gate).to_json()["intervals"]["overall"]["auc"]
+    assert other["lower"] != first["lower"]
+    assert other["difference"] == first["difference"]
+
+
+def test_intervals_are_told_for_all_targets_and_every_slice_that_can_be_told():
+    world, scored = split(users=400)
+    scored.slices["rare"] = np.where(world.users < 5, "few", "many")
+    told = judge(scored, GateConfig(slices=["rare"], replicas=100)).to_json()
+    overall = told["intervals"]["overall"]
+    assert set(overall) == {"auc", "gauc", "uauc", "logloss", "calibration"}
+    for values in overall.values():
+        assert values["candidate_lower"] < values["candidate"] < values["candidate_upper"]
+        assert values["lower"] < values["difference"] < values["upper"]
+        assert values["difference"] == pytest.approx(values["candidate"] - values["baseline"])
+    auc = overall["auc"]
+    assert auc["blind_lower"] < auc["difference"] < auc["blind_upper"]
+    (found,) = told["intervals"]["slices"]
+    assert (found["slice"], found["users"]) == ({"rare": "many"}, 395)
+    assert (told["targets"], told["users"], told["effective_users"]) == (2000, 400, 400.0)

@@ -1,0 +1,35 @@
+"""The summary at the end of a run."""
+
+import pytest
+
+from pipeline.run.summary import render
+
+SUMMARY = {
+    "name": "toy",
+    "blessed": False,
+    "verdict": "Not blessed: 5 of 5 scores of the model are NaN or infinite.",
+    "reasons": ["5 of 5 scores of the model are NaN or infinite"],
+    "metrics": {"auc": None, "logloss": None, "oracle_auc": 0.9},
+    "train": {"steps": 1, "targets_per_second": 2.0, "seconds": 3.0},
+    "examples": {"rows": 9, "targets": 5, "dropped": {"no user": 0}},
+    "pushed_model": None,
+    "report": "index.html",
+    "log": "log.txt",
+    "seconds": {"total": 4.0},
+}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "told"),
+    [
+        ({"auc": 0.7, "oracle_auc": 0.9}, "50.0% of the way"),
+        ({"auc": None, "oracle_auc": 0.9}, "auc -"),
+        ({"auc": None, "oracle_auc": None}, "oracle_auc -"),
+        ({"auc": 0.7}, "auc 0.7000"),
+    ],
+)
+def test_what_is_not_defined_is_a_dash(metrics, told):
+    text = render(SUMMARY | {"metrics": metrics})
+    assert text.splitlines()[1] == "toy: NOT BLESSED, nothing was pushed"
+    assert told in text
+    assert ("of the way" in text) == (metrics["auc"] is not None and "oracle_auc" in metrics)
