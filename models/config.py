@@ -21,14 +21,16 @@ class FrameConfig(Section):
     cross_dim: PositiveInt = Field(
         8, description="Width of each cross feature's embedding (behaviour type, dwell ...)."
     )
-    heads: PositiveInt = Field(
+    num_heads: PositiveInt = Field(
         4, description="Attention heads, of the short-term module and of the long-term one."
     )
-    short_term: NonNegativeInt = Field(
+    short_seq_len: NonNegativeInt = Field(
         50, description="Behaviours that the short-term attention reads; 0 leaves it out."
     )
     cross_layers: NonNegativeInt = Field(2, description="TFRS Cross layers before the MLP.")
-    mlp: tuple[PositiveInt, ...] = Field((256, 128), description="Widths of the MLP's layers.")
+    mlp_units: tuple[PositiveInt, ...] = Field(
+        (256, 128), description="Widths of the MLP's layers."
+    )
     dropout: Rate = Field(0.0, description="Dropout rate within the MLP.")
     ranking_weight: float = Field(
         1.0,
@@ -49,9 +51,9 @@ class FrameConfig(Section):
 
 
 class RetrievalConfig(FrameConfig):
-    """A model that retrieves `retrieve` behaviours out of the whole history."""
+    """A model that retrieves `top_k` behaviours out of the whole history."""
 
-    retrieve: PositiveInt = Field(50, description="K: behaviours retrieved for each target.")
+    top_k: PositiveInt = Field(50, description="K: behaviours retrieved for each target.")
 
 
 class AvgPoolingConfig(FrameConfig):
@@ -76,7 +78,7 @@ class TwinConfig(RetrievalConfig):
     search: Search = Field(
         "shared",
         description=(
-            "Whose ranking retrieves: per_head walks the heads' rankings in turn until K unique "
+            "Whose ranking retrieves: per_head reads the heads' rankings in turn until K unique "
             "behaviours are found (paper), which is all that the attention ranks highest; shared "
             "ranks by the mean over heads, which is faster and ranked better at 10,000 behaviours."
         ),

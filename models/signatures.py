@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import features, inputs, positions
-from models.training import HistorySettings
+from models.training_config import HistorySettings
 
 if TYPE_CHECKING:
     from models.base import CtrModel

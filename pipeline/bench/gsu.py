@@ -85,7 +85,7 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
     jit = {"auto": has_gpu(), "on": True, "off": False}[job["jit"]]
 
     def retrieve(batch):
-        view = View.of(batch, model.embedding, model.long_term.least)
+        view = View.of(batch, model.embedding, model.long_term.min_length)
         return model.long_term.retrieve(view)
 
     program = tf.function(retrieve, jit_compile=jit, autograph=False)
@@ -112,7 +112,7 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
         name: bandwidth.GATHERED_ROWS / min(statistics.median(measured[way]) for way in of_table)
         for name, of_table in itertools.groupby(ways, key=lambda way: way[0])
     }
-    rows = job["users"] * max(length, model.long_term.least)
+    rows = job["users"] * max(length, model.long_term.min_length)
     floor = sum(rows / rate for rate in rates.values())
     if job["hlo"]:
         hlo.export(retrieve, batches[0], runs.hlo_path(job, "gsu"))
@@ -122,7 +122,7 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
         "length": length,
         "users": job["users"],
         "targets": job["targets"],
-        "retrieve": config.model.retrieve,
+        "top_k": config.model.top_k,
         "items": job["items"],
         "jit": jit,
         "milliseconds": seconds * 1e3,

@@ -137,7 +137,7 @@ class IngestConfig(Section):
     history: HistoryConfig = Field(HistoryConfig(), description="What a target sees.")
     split: SplitConfig = Field(SplitConfig(), description="The three splits.")
     seed: int = Field(7, ge=0, description="Seed of negatives, of user_hash and of the order.")
-    shard_memory: int = Field(
+    shard_memory_mib: int = Field(
         256, ge=1, description="MiB that the users of one shard may take while they are cut."
     )
 

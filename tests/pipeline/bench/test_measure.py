@@ -61,7 +61,7 @@ def test_retrieval_of_every_model_that_retrieves(name):
 def test_the_bare_minimum_is_the_product_and_a_plain_top_k():
     config = arguments.with_model(load("demo"), "mirrn").model
     indices = bare.minimum(config, None, 1, 2, 64)()
-    assert indices.shape == [1, 2 * len(config.granularities), min(config.retrieve, 64)]
+    assert indices.shape == [1, 2 * len(config.granularities), min(config.top_k, 64)]
 
 
 def test_a_training_step_and_its_program(tmp_path, monkeypatch):
