@@ -86,7 +86,7 @@ class CtrModel(tfrs.Model):
         return [variable for table in tables for variable in table.trainable_variables]
 
     def call(self, batch: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Returns logits [B, T] float32 of a batch (see DESIGN, section 4)."""
+        """Returns logits [B, T] float32 of a batch (docs/architecture.md, "The example")."""
         modules = [module for module in (self.short_term, self.long_term) if module is not None]
         min_length = max((module.min_length for module in modules), default=1)
         view = View.of(batch, self.embedding, min_length)

@@ -32,8 +32,8 @@ def gsu_recall(model: CtrModel, batch: Mapping[str, tf.Tensor]) -> dict[str, flo
 
     Args:
       model: trained.
-      batch: see DESIGN, section 4. Of its targets, those count that see more than K behaviours:
-        of fewer, any search finds all.
+      batch: docs/architecture.md, "The example". Of its targets, those count that see more than K
+        behaviours: of fewer, any search finds all.
 
     Returns:
       Shares in 0..1; empty where no target counts, or the model does not attend to behaviours that

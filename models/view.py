@@ -49,7 +49,7 @@ class View:
     def of(
         cls, batch: Mapping[str, tf.Tensor], embedding: BehaviorEmbedding, min_length: int
     ) -> View:
-        """Returns the view of a batch (DESIGN, section 4).
+        """Returns the view of a batch (docs/architecture.md, "The example").
 
         Args:
           batch: dense tensors by feature name; `target_valid` and `history_length` as padding says.

@@ -14,10 +14,11 @@ import tensorflow as tf
 from models import features, signatures
 from models.buckets import BatchShape
 from models.config import DinConfig
+from models.features import PROBABILITY, SCORE, SERVING_DEFAULT
 from models.inputs import Split
 from models.preprocessing import feature_sizes
 from models.registry import build_model
-from models.signatures import PROBABILITY, SCORE, SERVING_DEFAULT, ServingModule
+from models.signatures import ServingModule
 from models.training_config import HistorySettings
 from tests.models.transformed import BOUNDARIES, HISTORY, MATCH, RawExample, Transformed, serialize
 
