@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pydantic
 
 from components.errors import InputError
+from pipeline.renamed import RENAMED
 
 
 class ConfigError(InputError):
@@ -47,7 +48,9 @@ def describe(error: pydantic.ValidationError, model: type[pydantic.BaseModel], s
     lines = []
     for fault in error.errors(include_url=False):
         key = _key(fault["loc"], model)
-        if fault["type"] == "extra_forbidden":
+        if fault["type"] == "extra_forbidden" and key in RENAMED:
+            problem = f"is called {RENAMED[key]} now (value {_short(fault['input'])})"
+        elif fault["type"] == "extra_forbidden":
             problem = f"unknown key (value {_short(fault['input'])}){_nearest(key, valid)}"
         elif fault["type"] == "missing":
             problem = "must be given"
