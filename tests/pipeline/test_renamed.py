@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
+from pipeline.exits import BAD_INPUT
 
 from pipeline import config as configuration
 from pipeline.ablation.study import load_study, plan
 from pipeline.cli import main
 from pipeline.errors import ConfigError, keys
-from pipeline.exits import BAD_INPUT
 from pipeline.renamed import RENAMED
 
 OWN_LOG = """\
