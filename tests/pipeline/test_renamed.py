@@ -10,6 +10,7 @@ from pipeline.ablation.study import load_study, plan
 from pipeline.cli import main
 from pipeline.errors import ConfigError, keys
 from pipeline.renamed import RENAMED
+from pipeline.terminal.exit_codes import BAD_INPUT
 
 OWN_LOG = """\
 name: mine
