@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import typing
+from collections.abc import Iterator
+from typing import Annotated, Literal, Union
 
 import pydantic
 from pydantic import Field, NonNegativeInt, PositiveInt
@@ -16,6 +18,7 @@ Search = Literal["per_head", "shared"]
 class FrameConfig(Section):
     """What all models share: embeddings, the short-term module, and the head."""
 
+    name: str
     item_dim: PositiveInt = Field(32, description="Width of an item's embedding.")
     category_dim: PositiveInt = Field(32, description="Width of a category's embedding.")
     cross_dim: PositiveInt = Field(
@@ -190,15 +193,19 @@ class DareConfig(RetrievalConfig):
     attention_dim: PositiveInt = Field(16, description="Width per feature of the attention tables.")
 
 
-ModelConfig = Annotated[
-    AvgPoolingConfig
-    | DinConfig
-    | TwinConfig
-    | MirrnConfig
-    | SimHardConfig
-    | SimSoftConfig
-    | EtaConfig
-    | SdimConfig
-    | DareConfig,
-    Field(discriminator="name"),
-]
+def _named(section: type[FrameConfig]) -> Iterator[tuple[str, type[FrameConfig]]]:
+    """The sections below `section` that are a model's, by its name."""
+    for model in section.__subclasses__():
+        values = typing.get_args(model.model_fields["name"].annotation)
+        if values:
+            yield values[0], model
+        yield from _named(model)
+
+
+# Every model's section by its name.
+MODELS = dict(sorted(_named(FrameConfig)))
+
+if typing.TYPE_CHECKING:
+    ModelConfig = FrameConfig
+else:
+    ModelConfig = Annotated[Union[tuple(MODELS.values())], Field(discriminator="name")]  # noqa: UP007

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from pipeline.exits import BAD_INPUT
 
 from pipeline import config as configuration
 from pipeline.ablation.study import load_study, plan

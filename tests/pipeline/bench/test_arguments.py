@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from models.config import MODELS
 from pipeline.bench import arguments
 from pipeline.cli import main
 from pipeline.commands.bench import BENCHES
@@ -17,7 +18,7 @@ from pipeline.errors import ConfigError
 
 def parse(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    arguments.add_measured(parser, arguments.MODELS, "", rounds=1)
+    arguments.add_measured(parser, MODELS, "", rounds=1)
     return parser.parse_args(["--config", "demo", *words])
 
 
