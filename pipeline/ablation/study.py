@@ -104,8 +104,8 @@ def load_study(name: str) -> Study:
     Raises:
       ConfigError: if there is no such file, it is no study, or it has a name that is taken.
     """
-    shipped = SHIPPED / f"{name}.yaml"
-    path = next((path for path in (Path(name), shipped) if path.is_file()), None)
+    places = (Path(name), SHIPPED / f"{name}.yaml")
+    path = next((path for path in places if path.is_file()), None)
     if path is None:
         known = ", ".join(shipped())
         raise ConfigError(
