@@ -32,8 +32,8 @@ SERVED = (
     features.TARGET_HIST_END,
 )
 # Batches of other shapes are the same sums of float32 in another order, which each CPU chooses.
-# Attention scores of this model reach 160, where one rounding is worth 8e-6, and its logits are as
-# steep as 0.25 in probability: this leaves room for ten roundings. What leaked would show at 1e-2.
+# Attention scores of this model reach 160, where one rounding is worth 8e-6, and a probability
+# moves by a quarter of its logit at most: room for ten roundings. Users differ by 0.2 and more.
 OTHER_ORDER = 2e-5
 CONFIG = DinConfig(name="din", item_dim=8, category_dim=4, num_heads=2, mlp_units=(16,))
 FRESH = """
