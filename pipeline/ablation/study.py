@@ -11,8 +11,9 @@ import pydantic
 from pydantic import Field
 
 from models.section import Section
-from pipeline.config import Config, load, read
+from pipeline.config import Config, load
 from pipeline.errors import ConfigError, describe
+from pipeline.yaml_text import read
 
 SHIPPED = Path(__file__).parents[1] / "studies"
 OF_VARIANTS = ("model", "training")

@@ -12,7 +12,8 @@ from typing import Any
 from components.evaluator.tfma.read import overall_metrics, verdict
 from pipeline.config import Config
 from pipeline.result_file import _version, write_atomically
-from pipeline.run_folder.lineage import Artifact, artifacts
+from pipeline.run_folder.check import METADATA
+from pipeline.run_folder.lineage import Artifact, of_run
 
 _PACKAGES = ("everlong", "tensorflow", "tfx", "apache-beam", "tensorflow-recommenders")
 
@@ -26,9 +27,9 @@ class Timing:
     total: float
 
 
-def summarize(config: Config, output: Path, timing: Timing) -> dict[str, Any]:
-    """Gathers the latest run's results and writes `summary.json` into the output folder."""
-    found = artifacts(output / "metadata.sqlite")
+def summarize(config: Config, output: Path, run: str, timing: Timing) -> dict[str, Any]:
+    """Gathers what the run of that name made, and writes `summary.json` into the output folder."""
+    found = of_run(output / METADATA, run)
     evaluation = found["Evaluator"]["evaluation"].uri
     blessed = found["Evaluator"]["blessing"].properties.get("blessed") == 1
     counts = _read(found["BehaviorExampleGen"]["examples"], "counts.json")
