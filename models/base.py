@@ -22,7 +22,7 @@ class Head(tf.keras.layers.Layer):
     def __init__(self, config: FrameConfig, **kwargs):
         super().__init__(**kwargs)
         self.cross = [tfrs.layers.dcn.Cross() for _ in range(config.cross_layers)]
-        self.mlp = [tf.keras.layers.Dense(units, activation="relu") for units in config.mlp]
+        self.mlp = [tf.keras.layers.Dense(units, activation="relu") for units in config.mlp_units]
         self.dropout = tf.keras.layers.Dropout(config.dropout)
         self.logit = tf.keras.layers.Dense(1, dtype=tf.float32)
 
@@ -63,8 +63,10 @@ class CtrModel(tfrs.Model):
             name="embedding",
         )
         self.short_term = (
-            RecentInterest(config.heads, config.short_term, self.embedding, name="short_term")
-            if config.short_term
+            RecentInterest(
+                config.num_heads, config.short_seq_len, self.embedding, name="short_term"
+            )
+            if config.short_seq_len
             else None
         )
         self.long_term = long_term(self.embedding) if long_term else None
@@ -84,10 +86,10 @@ class CtrModel(tfrs.Model):
         return [variable for table in tables for variable in table.trainable_variables]
 
     def call(self, batch: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Returns logits [B, T] float32 of a batch (see DESIGN, section 4)."""
+        """Returns logits [B, T] float32 of a batch (docs/architecture.md, "The example")."""
         modules = [module for module in (self.short_term, self.long_term) if module is not None]
-        least = max((module.least for module in modules), default=1)
-        view = View.of(batch, self.embedding, least)
+        min_length = max((module.min_length for module in modules), default=1)
+        view = View.of(batch, self.embedding, min_length)
         interests = [module(view, training=training) for module in modules]
         parts = [view.target, *interests, *(view.target * interest for interest in interests)]
         x = tf.concat(parts, -1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import typing
+from collections.abc import Iterator
+from typing import Annotated, Literal, Union
 
 import pydantic
 from pydantic import Field
@@ -20,19 +22,20 @@ Search = Literal["per_head", "shared"]
 class FrameConfig(Section):
     """What all models share: embeddings, the short-term module, and the head."""
 
+    name: str
     item_dim: Width = Field(32, description="Width of an item's embedding.")
     category_dim: Width = Field(32, description="Width of a category's embedding.")
     cross_dim: Width = Field(
         8, description="Width of each cross feature's embedding (behaviour type, dwell ...)."
     )
-    heads: Width = Field(
+    num_heads: Width = Field(
         4, description="Attention heads, of the short-term module and of the long-term one."
     )
-    short_term: NonNegativeInt = Field(
+    short_seq_len: NonNegativeInt = Field(
         50, description="Behaviours that the short-term attention reads; 0 leaves it out."
     )
     cross_layers: int = Field(2, ge=0, le=1000, description="TFRS Cross layers before the MLP.")
-    mlp: tuple[Width, ...] = Field((256, 128), description="Widths of the MLP's layers.")
+    mlp_units: tuple[Width, ...] = Field((256, 128), description="Widths of the MLP's layers.")
     dropout: Rate = Field(0.0, description="Dropout rate within the MLP.")
     ranking_weight: float = Field(
         1.0,
@@ -54,9 +57,9 @@ class FrameConfig(Section):
 
 
 class RetrievalConfig(FrameConfig):
-    """A model that retrieves `retrieve` behaviours out of the whole history."""
+    """A model that retrieves `top_k` behaviours out of the whole history."""
 
-    retrieve: PositiveInt = Field(50, description="K: behaviours retrieved for each target.")
+    top_k: PositiveInt = Field(50, description="K: behaviours retrieved for each target.")
 
 
 class AvgPoolingConfig(FrameConfig):
@@ -81,7 +84,7 @@ class TwinConfig(RetrievalConfig):
     search: Search = Field(
         "shared",
         description=(
-            "Whose ranking retrieves: per_head walks the heads' rankings in turn until K unique "
+            "Whose ranking retrieves: per_head reads the heads' rankings in turn until K unique "
             "behaviours are found (paper), which is all that the attention ranks highest; shared "
             "ranks by the mean over heads, which is faster and ranked better at 10,000 behaviours."
         ),
@@ -193,15 +196,19 @@ class DareConfig(RetrievalConfig):
     attention_dim: Width = Field(16, description="Width per feature of the attention tables.")
 
 
-ModelConfig = Annotated[
-    AvgPoolingConfig
-    | DinConfig
-    | TwinConfig
-    | MirrnConfig
-    | SimHardConfig
-    | SimSoftConfig
-    | EtaConfig
-    | SdimConfig
-    | DareConfig,
-    Field(discriminator="name"),
-]
+def _named(section: type[FrameConfig]) -> Iterator[tuple[str, type[FrameConfig]]]:
+    """The sections below `section` that are a model's, by its name."""
+    for model in section.__subclasses__():
+        values = typing.get_args(model.model_fields["name"].annotation)
+        if values:
+            yield values[0], model
+        yield from _named(model)
+
+
+# Every model's section by its name.
+MODELS = dict(sorted(_named(FrameConfig)))
+
+if typing.TYPE_CHECKING:
+    ModelConfig = FrameConfig
+else:
+    ModelConfig = Annotated[Union[tuple(MODELS.values())], Field(discriminator="name")]  # noqa: UP007

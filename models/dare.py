@@ -22,7 +22,7 @@ class DareInterest(Interest):
 
     def __init__(self, config: DareConfig, embedding: BehaviorEmbedding):
         super().__init__()
-        self.least = config.retrieve
+        self.min_length = config.top_k
         dim = config.attention_dim
         self.attention_embedding = BehaviorEmbedding(
             embedding.item_size,
@@ -33,9 +33,9 @@ class DareInterest(Interest):
             cross_dim=config.cross_dim,
             name="attention_embedding",
         )
-        self.relevance = relevance_of(config.heads, self.attention_embedding)
-        self.search = ConsistentSearch(config.retrieve)
-        self.attention = attention_of(config.heads, embedding)
+        self.relevance = relevance_of(config.num_heads, self.attention_embedding)
+        self.search = ConsistentSearch(config.top_k)
+        self.attention = attention_of(config.num_heads, embedding)
 
     def retrieve(self, view: View) -> Selection:
         """Returns the K behaviours that each target reads, of [B, T, K]."""

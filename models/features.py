@@ -42,6 +42,11 @@ ITEM = "item"
 CATEGORY = "category"
 BEHAVIOR = "behavior"
 
+# Of an exported model: its signatures, and what both return.
+SERVING_DEFAULT = "serving_default"
+SCORE = "score"
+PROBABILITY = "probability"  # [B, T]
+
 PADDING_ID = 0  # of every id feature; known values follow from 1, the last id is "unknown"
 
 

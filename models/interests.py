@@ -13,41 +13,43 @@ class Interest(tf.keras.layers.Layer):
     """A module that finds a target's interest in its user's history.
 
     Attributes:
-      least: int, padded length of history that the module needs at least; its K.
+      min_length: int, padded length of history that the module needs at least; its K.
     """
 
-    least: int = 1
+    min_length: int = 1
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         """Returns one interest vector per target, [B, T, D]."""
         raise NotImplementedError
 
 
-def relevance_of(heads: int, embedding: BehaviorEmbedding, **kwargs) -> TargetRelevance:
+def relevance_of(num_heads: int, embedding: BehaviorEmbedding, **kwargs) -> TargetRelevance:
     """Returns the relevance of behaviours that `embedding` embeds."""
-    return TargetRelevance(heads, len(embedding.cross_sizes), embedding.cross_dim, **kwargs)
+    return TargetRelevance(num_heads, len(embedding.cross_sizes), embedding.cross_dim, **kwargs)
 
 
-def attention_of(heads: int, embedding: BehaviorEmbedding) -> TargetAttention:
+def attention_of(num_heads: int, embedding: BehaviorEmbedding) -> TargetAttention:
     """Returns target attention over behaviours that `embedding` embeds, as wide as a target."""
     units = embedding.inherent_dim
-    return TargetAttention(heads, embedding.behavior_dim, head_dim=-(-units // heads), units=units)
+    return TargetAttention(
+        num_heads, embedding.behavior_dim, head_dim=-(-units // num_heads), units=units
+    )
 
 
 class RecentInterest(Interest):
     """Multi-head target attention over the newest visible behaviours.
 
     Args:
-      heads: int, H.
+      num_heads: int, H.
       count: int or None, behaviours that are read; None reads them all.
       embedding: of behaviours and targets.
     """
 
-    def __init__(self, heads: int, count: int | None, embedding: BehaviorEmbedding, **kwargs):
+    def __init__(self, num_heads: int, count: int | None, embedding: BehaviorEmbedding, **kwargs):
         super().__init__(**kwargs)
         self.count = count
-        self.relevance = relevance_of(heads, embedding)
-        self.attention = attention_of(heads, embedding)
+        self.relevance = relevance_of(num_heads, embedding)
+        self.attention = attention_of(num_heads, embedding)
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         if self.count is None:
@@ -69,9 +71,9 @@ class RetrievedInterest(Interest):
     def __init__(self, config: RetrievalConfig, embedding: BehaviorEmbedding, **relevance):
         super().__init__()
         self.config = config
-        self.least = config.retrieve
-        self.relevance = relevance_of(config.heads, embedding, **relevance)
-        self.attention = attention_of(config.heads, embedding)
+        self.min_length = config.top_k
+        self.relevance = relevance_of(config.num_heads, embedding, **relevance)
+        self.attention = attention_of(config.num_heads, embedding)
 
     def choose(self, view: View, queries: tf.Tensor) -> Selection:
         """Returns K behaviours for each target.

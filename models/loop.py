@@ -13,7 +13,7 @@ from models.buckets import BatchShape
 from models.checkpoints import Checkpoints, Progress
 from models.inputs import Split
 from models.steps import Steps
-from models.training import EarlyStoppingConfig, TrainingConfig
+from models.training_config import EarlyStoppingConfig, TrainingConfig
 
 LOG_SECONDS = 5.0
 

@@ -124,9 +124,9 @@ class MirrnInterest(Interest):
     def __init__(self, config: MirrnConfig, embedding: BehaviorEmbedding, **kwargs):
         super().__init__(**kwargs)
         self.config = config
-        self.least = max(config.retrieve, config.local_last)
+        self.min_length = max(config.top_k, config.local_last)
         self.queries = GranularQueries(config, name="queries")
-        self.search = HammingSearch(config.retrieve)
+        self.search = HammingSearch(config.top_k)
         # Switched off, it stays at its initial zeros.
         self.position = TargetPositionEncoding(
             embedding.behavior_dim, trainable=config.position_encoding
@@ -139,7 +139,7 @@ class MirrnInterest(Interest):
         )
         interests = len(config.granularities) + (self.state is not None)
         self.fusion = InterestFusion(
-            config.heads, interests, embedding.behavior_dim, embedding.inherent_dim
+            config.num_heads, interests, embedding.behavior_dim, embedding.inherent_dim
         )
 
     def retrieve(self, view: View) -> Selection:
@@ -192,7 +192,7 @@ class Refinement(tf.keras.layers.Layer):
     def __init__(self, config: MirrnConfig, width: int, **kwargs):
         super().__init__(**kwargs)
         self.width = width
-        self.order = np.arange(config.retrieve)
+        self.order = np.arange(config.top_k)
 
     def call(self, behaviors: Subsequence, training: bool = False) -> tf.Tensor:
         rows = behaviors.times(tf.eye(self.width, dtype=self.compute_dtype))
@@ -206,12 +206,12 @@ class FourierRefinement(Refinement):
         super().__init__(config, width, **kwargs)
         transform = config.fourier_transform
         if transform == "auto":
-            transform = "matmul" if config.retrieve <= MATMUL_LENGTH else "fft"
+            transform = "matmul" if config.top_k <= MATMUL_LENGTH else "fft"
         self.transformer = FourierTransformer(
-            config.heads, config.fourier_mix, transform, config.refinement_dropout
+            config.num_heads, config.fourier_mix, transform, config.refinement_dropout
         )
-        self.transformer.build([None, None, config.retrieve, width])
-        self.order = self.transformer.order(config.retrieve)
+        self.transformer.build([None, None, config.top_k, width])
+        self.order = self.transformer.order(config.top_k)
 
     def call(self, behaviors: Subsequence, training: bool = False) -> tf.Tensor:
         return self.transformer.mean(behaviors, training=training)
@@ -222,7 +222,7 @@ class AttentionRefinement(Refinement):
 
     def __init__(self, config: MirrnConfig, width: int, **kwargs):
         super().__init__(config, width, **kwargs)
-        self.attention = SelfAttention(config.heads, width, config.refinement_dropout)
+        self.attention = SelfAttention(config.num_heads, width, config.refinement_dropout)
 
     def call(self, behaviors: Subsequence, training: bool = False) -> tf.Tensor:
         return self.attention(behaviors, training=training)

@@ -14,14 +14,11 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import features, inputs, positions
-from models.training import HistorySettings
+from models.training_config import HistorySettings
 
 if TYPE_CHECKING:
     from models.base import CtrModel
 
-SERVING_DEFAULT = "serving_default"
-SCORE = "score"
-PROBABILITY = "probability"
 # What a request need not hold: answers, what the graph computes, and what only reports read.
 NOT_SERVED = frozenset(
     {
@@ -76,8 +73,8 @@ class ServingModule(tf.Module):
         )
         score = tf.function(self.score, input_signature=[self.score_spec()])
         signatures = {
-            SERVING_DEFAULT: serving_default.get_concrete_function(),
-            SCORE: score.get_concrete_function(),
+            features.SERVING_DEFAULT: serving_default.get_concrete_function(),
+            features.SCORE: score.get_concrete_function(),
         }
         tf.saved_model.save(self, path, signatures)
 
@@ -146,7 +143,7 @@ class ServingModule(tf.Module):
             fn_output_signature=tf.TensorSpec([None, None], tf.float32),
             parallel_iterations=1,
         )
-        return {PROBABILITY: tf.reshape(scores, [chunks * step, targets])[:users]}
+        return {features.PROBABILITY: tf.reshape(scores, [chunks * step, targets])[:users]}
 
     def _score_users(self, raw: dict[str, tf.RaggedTensor], targets: tf.Tensor) -> tf.Tensor:
         """Returns the probabilities [n, `targets`] of ragged raw features."""

@@ -20,22 +20,22 @@ import tensorflow_transform as tft
 from models import content, features
 from models.buckets import BatchShape, choose_shapes
 from models.checkpoints import Checkpoints, Progress
+from models.gsu_recall import gsu_recall
 from models.inputs import EmptySplitError, Split
 from models.loop import TrainingLoop, total_steps
 from models.optimizers import build_optimizer
-from models.overlap import gsu_overlap
 from models.preprocessing import feature_sizes
 from models.registry import build_model
 from models.signatures import ServingModule
 from models.steps import Batch, Steps, has_gpu
-from models.training import RunSettings, TrainingConfig
+from models.training_config import RunSettings, TrainingConfig
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
 
 TRAINING_JSON = "training.json"
 GIB = 2**30
-OVERLAP_USERS = 8  # whose overlap is measured; their scores must not rule the peak memory
+RECALL_USERS = 8  # whose GSU recall is measured; their scores must not rule the peak memory
 
 log = logging.getLogger("everlong")
 
@@ -88,11 +88,11 @@ def run_fn(fn_args: FnArgs) -> None:
             config, settings.seed, steps, train, validation, shapes, checkpoints, summaries
         )
         progress = loop.run()
-    overlap = gsu_overlap(model, _longest_users(validation, shapes))
+    recall = gsu_recall(model, _longest_users(validation, shapes))
     ServingModule(model, transform_output, settings.history).export(fn_args.serving_model_dir)
     report = _report(progress, steps, time.monotonic() - started) | {
         "shapes": [dataclasses.astuple(shape) for shape in shapes],
-        "gsu_overlap": overlap,
+        "gsu_recall": recall,
     }
     tf.io.gfile.makedirs(fn_args.model_run_dir)
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, TRAINING_JSON), "w") as file:
@@ -159,7 +159,7 @@ def _longest_users(split: Split, shapes: list[BatchShape]) -> Batch:
     """Returns a batch of a few of the users with the longest histories."""
     dataset, _ = next(split.batches(shapes, None))
     longest = max(dataset, key=lambda batch: batch[features.HISTORY_ITEM].shape[1])
-    return {name: values[:OVERLAP_USERS] for name, values in longest.items()}
+    return {name: values[:RECALL_USERS] for name, values in longest.items()}
 
 
 def _report(progress: Progress, steps: Steps, seconds: float) -> dict[str, Any]:

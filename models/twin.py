@@ -30,8 +30,10 @@ class TwinInterest(RetrievedInterest):
             cross_features=config.cross_features,
             projection=config.projection,
         )
-        self.search = ConsistentSearch(config.retrieve, per_head=config.search == "per_head")
-        self.position = TargetPositionEncoding(config.heads) if config.position_encoding else None
+        self.search = ConsistentSearch(config.top_k, per_head=config.search == "per_head")
+        self.position = (
+            TargetPositionEncoding(config.num_heads) if config.position_encoding else None
+        )
 
     def choose(self, view: View, queries: tf.Tensor) -> Selection:
         targets, length = queries.shape[1], view.time.shape[1]

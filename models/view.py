@@ -12,9 +12,9 @@ import tensorflow as tf
 from models import features
 from models.layers import BehaviorEmbedding, Selection, TargetPositionEncoding, Window
 from models.layers.distinct import STEP, distinct
-from models.layers.fused import in_plain_graph
 from models.layers.gather import gather_rows
 from models.layers.subsequence import Subsequence, flat_positions
+from models.layers.xla_jit import in_plain_graph
 
 # Up to this length, attention over all of a user's behaviours under a mask costs less than
 # gathering the chosen ones: see benchmarks.
@@ -46,19 +46,21 @@ class View:
     target: tf.Tensor
 
     @classmethod
-    def of(cls, batch: Mapping[str, tf.Tensor], embedding: BehaviorEmbedding, least: int) -> View:
-        """Returns the view of a batch (DESIGN, section 4).
+    def of(
+        cls, batch: Mapping[str, tf.Tensor], embedding: BehaviorEmbedding, min_length: int
+    ) -> View:
+        """Returns the view of a batch (docs/architecture.md, "The example").
 
         Args:
           batch: dense tensors by feature name; `target_valid` and `history_length` as padding says.
           embedding: of behaviours and targets.
-          least: int, padded length that the modules need at least (their K).
+          min_length: int, padded length that the modules need at least (their K).
         """
         ids = {
-            name: newest_first(batch[features.history_feature(name)], least)
+            name: newest_first(batch[features.history_feature(name)], min_length)
             for name in embedding.features
         }
-        time = newest_first(batch[features.HISTORY_TIME], least)
+        time = newest_first(batch[features.HISTORY_TIME], min_length)
         length = time.shape[1] or tf.shape(time)[1]
         end = tf.minimum(batch[features.TARGET_HIST_END], batch[features.HISTORY_LENGTH][:, None])
         end = tf.where(batch[features.TARGET_VALID], end, 0)
@@ -182,9 +184,9 @@ class View:
         return tuple(tf.where(chosen.valid, x, 0) for x in (chosen.positions - first, now - time))
 
 
-def newest_first(values: tf.Tensor, least: int) -> tf.Tensor:
-    """Reverses [B, L] in L, after padding it to at least `least`."""
-    short = least - (values.shape[1] or tf.shape(values)[1])
+def newest_first(values: tf.Tensor, min_length: int) -> tf.Tensor:
+    """Reverses [B, L] in L, after padding it to at least `min_length`."""
+    short = min_length - (values.shape[1] or tf.shape(values)[1])
     if not isinstance(short, int) or short > 0:
         values = tf.pad(values, [[0, 0], [0, tf.maximum(short, 0)]])
     return tf.reverse(values, [1])

@@ -1,8 +1,8 @@
 """The configuration of a run: one typed, validated YAML file.
 
 Each room owns its sections (`components.behavior_example_gen.config`, `models.config`,
-`models.training`, `components.evaluator.config`); this module composes them. Nothing here imports
-TensorFlow, so that a wrong key is refused in a second.
+`models.training_config`, `components.evaluator.config`); this module composes them. Nothing here
+imports TensorFlow, so that a wrong key is refused in a second.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from components.behavior_example_gen.config.ingest_config import (
 from components.evaluator.config import GateConfig
 from models.config import ModelConfig, TwinConfig
 from models.section import Section
-from models.training import TrainingConfig
+from models.training_config import TrainingConfig
 from pipeline.errors import ConfigError, describe
 from pipeline.yaml_text import parse, read
 
@@ -53,7 +53,7 @@ class BeamConfig(Section):
         description="Arguments of Beam pipelines, such as --runner=FlinkRunner; empty: in memory, "
         "in this process. A secret is written as ${NAME} of the environment.",
     )
-    shard_memory: int = Field(
+    shard_memory_mib: int = Field(
         256,
         ge=1,
         le=2**24,
@@ -155,7 +155,7 @@ class Config(Section):
             history=self.history,
             split=self.split,
             seed=self.seed,
-            shard_memory=self.beam.shard_memory,
+            shard_memory_mib=self.beam.shard_memory_mib,
         )
 
     @property

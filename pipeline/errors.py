@@ -11,6 +11,7 @@ import pydantic
 
 from components import secrets
 from components.errors import InputError
+from pipeline.renamed import RENAMED
 
 
 class ConfigError(InputError):
@@ -48,7 +49,10 @@ def describe(error: pydantic.ValidationError, model: type[pydantic.BaseModel], s
     lines = []
     for fault in error.errors(include_url=False):
         key = _key(fault["loc"], model)
-        if fault["type"] == "extra_forbidden":
+        if fault["type"] == "extra_forbidden" and key in RENAMED:
+            received = _short(fault["input"], key)
+            problem = f"is called {RENAMED[key]} now (value {received})"
+        elif fault["type"] == "extra_forbidden":
             problem = f"unknown key (value {_short(fault['input'], key)}){_nearest(key, valid)}"
         elif fault["type"] == "missing":
             problem = "must be given"

@@ -51,7 +51,7 @@ class Places:
 def create_pipeline(
     config: Config, places: Places, log_fingerprint: str, cache: bool = True
 ) -> tfx.dsl.Pipeline:
-    """Builds the graph of DESIGN section 2, in topological order.
+    """Builds the graph of docs/architecture.md, in topological order.
 
     Args:
       config: the run's configuration.
@@ -62,7 +62,7 @@ def create_pipeline(
     example_gen = BehaviorExampleGen(
         ingest_json=config.ingest.model_dump_json(),
         fingerprint=log_fingerprint,
-        code=code("components/behavior_example_gen/**/*.py", "components/simulator/*.py"),
+        code=code("components.behavior_example_gen.executor"),
     )
     examples = example_gen.outputs["examples"]
     statistics_gen = tfx.components.StatisticsGen(
@@ -70,12 +70,12 @@ def create_pipeline(
     )
     schema_definition = schema_text(config.ingest, config.data_schema)
     slices.check(config.gate, text_format.Parse(schema_definition, schema_pb2.Schema()))
-    schema_gen = ImportSchemaGen(schema_definition)
+    schema_gen = ImportSchemaGen(schema_definition, code=code("components.schema.component"))
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"],
         schema=schema,
-        code=code("components/example_validator/*.py"),
+        code=code("components.example_validator.executor"),
     )
     transform = tfx.components.Transform(
         examples=examples,
@@ -104,12 +104,7 @@ def create_pipeline(
         model=model,
         baseline_model=latest_blessed.outputs["model"],
         gate=config.gate.model_dump_json(),
-        code=code(
-            "components/evaluator/*.py",
-            "components/behavior_example_gen/write/encode.py",
-            "components/segments.py",
-            "models/metrics.py",
-        ),
+        code=code("components.evaluator.executor"),
     )
     earlier = _earlier_statistics(statistics_gen.outputs["statistics"]) if local else None
     report = EvaluationReport(
@@ -123,9 +118,7 @@ def create_pipeline(
         model_run=trainer.outputs["model_run"],
         earlier_statistics=earlier.outputs["statistics"] if earlier else None,
         config=config.model_dump_json(),
-        code=code(
-            "components/evaluation_report/*.*", "components/evaluator/*.py", "models/metrics.py"
-        ),
+        code=code("components.evaluation_report.executor"),
     )
     pusher = tfx.components.Pusher(
         model=model,
@@ -169,7 +162,7 @@ def _transform_config(config: Config) -> dict[str, str]:
     settings = {"features": {name: f.boundaries for name, f in config.log.features.items()}}
     return {
         "config": json.dumps(settings, sort_keys=True),
-        "code": code("models/preprocessing.py", "models/features.py"),
+        "code": code("models.preprocessing"),
     }
 
 
@@ -186,7 +179,7 @@ def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
     }
     return {
         "config": json.dumps(settings, sort_keys=True),
-        "code": code("models/**/*.py"),
+        "code": code("models.trainer"),
         "checkpoint_dir": checkpoints,
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
 import json
 import os
 import platform
@@ -15,10 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import InputError
-from pipeline import __version__
+from components.versions import versions
 from pipeline.config import Config
-
-_PACKAGES = ("tensorflow", "tfx", "apache-beam", "tensorflow-recommenders", "numpy")
 
 Row = Mapping[str, Any]
 
@@ -43,8 +40,7 @@ def write(path: Path, config: Config, rows: Sequence[Row]) -> None:
         "seed": config.seed,
         "config_hash": config.hash,
         "config": config.model_dump(mode="json"),
-        "versions": {"everlong": __version__, "python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "versions": versions(),
         "machine": machine(),
         "rows": rows,
     }
@@ -119,13 +115,6 @@ def write_atomically(path: Path, text: str) -> None:
 def aside_of(path: Path) -> Path:
     """Where this process writes a file before it appears, whole; another one writes elsewhere."""
     return path.with_name(f".{path.name}.{os.getpid()}")
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "source"
 
 
 def check_output(flag: str, path: Path | None, suffix: str = "") -> None:

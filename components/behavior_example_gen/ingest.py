@@ -46,7 +46,7 @@ def ingest(pipeline: beam.Pipeline, config: IngestConfig, output: str, work: str
       work: folder on that file system for rows on their way and unfinished files; it gets
         `counts.json`, the `Counts`.
     """
-    shards = config.log.shards or shard_count(log_size(config), config.shard_memory << 20)
+    shards = config.log.shards or shard_count(log_size(config), config.shard_memory_mib << 20)
     tags = [_COUNTED, *_needed(config)]
     read = read_log(pipeline, config) | "Spill" >> beam.ParDo(
         _Spill(config, shards, work, tags)

@@ -137,9 +137,9 @@ def by_slice(findings: Findings, feature: str) -> str | None:
     return figures.to_json(figure)
 
 
-def overlap(training: dict[str, Any]) -> str | None:
+def gsu_recall(training: dict[str, Any]) -> str | None:
     """Share of the exactly most relevant behaviours that the search finds, by search."""
-    found = training.get("gsu_overlap")
+    found = training.get("gsu_recall")
     if not found:
         return None
     figure = go.Figure()

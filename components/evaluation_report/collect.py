@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
 import os
-import platform
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,8 +25,7 @@ from components.evaluator.gate.check import BASELINE_SCORES
 from components.evaluator.tfma.read import SliceMetrics, sliced_metrics, verdict
 from components.example_validator.executor import FILE_NAME, describe
 from components.scoring import predictions
-
-_PACKAGES = ("everlong", "tensorflow", "tfx", "tensorflow-model-analysis", "apache-beam")
+from components.versions import versions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,16 +136,8 @@ def _lineage(inputs: Mapping[str, types.Artifact]) -> dict[str, str]:
         "data span": f"{examples.span}, version {examples.version}",
         "parent model": blessing.get_string_custom_property("baseline_model") or "none",
         **{name: artifact.uri for name, artifact in inputs.items() if name != "blessing"},
-        "python": platform.python_version(),
-        **{package: _version(package) for package in _PACKAGES},
+        **versions(),
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "source"
 
 
 def _digest(config: dict[str, Any]) -> str:

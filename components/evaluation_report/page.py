@@ -49,7 +49,7 @@ def page(findings: Findings, metrics: str) -> str:
         coverage=_coverage(findings),
         meanings=[m for name, m in words.METRICS.items() if name in findings.overall.candidate],
         costs=_costs(findings),
-        overlap=charts.overlap(findings.training),
+        gsu_recall=charts.gsu_recall(findings.training),
         config=yaml.safe_dump(findings.config, sort_keys=False, allow_unicode=True),
         metrics_file=metrics,
     )

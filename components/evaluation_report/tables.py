@@ -22,7 +22,7 @@ _FEW_USERS = 30  # on which a GAUC says little
 def metrics(findings: Findings) -> Table:
     """Overall metrics of the candidate, and against the latest blessed model."""
     overall, intervals = findings.overall, findings.intervals({})
-    blind = any("blind_lower" in interval for interval in intervals.values())
+    unclustered = any("unclustered_lower" in interval for interval in intervals.values())
     confidence = f"{findings.gate['confidence'] * 100:g}% interval"
     rows = []
     for name, metric in words.METRICS.items():
@@ -34,14 +34,14 @@ def metrics(findings: Findings) -> Table:
         if overall.baseline:
             row += [_number(overall.baseline[name]), difference(findings, overall, name)]
             row.append(_interval(interval, "lower", "upper", words.signed))
-            if blind:
-                ends = _interval(interval, "blind_lower", "blind_upper", words.signed)
+            if unclustered:
+                ends = _interval(interval, "unclustered_lower", "unclustered_upper", words.signed)
                 row.append(ends._replace(tone="faint"))
         rows.append(row)
     columns = ["Metric", "This model", confidence]
     if overall.baseline:
         columns += ["Latest blessed", "Difference", confidence]
-        columns += ["if users were ignored"] if blind else []
+        columns += ["if users were ignored"] if unclustered else []
     return Table("Metrics over all targets of the eval split", columns, rows)
 
 

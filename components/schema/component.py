@@ -31,7 +31,10 @@ class Executor(base_executor.BaseExecutor):
 class ImportSchemaGenSpec(component_spec.ComponentSpec):
     """Inputs, outputs and parameters of ImportSchemaGen."""
 
-    PARAMETERS = {"schema_text": component_spec.ExecutionParameter(type=str)}  # noqa: RUF012
+    PARAMETERS = {  # noqa: RUF012
+        "schema_text": component_spec.ExecutionParameter(type=str),
+        "code": component_spec.ExecutionParameter(type=str),
+    }
     INPUTS = {}  # noqa: RUF012
     OUTPUTS = {  # noqa: RUF012
         "schema": component_spec.ChannelParameter(type=standard_artifacts.Schema)
@@ -46,6 +49,7 @@ class ImportSchemaGen(base_component.BaseComponent):
 
     Args:
       schema_text: a TFMD schema in text format.
+      code: digest of its source; when it changes, a cached result is not used again.
 
     Outputs:
       schema: `standard_artifacts.Schema`.
@@ -54,10 +58,11 @@ class ImportSchemaGen(base_component.BaseComponent):
     SPEC_CLASS = ImportSchemaGenSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, schema_text: str):
+    def __init__(self, schema_text: str, code: str):
         super().__init__(
             ImportSchemaGenSpec(
                 schema_text=schema_text,
+                code=code,
                 schema=channel.Channel(type=standard_artifacts.Schema),
             )
         )

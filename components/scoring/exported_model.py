@@ -19,8 +19,6 @@ from components.scoring.slices import Slicer, as_text, single
 from models import features
 from models.inputs import untuned
 
-# The names of `models.signatures`, which a scoring process need not import.
-_SERVING_DEFAULT, _SCORE, _PROBABILITY = "serving_default", "score", "probability"
 _TYPES = {
     schema_pb2.INT: tf.int64,
     schema_pb2.FLOAT: tf.float32,
@@ -46,12 +44,12 @@ class Model:
 
     def __init__(self, path: str):
         self._loaded = tf.saved_model.load(path)  # the signature alone would not keep it alive
-        self._signature = self._loaded.signatures[_SERVING_DEFAULT]
+        self._signature = self._loaded.signatures[features.SERVING_DEFAULT]
         self.reads = {*raw_features(path), features.TARGET_HIST_END}
 
     def __call__(self, serialized: np.ndarray) -> np.ndarray:
         """Probabilities [n, T] of serialized examples [n]."""
-        return self._signature(examples=tf.constant(serialized))[_PROBABILITY].numpy()
+        return self._signature(examples=tf.constant(serialized))[features.PROBABILITY].numpy()
 
 
 def raw_features(path: str) -> dict[str, tf.DType]:
@@ -61,14 +59,14 @@ def raw_features(path: str) -> dict[str, tf.DType]:
       InputError: if it has not the signatures of Everlong's models.
     """
     definition = loader_impl.parse_saved_model(path).meta_graphs[0].signature_def
-    if _SCORE not in definition:
+    if features.SCORE not in definition:
         raise InputError(
-            f"{path} has no signature {_SCORE!r}, so it is no model that Everlong exported. "
-            f"It has: {sorted(definition)}"
+            f"{path} has no signature {features.SCORE!r}, so it is no model that Everlong "
+            f"exported. It has: {sorted(definition)}"
         )
     return {
         name: tf.as_dtype(info.dtype)
-        for name, info in definition[_SCORE].inputs.items()
+        for name, info in definition[features.SCORE].inputs.items()
         if name != features.HISTORY_LENGTH
     }
 

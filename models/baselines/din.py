@@ -15,7 +15,7 @@ def build(config: DinConfig, sizes: FeatureSizes) -> CtrModel:
     the other models' attention, in place of an MLP over each pair, so that models differ in what
     they read and in nothing else. Its attention takes the short-term module's place.
     """
-    frame = config.model_copy(update={"short_term": 0})
+    frame = config.model_copy(update={"short_seq_len": 0})
     return CtrModel(
-        frame, sizes, lambda embedding: RecentInterest(config.heads, config.last, embedding)
+        frame, sizes, lambda embedding: RecentInterest(config.num_heads, config.last, embedding)
     )

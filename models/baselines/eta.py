@@ -20,7 +20,7 @@ class EtaInterest(RetrievedInterest):
     def __init__(self, config: EtaConfig, embedding: BehaviorEmbedding):
         super().__init__(config, embedding)
         self.hash = SimHash(embedding.inherent_dim, config.hash_bits)
-        self.search = HammingSearch(config.retrieve)
+        self.search = HammingSearch(config.top_k)
 
     def choose(self, view, queries):
         targets, behaviors = self.hash(view.target), self.hash(view.rows)

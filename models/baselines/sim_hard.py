@@ -14,7 +14,7 @@ class SimHardInterest(RetrievedInterest):
 
     def __init__(self, config: SimHardConfig, embedding: BehaviorEmbedding):
         super().__init__(config, embedding)
-        self.search = CategorySearch(config.retrieve)
+        self.search = CategorySearch(config.top_k)
 
     def choose(self, view, queries):
         return self.search(view.target_ids["category"], view.ids["category"], view.window)

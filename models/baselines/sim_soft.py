@@ -18,7 +18,7 @@ class SimSoftInterest(RetrievedInterest):
 
     def __init__(self, config: SimSoftConfig, embedding: BehaviorEmbedding):
         super().__init__(config, embedding)
-        self.search = InnerProductSearch(config.retrieve)
+        self.search = InnerProductSearch(config.top_k)
 
     def choose(self, view, queries):
         return self.search(view.target, view.rows[..., : view.target.shape[-1]], view.window)

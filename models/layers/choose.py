@@ -15,7 +15,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from models.layers.bitmap import bitmap, bits_below, nth_bit, ones, set_bits
-from models.layers.fused import fused
+from models.layers.xla_jit import xla_jit
 
 NEVER = tf.float32.min  # the score of what must not be chosen
 LEAST = tf.int32.min  # its key
@@ -24,7 +24,7 @@ SMALLEST_BLOCK = 4
 
 
 def choose(
-    scores: tf.Tensor, first: tf.Tensor, stop: tf.Tensor, count: int, whole: bool = False
+    scores: tf.Tensor, first: tf.Tensor, stop: tf.Tensor, count: int, integer_scores: bool = False
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns where the `count` largest scores of each row are, of those within its window.
 
@@ -34,13 +34,13 @@ def choose(
       scores: [R, L] float32, static L >= count.
       first, stop: [R, 1] int32, what may be chosen: first <= position < stop.
       count: int, k.
-      whole: bool; whether all scores are whole numbers, which takes less time.
+      integer_scores: bool; whether all scores are whole numbers, which takes less time.
 
     Returns:
       positions [R, k] int32, ascending, 0 after the last; keys [R, k] int32, in the order of their
       scores, `LEAST` after the last.
     """
-    return _choose(scores, first, stop, count, _whole_keys if whole else _keys)
+    return _choose(scores, first, stop, count, _integer_keys if integer_scores else _keys)
 
 
 def block_size(length: int, count: int) -> int:
@@ -74,12 +74,12 @@ def _among_all(count: int) -> Callable:
         place, found = largest(keys, count)
         return place, tf.where(found, tf.gather(keys, place, batch_dims=1), LEAST)
 
-    return fused(among)
+    return xla_jit(among)
 
 
 @functools.cache
 def _visible(to_keys: Callable) -> Callable:
-    return fused(
+    return xla_jit(
         lambda values, first, stop: _masked(to_keys, values, tf.range(values.shape[1]), first, stop)
     )
 
@@ -90,7 +90,7 @@ def _maxima(to_keys: Callable, block: int) -> Callable:
         keys = _masked(to_keys, values, tf.range(values.shape[1]), first, stop)
         return tf.reduce_max(tf.reshape(keys, [-1, keys.shape[1] // block, block]), -1)
 
-    return fused(maxima)
+    return xla_jit(maxima)
 
 
 @functools.cache
@@ -102,7 +102,7 @@ def _within_blocks(to_keys: Callable) -> Callable:
         keys = tf.where(maxima[..., None] > LEAST, keys, LEAST)
         return tf.reshape(keys, [-1, best.shape[1] * blocks.shape[2]])
 
-    return fused(within)
+    return xla_jit(within)
 
 
 @functools.cache
@@ -111,7 +111,7 @@ def _position(block: int) -> Callable:
         begin = tf.gather(best, place // block, batch_dims=1) * block
         return tf.where(keys > LEAST, begin + place % block, 0)
 
-    return fused(position)
+    return xla_jit(position)
 
 
 def _masked(to_keys: Callable, values, index, first, stop) -> tf.Tensor:
@@ -126,7 +126,7 @@ def _keys(scores: tf.Tensor) -> tf.Tensor:
     return tf.where(bits < 0, tf.bitwise.bitwise_xor(bits, tf.int32.max), bits)
 
 
-def _whole_keys(scores: tf.Tensor) -> tf.Tensor:
+def _integer_keys(scores: tf.Tensor) -> tf.Tensor:
     return tf.cast(scores, tf.int32)
 
 
@@ -197,7 +197,7 @@ def _count(keys: tf.Tensor, least: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(reached, 1) + tf.reduce_sum(rest, 1)
 
 
-@fused
+@xla_jit
 def ranks(keys: tf.Tensor) -> tf.Tensor:
     """Returns the rank from 0 of each key [R, K] in its row; equal ones in the order they have."""
     count = keys.shape[1]

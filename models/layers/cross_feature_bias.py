@@ -16,31 +16,33 @@ class CrossFeatureBias(tf.keras.layers.Layer):
     into one vector per head, which relevance appends to its query (see `TargetRelevance`).
 
     Args:
-      heads: int, H > 0.
+      num_heads: int, H > 0.
       features: int, J >= 0.
     """
 
-    def __init__(self, heads: int, features: int, **kwargs):
+    def __init__(self, num_heads: int, features: int, **kwargs):
         super().__init__(**kwargs)
-        self.heads, self.features = heads, features
+        self.num_heads, self.features = num_heads, features
 
     def build(self, input_shape):
         width = input_shape[-1] // max(self.features, 1)
         self.compress = self.add_weight(
-            name="compress", shape=[self.heads, self.features, width], initializer="glorot_uniform"
+            name="compress",
+            shape=[self.num_heads, self.features, width],
+            initializer="glorot_uniform",
         )
         self.beta = self.add_weight(
-            name="beta", shape=[self.heads, self.features, 1], initializer="ones"
+            name="beta", shape=[self.num_heads, self.features, 1], initializer="ones"
         )
         super().build(input_shape)
 
     def absorbed(self) -> tf.Tensor:
         """Returns the vector c with `call(x) == x c^T`, [H, J * width]."""
-        return tf.reshape(self.compress * self.beta, [self.heads, -1])
+        return tf.reshape(self.compress * self.beta, [self.num_heads, -1])
 
     def call(self, cross: tf.Tensor) -> tf.Tensor:
         """Returns the bias [..., H] of cross features [..., J * width]."""
         return times(cross, tf.transpose(self.absorbed()))
 
     def get_config(self):
-        return super().get_config() | {"heads": self.heads, "features": self.features}
+        return super().get_config() | {"num_heads": self.num_heads, "features": self.features}

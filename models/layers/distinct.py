@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from models.layers.fused import fused
+from models.layers.xla_jit import xla_jit
 
 STEP = 512  # numbers of behaviours are rounded up to it: each new one costs a small compilation
 
@@ -34,7 +34,7 @@ def distinct(positions: tf.Tensor, length: int) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.ensure_shape(behaviors, [users, None]), tf.gather(tf.reshape(rank, [-1]), flat) - 1
 
 
-@fused
+@xla_jit
 def _ones_at(flat: tf.Tensor, zeros: tf.Tensor) -> tf.Tensor:
     flat = tf.reshape(flat, [-1, 1])
     return tf.tensor_scatter_nd_update(zeros, flat, tf.ones_like(flat[:, 0]))

@@ -28,7 +28,7 @@ class FourierTransformer(tf.keras.layers.Layer):
     with C's real [K, K] matrix. `mean` gives the mean of `y` over K without forming `y`.
 
     Args:
-      heads: int, H > 0; must divide D.
+      num_heads: int, H > 0; must divide D.
       mix: "block" (as described) or "diagonal" (as released).
       transform: of C: "fft" (`tf.signal.rfft` and `irfft`) or "matmul" (the same numbers, faster
         for K <= 100).
@@ -39,12 +39,12 @@ class FourierTransformer(tf.keras.layers.Layer):
     Returns:
       [B, T, K, D] float.
     Raises:
-      ValueError: if `heads` does not divide D.
+      ValueError: if `num_heads` does not divide D.
     """
 
     def __init__(
         self,
-        heads: int,
+        num_heads: int,
         mix: str = "block",
         transform: str = "fft",
         dropout: float = 0.0,
@@ -58,18 +58,19 @@ class FourierTransformer(tf.keras.layers.Layer):
             raise ValueError(
                 f"`transform` must be one of {tuple(TRANSFORMS)}. Received: {transform!r}"
             )
-        self.heads, self.mix, self.transform = heads, mix, transform
+        self.num_heads, self.mix, self.transform = num_heads, mix, transform
         self.dropout, self.epsilon = dropout, epsilon
         self.dropout_layer = tf.keras.layers.Dropout(dropout)
 
     def build(self, input_shape):
         width = input_shape[-1]
-        if width % self.heads:
+        if width % self.num_heads:
             raise ValueError(
-                f"`heads` must divide the width of a behaviour, {width}. Received: {self.heads}"
+                f"`num_heads` must divide the width of a behaviour, {width}. "
+                f"Received: {self.num_heads}"
             )
-        head_dim = width // self.heads
-        shape = [self.heads, head_dim] + ([head_dim] if self.mix == "block" else [])
+        head_dim = width // self.num_heads
+        shape = [self.num_heads, head_dim] + ([head_dim] if self.mix == "block" else [])
         self.real, self.imaginary = (
             self.add_weight(
                 name=name,
@@ -138,10 +139,10 @@ class FourierTransformer(tf.keras.layers.Layer):
         """Returns the [D, D] matrix that applies each head's weights to that head's columns."""
         if self.mix == "diagonal":
             return tf.linalg.diag(tf.reshape(weights, [-1]))
-        heads, head_dim, _ = weights.shape
-        own = tf.eye(heads, dtype=weights.dtype)
+        num_heads, head_dim, _ = weights.shape
+        own = tf.eye(num_heads, dtype=weights.dtype)
         blocks = weights[:, :, None, :] * own[:, None, :, None]
-        return tf.reshape(blocks, [heads * head_dim, heads * head_dim])
+        return tf.reshape(blocks, [num_heads * head_dim, num_heads * head_dim])
 
     def _mixed(self, behaviors: tf.Tensor) -> tf.Tensor:
         """Returns `irfft(rfft(x) . W)` over the K axis, [B, T, K, D]."""
@@ -156,7 +157,7 @@ class FourierTransformer(tf.keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {
-            "heads": self.heads,
+            "num_heads": self.num_heads,
             "mix": self.mix,
             "transform": self.transform,
             "dropout": self.dropout,

@@ -6,7 +6,7 @@ import functools
 
 import tensorflow as tf
 
-from models.layers.fused import fused
+from models.layers.xla_jit import xla_jit
 
 
 def sum_by_index(values: tf.Tensor, indices: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
@@ -15,12 +15,12 @@ def sum_by_index(values: tf.Tensor, indices: tf.Tensor, like: tf.Tensor) -> tf.T
     return _segment_sum(like, tf.reshape(values, [-1, values.shape[-1]]), tf.reshape(indices, [-1]))
 
 
-@functools.partial(fused, varying=1)
+@functools.partial(xla_jit, varying=1)
 def _segment_sum(like, values, indices):
     return tf.math.unsorted_segment_sum(values, indices, tf.shape(like)[0])
 
 
-@functools.partial(fused, varying=1)
+@functools.partial(xla_jit, varying=1)
 def _gather_plus(rows, indices, phi, weights, addend):
     encoded = tf.gather(rows, indices) + addend
     for column in range(phi.shape[-1]):  # unrolled, so that XLA adds it in the same pass

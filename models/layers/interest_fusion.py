@@ -17,7 +17,7 @@ class InterestFusion(tf.keras.layers.Layer):
     shared ones, nothing tells the target which query an interest is from (docs/findings.md).
 
     Args:
-      heads: int, H > 0.
+      num_heads: int, H > 0.
       count: int, G.
       width: int, D of an interest.
       units: int, width of the result; H must divide it.
@@ -27,14 +27,14 @@ class InterestFusion(tf.keras.layers.Layer):
     Returns:
       [B, T, units] float.
     Raises:
-      ValueError: if `heads` does not divide `units`.
+      ValueError: if `num_heads` does not divide `units`.
     """
 
-    def __init__(self, heads: int, count: int, width: int, units: int, **kwargs):
+    def __init__(self, num_heads: int, count: int, width: int, units: int, **kwargs):
         super().__init__(**kwargs)
-        if units % heads:
-            raise ValueError(f"`heads` must divide `units`, {units}. Received: {heads}")
-        self.heads, self.count, self.width, self.units = heads, count, width, units
+        if units % num_heads:
+            raise ValueError(f"`num_heads` must divide `units`, {units}. Received: {num_heads}")
+        self.num_heads, self.count, self.width, self.units = num_heads, count, width, units
         self.query, self.output_layer = (
             tf.keras.layers.Dense(units, use_bias=False, name=name) for name in ("query", "output")
         )
@@ -49,10 +49,10 @@ class InterestFusion(tf.keras.layers.Layer):
         )
 
     def call(self, target: tf.Tensor, interests: tf.Tensor) -> tf.Tensor:
-        head_dim = self.units // self.heads
+        head_dim = self.units // self.num_heads
         shape = tf.shape(interests)
-        lead = [shape[0], shape[1], self.count, self.heads, head_dim]
-        query = tf.reshape(self.query(target), [shape[0], shape[1], 1, self.heads, head_dim])
+        lead = [shape[0], shape[1], self.count, self.num_heads, head_dim]
+        query = tf.reshape(self.query(target), [shape[0], shape[1], 1, self.num_heads, head_dim])
         # One product for each interest: batched, they would be transposed there and back.
         kernels = tf.unstack(tf.concat([self.key_kernel, self.value_kernel], -1))
         pairs = zip(tf.unstack(interests, axis=2), kernels, strict=True)
@@ -64,7 +64,7 @@ class InterestFusion(tf.keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {
-            "heads": self.heads,
+            "num_heads": self.num_heads,
             "count": self.count,
             "width": self.width,
             "units": self.units,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from models.layers.fused import fused
+from models.layers.xla_jit import xla_jit
 
 
 def mean_of_layer_norm(
@@ -60,6 +60,6 @@ def normalized_mean(x: tf.Tensor, weights: tf.Tensor, epsilon: float) -> tf.Tens
     return forward(x)
 
 
-@fused
+@xla_jit
 def _spread(x, upstream, scale, slope):
     return scale[:, :, None] * upstream[:, None, :] - slope[:, :, None] * x

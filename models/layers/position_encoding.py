@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from models.layers.fused import fused
 from models.layers.linear import times
+from models.layers.xla_jit import xla_jit
 
 BASIS = 4  # functions of distance and gap that an encoding combines
 
 
-@fused
+@xla_jit
 def position_basis(distance: tf.Tensor, gap: tf.Tensor) -> tf.Tensor:
     """Returns `[u, u^2, v, v^2]`, `u` and `v` the logarithms of distance and gap, about 0 to 1.
 

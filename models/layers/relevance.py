@@ -37,8 +37,8 @@ def _similarity(shape: tuple[int, int, int], dtype: tf.DType | None = None) -> t
     Two kernels drawn at random would rank behaviours at random, and a search through thousands
     would hardly ever show the attention what it could learn from.
     """
-    heads, head_dim, width = shape
-    rows = tf.eye(heads * head_dim, width, dtype=dtype or tf.float32)
+    num_heads, head_dim, width = shape
+    rows = tf.eye(num_heads * head_dim, width, dtype=dtype or tf.float32)
     return _GAIN * tf.reshape(rows, shape)
 
 
@@ -55,7 +55,7 @@ class TargetRelevance(tf.keras.layers.Layer):
     scaled identity: the search begins with similar items instead of random ones.
 
     Args:
-      heads: int, H > 0.
+      num_heads: int, H > 0.
       features: int, J, number of cross features in a behaviour's row.
       cross_dim: int, width of each.
       cross_features: bool; False leaves their bias out.
@@ -65,12 +65,12 @@ class TargetRelevance(tf.keras.layers.Layer):
     Returns:
       [B, T, H, Dq + J * cross_dim] float.
     Raises:
-      ValueError: if `projection` is False and `heads` does not divide Dq.
+      ValueError: if `projection` is False and `num_heads` does not divide Dq.
     """
 
     def __init__(
         self,
-        heads: int,
+        num_heads: int,
         features: int,
         cross_dim: int,
         cross_features: bool = True,
@@ -78,23 +78,23 @@ class TargetRelevance(tf.keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.heads, self.features, self.cross_dim = heads, features, cross_dim
+        self.num_heads, self.features, self.cross_dim = num_heads, features, cross_dim
         self.cross_features, self.projection = cross_features, projection
-        self.bias = CrossFeatureBias(heads, features) if cross_features and features else None
+        self.bias = CrossFeatureBias(num_heads, features) if cross_features and features else None
 
     def build(self, input_shape):
         width = input_shape[-1]
-        self.head_dim = -(-width // self.heads)
-        if not self.projection and width % self.heads:
+        self.head_dim = -(-width // self.num_heads)
+        if not self.projection and width % self.num_heads:
             raise ValueError(
-                f"`heads` must divide the width of a target, {width}, where `projection` is False. "
-                f"Received: {self.heads}"
+                f"`num_heads` must divide the width of a target, {width}, where `projection` is "
+                f"False. Received: {self.num_heads}"
             )
         if self.projection:
             self.query_kernel, self.key_kernel = (
                 self.add_weight(
                     name=name,
-                    shape=[self.heads, self.head_dim, width],
+                    shape=[self.num_heads, self.head_dim, width],
                     initializer=_similarity,
                 )
                 for name in ("query_kernel", "key_kernel")
@@ -112,22 +112,22 @@ class TargetRelevance(tf.keras.layers.Layer):
             query = tf.transpose(tf.matmul(query, self.key_kernel), [1, 0, 2])
         else:
             head = tf.range(width) // self.head_dim
-            own = tf.cast(head == tf.range(self.heads)[:, None], rows.dtype)  # [H, Dq]
+            own = tf.cast(head == tf.range(self.num_heads)[:, None], rows.dtype)  # [H, Dq]
             query = rows[:, None, :] * own
         query = query * self.head_dim**-0.5
         width_c = self.features * self.cross_dim
         if self.bias is not None:
             cross = tf.cast(self.bias.absorbed(), query.dtype)
         else:
-            cross = tf.zeros([self.heads, width_c], query.dtype)
+            cross = tf.zeros([self.num_heads, width_c], query.dtype)
         if width_c:
-            cross = tf.broadcast_to(cross, [tf.shape(query)[0], self.heads, width_c])
+            cross = tf.broadcast_to(cross, [tf.shape(query)[0], self.num_heads, width_c])
             query = tf.concat([query, cross], -1)
-        return tf.reshape(query, [shape[0], shape[1], self.heads, width + width_c])
+        return tf.reshape(query, [shape[0], shape[1], self.num_heads, width + width_c])
 
     def get_config(self):
         return super().get_config() | {
-            "heads": self.heads,
+            "num_heads": self.num_heads,
             "features": self.features,
             "cross_dim": self.cross_dim,
             "cross_features": self.cross_features,

@@ -11,9 +11,9 @@ import tensorflow as tf
 from models.layers.by_user import by_user
 from models.layers.choose import LEAST, NEVER, choose, ranks
 from models.layers.relevance import relevance
+from models.layers.round_robin import round_robin
 from models.layers.top_k import top_k
 from models.layers.visibility import Selection, Window
-from models.layers.walk import walk
 
 
 class SearchUnit(tf.keras.layers.Layer):
@@ -29,7 +29,7 @@ class SearchUnit(tf.keras.layers.Layer):
       The K best visible behaviours, of [B, T, K] or [B, T, G, K].
     """
 
-    whole = False  # whether scores are whole numbers
+    integer_scores = False  # whether scores are whole numbers
 
     def __init__(self, count: int, **kwargs):
         super().__init__(**kwargs)
@@ -48,33 +48,33 @@ class SearchUnit(tf.keras.layers.Layer):
 
     def pick(self, scores: tf.Tensor, window: Window) -> Selection:
         """Returns what `call` does, of what `scores` returns."""
-        return best(scores, window, self.count, self.whole)
+        return best(scores, window, self.count, self.integer_scores)
 
     def get_config(self):
         return super().get_config() | {"count": self.count}
 
 
-def best(scores: tf.Tensor, window: Window, count: int, whole: bool = False) -> Selection:
+def best(scores: tf.Tensor, window: Window, count: int, integer_scores: bool = False) -> Selection:
     """Returns the `count` best of `scores` [B, T, L] or [B, T, G, L] within each window.
 
     What scores `NEVER` is not chosen. Where shapes are static, which compiling pays for, they are
-    not sorted; see `choose`, also for `whole`.
+    not sorted; see `choose`, also for `integer_scores`.
     """
     if not scores.shape.is_fully_defined():
         positions, valid = _ranked(scores, window, count)
         return Selection(positions, valid).newest_first()
-    positions, keys = _chosen(scores, window, count, whole)
+    positions, keys = _chosen(scores, window, count, integer_scores)
     return Selection(positions, keys > LEAST)
 
 
-def _chosen(scores, window: Window, count: int, whole: bool = False):
+def _chosen(scores, window: Window, count: int, integer_scores: bool = False):
     """Returns what `choose` does of each row's last axis, of [B, T, K] or [B, T, G, K]."""
     edges = (
         tf.reshape(tf.broadcast_to(edge, scores.shape[:-1]), [-1, 1])
         for edge in _edges(scores, window)
     )
     rows = tf.reshape(tf.cast(scores, tf.float32), [-1, scores.shape[-1]])
-    found = choose(rows, *edges, count, whole)
+    found = choose(rows, *edges, count, integer_scores)
     return tuple(tf.reshape(x, [*scores.shape[:-1], count]) for x in found)
 
 
@@ -107,7 +107,7 @@ class CategorySearch(SearchUnit):
     Call arguments: queries [B, T] and keys [B, L], category ids.
     """
 
-    whole = True
+    integer_scores = True
 
     def scores(self, queries, keys):
         return tf.where(queries[:, :, None] == keys[:, None, :], 0.0, NEVER)
@@ -131,7 +131,7 @@ class HammingSearch(SearchUnit):
     Call arguments: queries [B, T, G, m] and keys [B, L, m], signs from `SimHash`.
     """
 
-    whole = True
+    integer_scores = True
 
     def scores(self, queries, keys):
         return relevance(queries, keys)  # twice the bits that agree, less m: the same order
@@ -141,7 +141,7 @@ class HammingSearch(SearchUnit):
 class ConsistentSearch(SearchUnit):
     """The K behaviours of highest relevance, as the attention that reads them computes it.
 
-    TWIN's CP-GSU (arXiv 2302.02352, section 4.3) walks the ranked lists of the heads in turn until
+    TWIN's CP-GSU (arXiv 2302.02352, section 4.3) reads the heads' ranked lists round robin until
     K unique behaviours are collected (`per_head`). Otherwise one list ranks by the mean relevance
     over heads: the same for one head, somewhat less work for several.
 
@@ -158,7 +158,7 @@ class ConsistentSearch(SearchUnit):
         self.per_head = per_head
 
     def lists(self, queries: tf.Tensor) -> tf.Tensor:
-        """Returns the queries [B, T, H', D] whose ranked lists are walked: all, or their mean."""
+        """Returns the queries [B, T, H', D] whose ranked lists are read: all, or their mean."""
         return queries if self.per_head else tf.reduce_mean(queries, 2, keepdims=True)
 
     def scores(self, queries, keys):
@@ -176,9 +176,9 @@ class ConsistentSearch(SearchUnit):
         if scores.shape.is_fully_defined():
             positions, keys = _chosen(scores, window, self.count)
             rank = tf.reshape(ranks(tf.reshape(keys, [-1, self.count])), keys.shape)
-            return walk(positions, tf.where(keys > LEAST, rank, self.count), scores)
+            return round_robin(positions, tf.where(keys > LEAST, rank, self.count), scores)
         positions, valid = _ranked(scores, window, self.count)
-        return walk(positions, tf.where(valid, tf.range(self.count), self.count), scores)
+        return round_robin(positions, tf.where(valid, tf.range(self.count), self.count), scores)
 
     def get_config(self):
         return super().get_config() | {"per_head": self.per_head}

@@ -7,7 +7,7 @@ import tensorflow as tf
 from models.layers.linear import times
 from models.layers.normalized_mean import mean_of_layer_norm
 from models.layers.subsequence import Subsequence
-from models.layers.visibility import hiding
+from models.layers.visibility import attention_mask_bias
 
 
 @tf.keras.utils.register_keras_serializable("everlong")
@@ -26,7 +26,7 @@ class SelfAttention(tf.keras.layers.Layer):
     tensor is transposed, and those of a head fit in a cache.
 
     Args:
-      heads: int, H > 0.
+      num_heads: int, H > 0.
       width: int, D.
       dropout: float, 0 <= dropout < 1, of attention weights.
     Call arguments:
@@ -36,14 +36,14 @@ class SelfAttention(tf.keras.layers.Layer):
     """
 
     def __init__(
-        self, heads: int, width: int, dropout: float = 0.0, epsilon: float = 1e-6, **kwargs
+        self, num_heads: int, width: int, dropout: float = 0.0, epsilon: float = 1e-6, **kwargs
     ):
         super().__init__(**kwargs)
-        self.heads, self.width, self.dropout, self.epsilon = heads, width, dropout, epsilon
-        self.head_dim = -(-width // heads)
-        limit = (6 / (width + heads * self.head_dim)) ** 0.5  # Glorot's, of all heads together
-        shapes = {name: [heads, width, self.head_dim] for name in ("query", "key", "value")}
-        shapes["output"] = [heads, self.head_dim, width]
+        self.num_heads, self.width, self.dropout, self.epsilon = num_heads, width, dropout, epsilon
+        self.head_dim = -(-width // num_heads)
+        limit = (6 / (width + num_heads * self.head_dim)) ** 0.5  # Glorot's, of all heads together
+        shapes = {name: [num_heads, width, self.head_dim] for name in ("query", "key", "value")}
+        shapes["output"] = [num_heads, self.head_dim, width]
         self.query_kernel, self.key_kernel, self.value_kernel, self.output_kernel = (
             self.add_weight(
                 name=f"{name}_kernel",
@@ -72,7 +72,7 @@ class SelfAttention(tf.keras.layers.Layer):
         """Returns what each head attends to, [B * T, K, H * d]."""
         steps = behaviors.valid.shape[-1]
         valid = tf.reshape(behaviors.valid, [-1, 1, steps])
-        bias = hiding(valid, tf.as_dtype(self.compute_dtype))
+        bias = attention_mask_bias(valid, tf.as_dtype(self.compute_dtype))
         kernels = self.query_kernel * self.head_dim**-0.5, self.key_kernel, self.value_kernel
         heads = []
         for of_head in zip(*map(tf.unstack, kernels), strict=True):
@@ -86,7 +86,7 @@ class SelfAttention(tf.keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {
-            "heads": self.heads,
+            "num_heads": self.num_heads,
             "width": self.width,
             "dropout": self.dropout,
             "epsilon": self.epsilon,

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from models.layers.fused import in_plain_graph
 from models.layers.gather import gather_plus
 from models.layers.linear import times
+from models.layers.xla_jit import in_plain_graph
 
 PARTS = 16
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from models.layers.relevance import relevance
-from models.layers.visibility import hiding
+from models.layers.visibility import attention_mask_bias
 
 
 def pool(weights: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
@@ -34,7 +34,7 @@ class TargetAttention(tf.keras.layers.Layer):
     projected, `(Softmax(alpha)^T K) W_v`, which is the same and touches each behaviour once.
 
     Args:
-      heads: int, H.
+      num_heads: int, H.
       width: int, D of a behaviour's row.
       head_dim: int, width of one head's value.
       units: int, width of the result.
@@ -48,13 +48,13 @@ class TargetAttention(tf.keras.layers.Layer):
       [B, T, units] float; W_o's bias alone where nothing was chosen.
     """
 
-    def __init__(self, heads: int, width: int, head_dim: int, units: int, **kwargs):
+    def __init__(self, num_heads: int, width: int, head_dim: int, units: int, **kwargs):
         super().__init__(**kwargs)
-        self.heads, self.width, self.head_dim, self.units = heads, width, head_dim, units
+        self.num_heads, self.width, self.head_dim, self.units = num_heads, width, head_dim, units
         limit = (6 / (width + head_dim)) ** 0.5  # Glorot's, of each head
         self.value_kernel = self.add_weight(
             name="value_kernel",
-            shape=[heads, width, head_dim],
+            shape=[num_heads, width, head_dim],
             initializer=tf.keras.initializers.RandomUniform(-limit, limit),
         )
         self.output_layer = tf.keras.layers.Dense(units, name="output")
@@ -64,16 +64,17 @@ class TargetAttention(tf.keras.layers.Layer):
         if bias is not None:
             scores += bias
         some = tf.cast(tf.reduce_any(mask, -1), scores.dtype)[:, :, None, None]
-        pooled = pool(tf.nn.softmax(scores + hiding(mask, scores.dtype)[:, :, None]), rows) * some
+        weights = tf.nn.softmax(scores + attention_mask_bias(mask, scores.dtype)[:, :, None])
+        pooled = pool(weights, rows) * some
         shape = tf.shape(pooled)
-        pooled = tf.transpose(tf.reshape(pooled, [-1, self.heads, self.width]), [1, 0, 2])
+        pooled = tf.transpose(tf.reshape(pooled, [-1, self.num_heads, self.width]), [1, 0, 2])
         values = tf.transpose(tf.matmul(pooled, self.value_kernel), [1, 0, 2])
-        values = tf.reshape(values, [shape[0], shape[1], self.heads * self.head_dim])
+        values = tf.reshape(values, [shape[0], shape[1], self.num_heads * self.head_dim])
         return self.output_layer(values)
 
     def get_config(self):
         return super().get_config() | {
-            "heads": self.heads,
+            "num_heads": self.num_heads,
             "width": self.width,
             "head_dim": self.head_dim,
             "units": self.units,

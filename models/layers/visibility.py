@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from models.layers.fused import fused
+from models.layers.xla_jit import xla_jit
 
 
-@fused
+@xla_jit
 def ones_between(first: tf.Tensor, stop: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     """Returns 1 where `first <= index < stop`, else 0, of `like`'s type and length.
 
@@ -115,7 +115,7 @@ class Selection(NamedTuple):
         return Selection(*_turned(*self, tf.constant(order, tf.int32)))
 
 
-@fused
+@xla_jit
 def _turned(
     positions: tf.Tensor, valid: tf.Tensor, order: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -126,7 +126,7 @@ def _turned(
     return tf.where(place >= 0, positions, 0), place >= 0
 
 
-def hiding(mask: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+def attention_mask_bias(mask: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     """Returns what, added to scores, hides from a softmax what is not in `mask`: 0 where it is.
 
     An addition has no gradient to compute, where a choice has one. Half of the least number: the

@@ -10,7 +10,7 @@ import tensorflow_recommenders as tfrs
 from models.optimizers.lazy_adam import LazyAdam
 from models.optimizers.row_adagrad import RowAdagrad
 from models.optimizers.schedule import WarmupDecay
-from models.training import TrainingConfig
+from models.training_config import TrainingConfig
 
 if TYPE_CHECKING:
     from models.base import CtrModel

@@ -26,13 +26,13 @@ def differences(rows: Sequence[Row], metric: str) -> str | None:
     figure = go.Figure()
     figure.add_vline(x=0, line={"color": figures.BASELINE, "width": 1})
     figure.add_scatter(
-        x=[interval.difference for _, interval in found],
+        x=[interval.estimate for _, interval in found],
         y=[figures.label(row.case.name) for row, _ in found],
         error_x={
             "type": "data",
             "symmetric": False,
-            "array": [interval.upper - interval.difference for _, interval in found],
-            "arrayminus": [interval.difference - interval.lower for _, interval in found],
+            "array": [interval.upper - interval.estimate for _, interval in found],
+            "arrayminus": [interval.estimate - interval.lower for _, interval in found],
         },
         mode="markers",
         marker={"size": 9, "color": figures.CANDIDATE},

@@ -40,7 +40,7 @@ def conduct(
             folder = hashlib.sha256(settings.encode()).hexdigest()[:12]
             data[case.data] = prepare(case.config, output / DATA / folder, terminal)
     # Once for all: somebody may edit the source while the study runs.
-    source = code("models/**/*.py", "pipeline/ablation/worker.py")
+    source = code("pipeline.ablation.worker")
     jobs = {
         (case.data, case.variant, seed): _job(case, seed, data[case.data], source)
         for case in cases

@@ -63,11 +63,9 @@ def prepare(config: Config, folder: Path, terminal: Terminal) -> Prepared:
         config.ingest.model_dump_json(),
         fingerprint(config.ingest),
         code(
-            "components/behavior_example_gen/**/*.py",
-            "components/simulator/*.py",
-            "models/preprocessing.py",
-            "components/scoring/by_user.py",
-            "pipeline/ablation/pack.py",
+            "components.behavior_example_gen.executor",
+            "models.preprocessing",
+            "pipeline.ablation.pack",
         ),
     ]
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

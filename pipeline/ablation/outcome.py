@@ -104,7 +104,7 @@ class Row:
         record["oracle_auc"], record["oracle_share"] = self.oracle_auc, self.oracle_share
         for name, found in self.differences.items():
             record |= {
-                f"{name}_difference": found.interval.difference,
+                f"{name}_difference": found.interval.estimate,
                 f"{name}_lower": found.interval.lower,
                 f"{name}_upper": found.interval.upper,
                 f"{name}_p": found.interval.p_value,

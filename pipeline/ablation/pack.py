@@ -1,7 +1,7 @@
 """Packs the eval split, one target an example, back into examples of one user and many targets.
 
 A model scores T targets of a user at hardly more cost than one, as their history is read once
-(DESIGN, section 1); the eval split holds it once for each target. All runs of a study read it.
+(docs/architecture.md); the eval split holds it once for each target. All runs of a study read it.
 """
 
 from __future__ import annotations

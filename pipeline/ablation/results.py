@@ -86,13 +86,13 @@ def write(
 def findings(rows: Sequence[Row]) -> list[str]:
     """What can be told apart in AUC, in sentences, the largest difference first."""
     compared = [row for row in rows if "auc" in row.differences]
-    compared.sort(key=lambda row: -abs(row.differences["auc"].interval.difference))
+    compared.sort(key=lambda row: -abs(row.differences["auc"].interval.estimate))
     told = [row for row in compared if row.differences["auc"].p_holm < 1 - CONFIDENCE]
     sentences = []
     for row in told:
         found = row.differences["auc"].interval
         sentences.append(
-            f"{row.case.name}: AUC {words.signed(found.difference)} "
+            f"{row.case.name}: AUC {words.signed(found.estimate)} "
             f"[{words.signed(found.lower)}, {words.signed(found.upper)}] against "
             f"{', '.join(filter(None, reversed(row.case.reference)))}."
         )
@@ -185,7 +185,7 @@ def text(rows: Sequence[Row]) -> str:
         )
         if found:
             lines[-1]["difference"] = (
-                f"{words.signed(found.interval.difference)} "
+                f"{words.signed(found.interval.estimate)} "
                 f"[{words.signed(found.interval.lower)}, {words.signed(found.interval.upper)}]"
             )
             lines[-1]["p"] = words.decimals(found.p_holm, 3)
@@ -200,8 +200,8 @@ def _difference(row: Row, name: str, whole: bool) -> list[Cell]:
     interval = found.interval
     tone = ""
     if found.p_holm < 1 - CONFIDENCE:
-        tone = "better" if interval.difference * _BETTER[name] > 0 else "worse"
-    cells = [Cell(words.signed(interval.difference), interval.difference, tone)]
+        tone = "better" if interval.estimate * _BETTER[name] > 0 else "worse"
+    cells = [Cell(words.signed(interval.estimate), interval.estimate, tone)]
     if whole:
         ends = f"{words.signed(interval.lower)} to {words.signed(interval.upper)}"
         cells.append(Cell(ends, interval.lower))

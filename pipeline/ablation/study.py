@@ -25,6 +25,11 @@ DATA, RUNS, LOG = "data", "runs", "log.txt"
 Overrides = dict[str, Any]
 
 
+def shipped() -> list[str]:
+    """Returns the names of the studies that ship with Everlong."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
 class Study(Section):
     """A study file; overrides are `section.key: value`, as `--set` takes them."""
 
@@ -103,7 +108,7 @@ def load_study(name: str) -> Study:
     shipped = SHIPPED / f"{name}.yaml"
     path = next((path for path in (Path(name), shipped) if path.is_file()), None)
     if path is None:
-        known = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
+        known = ", ".join(shipped())
         raise ConfigError(
             f"--study: no file {name!r}; give a YAML file, or a shipped study: {known}"
         )

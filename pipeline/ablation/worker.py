@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from components.scoring import by_user
 from components.scoring.exported_model import blocks
-from models import features, signatures
+from models import features
 from models.memory import peak_memory_mib
 from models.trainer import TRAINING_JSON, run_fn
 from pipeline.ablation.job import RESULT, SCORES, Job
@@ -57,10 +57,10 @@ def score(model: Any, evaluation: str) -> np.ndarray:
     Returns:
       [N] float32, in the order of their targets.
     """
-    serve = model.signatures[signatures.SERVING_DEFAULT]
+    serve = model.signatures[features.SERVING_DEFAULT]
     records = np.array(list(itertools.chain.from_iterable(blocks(evaluation))), object)
     return by_user.score_packed(
-        lambda rows: serve(examples=tf.constant(rows))[signatures.PROBABILITY].numpy(),
+        lambda rows: serve(examples=tf.constant(rows))[features.PROBABILITY].numpy(),
         records,
         np.array([_targets(record) for record in records]),
     )

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import typing
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
-from models.config import ModelConfig
+from models.config import MODELS
 from pipeline.arguments import add_config
 from pipeline.config import Config, load
 from pipeline.errors import ConfigError, describe
-
-_SECTIONS = typing.get_args(typing.get_args(ModelConfig)[0])
-MODELS = {typing.get_args(s.model_fields["name"].annotation)[0]: s for s in _SECTIONS}
 
 
 def add_measured(

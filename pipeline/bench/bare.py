@@ -22,7 +22,7 @@ def minimum(
       targets: int, T.
       length: int, L.
     """
-    count = min(config.retrieve, length)
+    count = min(config.top_k, length)
     if config.name == "sim_hard":
         queries, keys = (
             tf.random.uniform([users, n], 1, model.embedding.category_size, tf.int32)
@@ -51,4 +51,4 @@ def _searches(config: ModelConfig, model: CtrModel) -> tuple[int, int]:
         return 1, model.embedding.inherent_dim
     if config.name == "dare":
         return 1, model.long_term.attention_embedding.behavior_dim
-    return config.heads if config.search == "per_head" else 1, model.embedding.behavior_dim
+    return config.num_heads if config.search == "per_head" else 1, model.embedding.behavior_dim

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.evaluator.gate.bootstrap import blind_interval, paired_bootstrap
+from components.evaluator.gate.bootstrap import paired_bootstrap, unclustered_interval
 from pipeline import result_file
 from pipeline.bench.arguments import positive
 from pipeline.config import load
@@ -89,7 +89,7 @@ def _coverage(pairs: int, seed: int) -> list[dict[str, Any]]:
     for labels, candidate, baseline, users in _pairs(pairs, seed):
         for name, found in paired_bootstrap(labels, candidate, baseline, users).items():
             covered[name] += found.lower <= 0 <= found.upper
-        lower, upper = blind_interval(labels, candidate, baseline)
+        lower, upper = unclustered_interval(labels, candidate, baseline)
         covered["auc, users ignored"] += lower <= 0 <= upper
     return [
         {"interval": name, "confidence": 0.95, "pairs": pairs, "covers_zero": count / pairs}

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from models.config import MODELS, RetrievalConfig
 from models.memory import peak_memory_mib
 from pipeline.bench import arguments, runs
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "retrieval alone, against its bare product and top-k and the memory bandwidth"
 LENGTHS = [200, 1_000, 10_000, 100_000]
-MODELS = ("dare", "eta", "mirrn", "sim_hard", "sim_soft", "twin")
+SEARCHING = [name for name, section in MODELS.items() if issubclass(section, RetrievalConfig)]
 COLUMNS = {
     "model": "model",
     "length": "L",
@@ -51,7 +52,7 @@ REPETITIONS = 5  # in a row, in each round, after one that is not counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    arguments.add_measured(parser, MODELS, "200 1000 10000 100000", rounds=11)
+    arguments.add_measured(parser, SEARCHING, "200 1000 10000 100000", rounds=11)
     arguments.add_synthetic(parser, users=1, targets=128)
 
 
@@ -60,7 +61,7 @@ def execute(parsed: argparse.Namespace) -> int:
     jobs = [
         runs.Job(config, length, options)
         for length in parsed.lengths or LENGTHS
-        for config in arguments.configs(parsed, MODELS)
+        for config in arguments.configs(parsed, SEARCHING)
     ]
     return runs.execute(parsed, "pipeline.bench.gsu:measure", jobs, rounds=1, columns=COLUMNS)
 
@@ -85,7 +86,7 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
     jit = {"auto": has_gpu(), "on": True, "off": False}[job["jit"]]
 
     def retrieve(batch):
-        view = View.of(batch, model.embedding, model.long_term.least)
+        view = View.of(batch, model.embedding, model.long_term.min_length)
         return model.long_term.retrieve(view)
 
     program = tf.function(retrieve, jit_compile=jit, autograph=False)
@@ -112,7 +113,7 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
         name: bandwidth.GATHERED_ROWS / min(statistics.median(measured[way]) for way in of_table)
         for name, of_table in itertools.groupby(ways, key=lambda way: way[0])
     }
-    rows = job["users"] * max(length, model.long_term.least)
+    rows = job["users"] * max(length, model.long_term.min_length)
     floor = sum(rows / rate for rate in rates.values())
     if job["hlo"]:
         hlo.export(retrieve, batches[0], runs.hlo_path(job, "gsu"))
@@ -122,7 +123,7 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
         "length": length,
         "users": job["users"],
         "targets": job["targets"],
-        "retrieve": config.model.retrieve,
+        "top_k": config.model.top_k,
         "items": job["items"],
         "jit": jit,
         "milliseconds": seconds * 1e3,

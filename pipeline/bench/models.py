@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from models.config import MODELS
 from models.memory import peak_memory_mib
 from pipeline.bench import arguments, runs
 
@@ -34,7 +35,7 @@ BATCHES = 4  # different ones in turn, so that no cache holds a batch's rows
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    arguments.add_measured(parser, arguments.MODELS, "200 1000 10000 100000", rounds=1)
+    arguments.add_measured(parser, MODELS, "200 1000 10000 100000", rounds=1)
     arguments.add_synthetic(parser, users=1, targets=64)
 
 

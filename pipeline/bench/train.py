@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from models.config import MODELS
 from models.memory import peak_memory_mib
 from pipeline import result_file
 from pipeline.bench import arguments, runs
@@ -44,7 +45,7 @@ ONE_EPOCH = ("training.epochs=1", "training.early_stopping=null")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    arguments.add_measured(parser, arguments.MODELS, "the configuration's own", rounds=1)
+    arguments.add_measured(parser, MODELS, "the configuration's own", rounds=1)
 
 
 def execute(parsed: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from components.errors import InputError
 from pipeline import __version__
+from pipeline.ablation.study import shipped
 from pipeline.arguments import add_config
 from pipeline.config import load
 from pipeline.output_folder import check_folder, locked
@@ -26,8 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--study",
         required=True,
         metavar="FILE",
-        help="YAML file, or a shipped study: granularities, length, models, planted, refinement, "
-        "twin",
+        help=f"YAML file, or a shipped study: {', '.join(shipped())}",
     )
     parser.add_argument(
         "--seeds", type=int, default=3, metavar="N", help="runs of each variant (default: 3)"

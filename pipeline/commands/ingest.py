@@ -47,7 +47,7 @@ def execute(arguments: argparse.Namespace) -> int:
     output = check_folder(
         "--output-dir", arguments.output_dir or Path("runs") / f"{config.name}-examples"
     )
-    settings = config.ingest.model_dump_json(exclude={"shard_memory"})
+    settings = config.ingest.model_dump_json(exclude={"shard_memory_mib"})
     made_from = hashlib.sha256((settings + fingerprint(config.ingest)).encode()).hexdigest()[:16]
     if output.exists():
         _check_complete(output, made_from)

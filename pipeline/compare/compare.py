@@ -132,7 +132,7 @@ def _row(which: tuple[str, str] | None, table: pa.Table, replicas: int, seed: in
         ends = change.lower, change.upper, change.p_value
         if count < _LEAST_USERS:
             ends = (math.nan,) * 3
-        metrics[name] = Difference(float(observed[1]), float(observed[0]), change.difference, *ends)
+        metrics[name] = Difference(float(observed[1]), float(observed[0]), change.estimate, *ends)
     return Row(which, len(labels), count, metrics)
 
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import platform
 from pathlib import Path
 from typing import Any
 
 from components.evaluator.tfma.read import overall_metrics, verdict
+from components.versions import versions
 from pipeline.config import Config
-from pipeline.result_file import _version, write_atomically
+from pipeline.result_file import write_atomically
 from pipeline.run_folder.check import METADATA
 from pipeline.run_folder.lineage import Artifact, of_run
-
-_PACKAGES = ("everlong", "tensorflow", "tfx", "apache-beam", "tensorflow-recommenders")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,8 +60,7 @@ def summarize(config: Config, output: Path, run: str, timing: Timing) -> dict[st
         "report": str(Path(found["EvaluationReport"]["report"].uri) / "index.html"),
         "log": str(output / "log.txt"),
         "config_hash": config.hash,
-        "versions": {"python": platform.python_version()}
-        | {package: _version(package) for package in _PACKAGES},
+        "versions": versions(),
     }
     write_atomically(
         output / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n"

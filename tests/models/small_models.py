@@ -15,12 +15,12 @@ SMALL = {
     "item_dim": 4,
     "category_dim": 4,
     "cross_dim": 2,
-    "heads": 2,
-    "short_term": 3,
-    "mlp": [8],
+    "num_heads": 2,
+    "short_seq_len": 3,
+    "mlp_units": [8],
     "item_bias": True,
 }
-RETRIEVE = {"retrieve": 3}
+RETRIEVE = {"top_k": 3}
 HASH = {"hash_bits": 9}
 
 VARIANTS = {
@@ -30,7 +30,7 @@ VARIANTS = {
     "twin": RETRIEVE,
     "twin per head": RETRIEVE | {"search": "per_head", "position_encoding": True},
     "twin plain": RETRIEVE
-    | {"cross_features": False, "projection": False, "short_term": 0, "item_bias": False},
+    | {"cross_features": False, "projection": False, "short_seq_len": 0, "item_bias": False},
     "mirrn": RETRIEVE | HASH,
     "mirrn diagonal gru": RETRIEVE
     | HASH

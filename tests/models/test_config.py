@@ -24,12 +24,12 @@ def test_a_name_is_all_that_a_model_needs(name):
     [
         ({"name": "twins"}, "Input tag 'twins' found .* does not match any of the expected tags"),
         ({"name": "twin", "header": 3}, "Extra inputs are not permitted"),
-        ({"name": "twin", "retrieve": 0}, "greater than 0"),
+        ({"name": "twin", "top_k": 0}, "greater than 0"),
         ({"name": "twin", "search": "both"}, "Input should be 'per_head' or 'shared'"),
         ({"name": "mirrn", "granularities": ["local", "weekly"]}, "'target', 'local' or 'global'"),
         ({"name": "mirrn", "dropout": 1}, "less than 1"),
         ({"name": "sdim", "hash_bits": 10}, "`hash_bits` must be a multiple .* 10 and 3"),
-        ({"name": "avg_pooling", "retrieve": 5}, "Extra inputs are not permitted"),
+        ({"name": "avg_pooling", "top_k": 5}, "Extra inputs are not permitted"),
     ],
 )
 def test_faults_are_named(section, complaint):
@@ -39,7 +39,7 @@ def test_faults_are_named(section, complaint):
 
 def test_sections_are_immutable():
     with pytest.raises(pydantic.ValidationError, match="frozen"):
-        TwinConfig(name="twin").retrieve = 3
+        TwinConfig(name="twin").top_k = 3
 
 
 def test_every_key_explains_itself():

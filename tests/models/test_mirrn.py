@@ -47,9 +47,9 @@ def interest_by_loops(model, seen):
         for g, grain in enumerate(config.granularities):
             code = query_by_loops(mirrn, grain, seen, b, t, width) @ projection >= 0
             distance = (keys[b] != code).sum(-1)
-            found = sorted(range(first, stop), key=lambda p: (distance[p], p))[: config.retrieve]
+            found = sorted(range(first, stop), key=lambda p: (distance[p], p))[: config.top_k]
             found = sorted(found, reverse=True)  # oldest first
-            x = np.zeros((config.retrieve, rows.shape[-1]))
+            x = np.zeros((config.top_k, rows.shape[-1]))
             for k, p in enumerate(found):
                 gap = target_time[b, t] - time[b, p]
                 phi = position_basis(np.array(p - first), np.array(gap)).numpy()
@@ -66,8 +66,8 @@ def refine_by_numpy(mirrn, x, count):
     real, imaginary, scale, offset = (w.numpy() for w in transformer.weights)
     spectrum = np.fft.rfft(x, axis=0)
     mixed = np.zeros_like(spectrum)
-    size = x.shape[1] // transformer.heads
-    for h in range(transformer.heads):
+    size = x.shape[1] // transformer.num_heads
+    for h in range(transformer.num_heads):
         columns = slice(h * size, (h + 1) * size)
         weight = real[h] + 1j * imaginary[h]
         weight = np.diag(weight) if mirrn.config.fourier_mix == "diagonal" else weight
@@ -115,7 +115,7 @@ def test_gru_is_trained():
 
 
 def test_time_and_outcome_are_read():
-    model = small_model("mirrn", short_term=0)
+    model = small_model("mirrn", short_seq_len=0)
     batch = random_batch()
     before = model(tensors(batch)).numpy()
     later = {**batch, "target_time": batch["target_time"] + 10**6}

@@ -16,7 +16,7 @@ from models.optimizers import (
     clip_by_global_norm,
     sum_duplicates,
 )
-from models.training import ScheduleConfig, TrainingConfig
+from models.training_config import ScheduleConfig, TrainingConfig
 
 ROWS, WIDTH, STEPS = 7, 3, 4
 RATE, DECAY = 0.1, 0.01

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from models import features, preprocessing
 from models.features import FeatureSizes
-from models.training import PreprocessingSettings
+from models.training_config import PreprocessingSettings
 from tests.models.transformed import BOUNDARIES, HISTORY, RawExample, Transformed, serialize
 
 SHARED = {

@@ -14,11 +14,12 @@ import tensorflow as tf
 from models import features, signatures
 from models.buckets import BatchShape
 from models.config import DinConfig
+from models.features import PROBABILITY, SCORE, SERVING_DEFAULT
 from models.inputs import Split
 from models.preprocessing import feature_sizes
 from models.registry import build_model
-from models.signatures import PROBABILITY, SCORE, SERVING_DEFAULT, ServingModule
-from models.training import HistorySettings
+from models.signatures import ServingModule
+from models.training_config import HistorySettings
 from tests.models.transformed import BOUNDARIES, HISTORY, MATCH, RawExample, Transformed, serialize
 
 T = HISTORY["targets_per_example"]
@@ -31,7 +32,7 @@ SERVED = (
     features.TARGET_TIME,
     features.TARGET_HIST_END,
 )
-CONFIG = DinConfig(name="din", item_dim=8, category_dim=4, heads=2, mlp=(16,))
+CONFIG = DinConfig(name="din", item_dim=8, category_dim=4, num_heads=2, mlp_units=(16,))
 FRESH = """
 import json, sys
 import numpy as np, tensorflow as tf

@@ -23,7 +23,7 @@ from models.inputs import Split
 from models.loop import TrainingLoop
 from models.optimizers import build_optimizer
 from models.registry import BUILDERS, build_model
-from models.training import EarlyStoppingConfig, TrainingConfig
+from models.training_config import EarlyStoppingConfig, TrainingConfig
 from tests.models.transformed import MATCH, Transformed
 
 ROOT = Path(__file__).resolve().parents[2]

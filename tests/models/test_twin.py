@@ -9,7 +9,7 @@ from models.layers import relevance as relevance_module
 from models.twin import FEW_TARGETS
 from models.view import MASKED_LENGTH, View
 from tests.models.batches import random_batch, tensors
-from tests.models.layers.test_search import literal_walk
+from tests.models.layers.test_search import literal_round_robin
 from tests.models.small_models import small_model
 
 
@@ -17,20 +17,20 @@ def interest_by_loops(model, seen, per_head):
     """GSU then ESU for each target, from the layers' weights alone."""
     twin = model.long_term
     queries = twin.relevance(seen.target).numpy()  # itself tested against equation 5
-    rows, heads = seen.rows.numpy(), queries.shape[2]
+    rows, num_heads = seen.rows.numpy(), queries.shape[2]
     first, stop = (edge.numpy() for edge in seen.window)
     out = np.zeros((*first.shape, twin.attention.units))
     for b, t in np.ndindex(*first.shape):
         alpha = queries[b, t] @ rows[b].T
         visible = range(first[b, t], stop[b, t])
         if per_head:
-            ranked = [sorted(visible, key=lambda p, h=h: -alpha[h, p]) for h in range(heads)]
-            chosen = literal_walk(ranked, twin.config.retrieve)
+            ranked = [sorted(visible, key=lambda p, h=h: -alpha[h, p]) for h in range(num_heads)]
+            chosen = literal_round_robin(ranked, twin.config.top_k)
         else:
             mean = alpha.mean(0)
-            chosen = sorted(visible, key=lambda p: -mean[p])[: twin.config.retrieve]
+            chosen = sorted(visible, key=lambda p: -mean[p])[: twin.config.top_k]
         values = []
-        for h in range(heads):
+        for h in range(num_heads):
             weights = np.exp(alpha[h, chosen] - max(alpha[h, chosen], default=0))
             pooled = sum(
                 w / weights.sum() * rows[b, p] for w, p in zip(weights, chosen, strict=True)
@@ -55,8 +55,8 @@ def test_interest_is_what_search_and_attention_say(search):
 
 
 def test_search_agrees_with_the_attention_that_reads():
-    """TWIN's Fig. 4: with fresh parameters the overlap of both stages' top K is complete."""
-    model = small_model("twin", heads=1)
+    """TWIN's Fig. 4: with fresh parameters the recall of the first stage is complete."""
+    model = small_model("twin", num_heads=1)
     twin = model.long_term
     seen = View.of(tensors(random_batch(seed=9, length=30)), model.embedding, 3)
     queries = twin.relevance(seen.target)
@@ -91,7 +91,7 @@ def test_position_encoding_is_read():
 
 
 def test_cross_features_are_read():
-    model = small_model("twin", short_term=0)
+    model = small_model("twin", short_seq_len=0)
     batch = random_batch()
     before = model(tensors(batch)).numpy()
     batch["history_behavior"] = batch["history_behavior"] % 4 + 1

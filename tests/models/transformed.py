@@ -153,7 +153,13 @@ class Transformed:
     def fn_args(self, folder: Path, training: dict[str, Any], **model: Any) -> FnArgs:
         """Returns what TFX hands to `run_fn`, which then writes below `folder`."""
         config = {
-            "model": {"name": "din", "item_dim": 8, "category_dim": 4, "heads": 2, "mlp": [16]}
+            "model": {
+                "name": "din",
+                "item_dim": 8,
+                "category_dim": 4,
+                "num_heads": 2,
+                "mlp_units": [16],
+            }
             | model,
             "training": {"batch_users": 8} | training,
             "seed": 3,

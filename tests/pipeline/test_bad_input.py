@@ -29,7 +29,10 @@ LOGS = {
     "column.csv": ("user,item,time\n1,2,3\n", ["column.csv", "'click'", "Present: item, time"]),
     "empty.csv": (HEADER, ["empty.csv", "no rows"]),
     "zero.csv": ("", ["zero.csv", "the file is empty"]),
-    "text.csv": (HEADER + _rows("soon"), ["text.csv", "81", "time: not a number", "max_bad_rows"]),
+    "text.csv": (
+        HEADER + _rows("soon"),
+        ["text.csv", "81", "time: not a number", "max_bad_row_share"],
+    ),
     "nan.csv": (HEADER + _rows("NaN"), ["time: NaN"]),
     "negative.csv": (HEADER + _rows("-{}"), ["time: negative"]),
     "cut.csv.gz": (gzip.compress((HEADER + _rows()).encode())[:-40], ["cut.csv.gz", "truncated"]),

@@ -45,7 +45,7 @@ def test_says_what_it_did_and_a_second_run_that_nothing_is_left(tmp_path, capfd)
     assert {path.name for path in tmp_path.iterdir()} == {"out", "out.log"}
 
     before = _digests(out)
-    assert main(_arguments(out, 40, "--set", "beam.shard_memory=100")) == 0
+    assert main(_arguments(out, 40, "--set", "beam.shard_memory_mib=100")) == 0
     assert "complete already; nothing was done" in capfd.readouterr().out
     assert _digests(out) == before
     assert main(_arguments(out, 41)) == 2  # another log
@@ -69,7 +69,7 @@ def test_bad_rows_leave_a_quarantine_and_no_folder(tmp_path, capfd):
     log.write_text("\n".join(["user,item,time,click", *rows]))
     config = tmp_path / "bad.yaml"
     config.write_text(
-        f"name: bad\nlog: {{folder: {tmp_path}, files: log.csv, max_bad_rows: 0.001, "
+        f"name: bad\nlog: {{folder: {tmp_path}, files: log.csv, max_bad_row_share: 0.001, "
         "columns: {user: user, item: item, time: time}}\nlabel: {column: click}\n"
     )
     out = tmp_path / "out"

@@ -39,11 +39,11 @@ def check_rows(counts: Counts, config: IngestConfig) -> None:
         raise LogError(f"{where}: the log is empty: it has no rows.")
     check_kinds(counts)
     bad = bad_rows(counts)
-    if bad > config.log.max_bad_rows * counts.rows:
+    if bad > config.log.max_bad_row_share * counts.rows:
         raise LogError(
             f"{where}: {bad:,} of {counts.rows:,} rows ({bad / counts.rows:.2%}) are bad, more "
-            f"than `log.max_bad_rows` = {config.log.max_bad_rows:.2%} allows. Mend the log or "
-            f"`log.columns`, or raise `log.max_bad_rows`.\n{counts.table()}"
+            f"than `log.max_bad_row_share` = {config.log.max_bad_row_share:.2%} allows. Mend the "
+            f"log or `log.columns`, or raise `log.max_bad_row_share`.\n{counts.table()}"
         )
     if not counts.rows_kept:
         raise LogError(

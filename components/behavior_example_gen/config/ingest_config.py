@@ -157,7 +157,7 @@ class IngestConfig(Section):
     seed: int = Field(
         7, ge=0, lt=2**31, description="Seed of negatives, of user_hash and of the order."
     )
-    shard_memory: int = Field(
+    shard_memory_mib: int = Field(
         256,
         ge=1,
         le=2**24,

@@ -124,7 +124,7 @@ class LogConfig(TableConfig):
     user_share: float = Field(
         1.0, gt=0, le=1, description="Share of the users that are kept, drawn by hash of the id."
     )
-    max_bad_rows: float = Field(
+    max_bad_row_share: float = Field(
         0.01, ge=0, le=1, description="Share of faulty rows above which the run stops."
     )
     shards: int | None = Field(

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import Block
 from components.behavior_example_gen.read.files import check_columns, open_unpacked
-from components.behavior_example_gen.write.tfrecord import checksum
+from components.behavior_example_gen.record_checksum import checksum
 
 _BLOCK_ROWS = 1 << 16
 _HEADER = struct.Struct("<QI")  # length of the record, masked CRC of the length

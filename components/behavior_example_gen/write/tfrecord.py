@@ -8,9 +8,10 @@ import uuid
 import zlib
 from collections.abc import Iterable
 
-import google_crc32c
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
+
+from components.behavior_example_gen.record_checksum import checksum
 
 _GZIP = 31  # zlib's name for a gzip frame
 _LEVEL = 1  # level 6 takes four times as long for a tenth of the bytes
@@ -43,9 +44,3 @@ def write_records(path: str, aside: str, records: Iterable[bytes]) -> None:
     if FileSystems.exists(path):
         FileSystems.delete([path])
     FileSystems.rename([unfinished], [path])
-
-
-def checksum(data: bytes) -> int:
-    """Returns the checksum of the TFRecord format: CRC-32C, rotated by 15 bits, plus a constant."""
-    crc = google_crc32c.value(data)
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

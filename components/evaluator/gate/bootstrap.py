@@ -47,13 +47,13 @@ class Interval:
     """A value, such as the difference candidate - baseline of a metric, and where it lies.
 
     Attributes:
-      difference: on the data as they are.
+      estimate: on the data as they are.
       lower, upper: ends of the percentile interval.
       p_value: two-sided, of no difference; not below 2 / (replicas + 1).
       error: standard error, the deviation of the replicas.
     """
 
-    difference: float
+    estimate: float
     lower: float
     upper: float
     p_value: float
@@ -162,7 +162,7 @@ def paired_bootstrap(
     }
 
 
-def blind_interval(
+def unclustered_interval(
     labels: ArrayLike, candidate: ArrayLike, baseline: ArrayLike, confidence: float = 0.95
 ) -> tuple[float, float]:
     """Interval of the difference in AUC as if all targets were independent: for comparison only.

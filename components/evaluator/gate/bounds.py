@@ -50,7 +50,7 @@ def slices(
     fallen = 0
     for key, comparison in compared:
         two = comparison.difference
-        best = two.difference + reach * two.error
+        best = two.estimate + reach * two.error
         if best < -gate.slice_tolerance:
             fallen += 1
             yield Check(
@@ -60,7 +60,7 @@ def slices(
                 f"{comparison.baseline:.4f} of the latest blessed model ({_change(two, gate)})",
                 "auc",
                 key,
-                two.difference,
+                two.estimate,
                 two.lower,
                 best,
                 -gate.slice_tolerance,
@@ -105,21 +105,21 @@ def _bound(
     passed = inside(one.lower, one.upper)
     wanted = _wanted(least, most)
     name = f"{_where(where)}{NAMES[found.metric]}"
-    told = f"{name} {one.difference:.4f} ({_interval(one, gate)})"
+    told = f"{name} {one.estimate:.4f} ({_interval(one, gate)})"
     if passed:
         text = f"{told} is {wanted}"
-    elif math.isnan(one.difference):
+    elif math.isnan(one.estimate):
         text = f"{name} is not defined on this eval split; it must be {wanted}"
-    elif inside(one.difference, one.difference):
+    elif inside(one.estimate, one.estimate):
         code = "power"
         text = (
             f"{told} must be {wanted} with its whole interval: the eval split is too small to tell"
         )
     else:
         text = f"{told} must be {wanted}"
-    near = least if most is None or (least is not None and one.difference < 1) else most
+    near = least if most is None or (least is not None and one.estimate < 1) else most
     return Check(
-        code, passed, text, found.metric, where or {}, one.difference, one.lower, one.upper, near
+        code, passed, text, found.metric, where or {}, one.estimate, one.lower, one.upper, near
     )
 
 
@@ -134,7 +134,7 @@ def _loss(
     base = f"the {found.baseline:.4f} of the latest blessed model ({_change(two, gate)})"
     code, passed = "tolerance", worst >= -tolerance
     chance = power(two.error, tolerance, gate.confidence)
-    if math.isnan(two.difference):
+    if math.isnan(two.estimate):
         # Such as GAUC of one target a user: no model has it, so none can have lost it.
         passed, text = True, f"{name} is not defined on this eval split and is not compared"
     elif passed and worst > 0:
@@ -153,7 +153,7 @@ def _loss(
             f"{math.floor(chance * 100)} % only; {more}a tolerance of {_up(needed)} would do"
         )
     return Check(
-        code, passed, text, found.metric, where or {}, two.difference, two.lower, two.upper,
+        code, passed, text, found.metric, where or {}, two.estimate, two.lower, two.upper,
         -sign * tolerance,
     )  # fmt: skip
 
@@ -188,4 +188,4 @@ def _interval(found: Interval, gate: GateConfig) -> str:
 
 def _change(found: Interval, gate: GateConfig) -> str:
     ends = f"{found.lower:+.4f} to {found.upper:+.4f}"
-    return f"{found.difference:+.4f}, {gate.confidence * 100:g} % interval {ends}"
+    return f"{found.estimate:+.4f}, {gate.confidence * 100:g} % interval {ends}"

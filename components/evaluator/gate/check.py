@@ -60,7 +60,7 @@ class Comparison:
         """As plain JSON."""
         one = self.candidate
         found = {
-            "candidate": one.difference,
+            "candidate": one.estimate,
             "candidate_lower": one.lower,
             "candidate_upper": one.upper,
         }
@@ -69,7 +69,7 @@ class Comparison:
         two = self.difference
         return found | {
             "baseline": self.baseline,
-            "difference": two.difference,
+            "difference": two.estimate,
             "lower": two.lower,
             "upper": two.upper,
             "p_value": two.p_value,

@@ -19,7 +19,7 @@ import numpy as np
 
 from components.evaluator.config import GateConfig, SliceRule
 from components.evaluator.gate import bounds, preconditions
-from components.evaluator.gate.bootstrap import Draws, blind_interval, interval, replicate
+from components.evaluator.gate.bootstrap import Draws, interval, replicate, unclustered_interval
 from components.evaluator.gate.check import BASELINE_SCORES, SILENT, Check, Comparison
 from components.evaluator.gate.scored import Scored
 from components.json_text import without_nan
@@ -113,7 +113,7 @@ def judge(
     overall = _compare(scored, _METRICS, gate, seed)
     told = {name: found.to_json() for name, found in overall.items()}
     if scored.baseline is not None:
-        told["auc"] |= _blind(scored, gate)
+        told["auc"] |= _unclustered(scored, gate)
         told["auc"]["rela_impr"] = rela_impr(told["auc"]["candidate"], told["auc"]["baseline"])
     made += bounds.bounds(overall, gate)
     if scored.baseline is not None:
@@ -156,10 +156,12 @@ def _comparison(name: str, draws: Draws, gate: GateConfig) -> Comparison:
     return Comparison(name, candidate, float(draws.observed[1]), found)
 
 
-def _blind(scored: Scored, gate: GateConfig) -> dict[str, float]:
+def _unclustered(scored: Scored, gate: GateConfig) -> dict[str, float]:
     """The interval of the difference in AUC if users were ignored: only shown, never used."""
-    lower, upper = blind_interval(scored.labels, scored.candidate, scored.baseline, gate.confidence)
-    return {"blind_lower": lower, "blind_upper": upper}
+    lower, upper = unclustered_interval(
+        scored.labels, scored.candidate, scored.baseline, gate.confidence
+    )
+    return {"unclustered_lower": lower, "unclustered_upper": upper}
 
 
 def _slices(

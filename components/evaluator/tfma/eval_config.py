@@ -10,8 +10,6 @@ from tensorflow_model_analysis.proto import config_pb2
 from models import features
 
 CANDIDATE, BASELINE = "candidate", "baseline"
-SIGNATURE = "serving_default"
-PREDICTION_KEY = "probability"
 METRICS = "components.evaluator.tfma.metrics"
 CTR_METRIC, ORACLE_METRIC = "CtrMetrics", "OracleAuc"
 
@@ -31,8 +29,8 @@ def eval_config(slices: list[str], baseline: bool, oracle: bool) -> config_pb2.E
             name=name,
             is_baseline=name == BASELINE,
             model_type=tfma.TF_GENERIC,
-            signature_name=SIGNATURE,
-            prediction_key=PREDICTION_KEY,
+            signature_name=features.SERVING_DEFAULT,
+            prediction_key=features.PROBABILITY,
             label_key=features.LABEL,
         )
     config.slicing_specs.add()

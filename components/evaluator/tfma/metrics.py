@@ -10,7 +10,6 @@ import pyarrow as pa
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import metric_types
 
-from components.evaluator.tfma.eval_config import PREDICTION_KEY
 from models import features, metrics
 
 NAMES = tuple(metrics.Predictions.merge([]).metrics())
@@ -69,7 +68,7 @@ class _PredictionsPreprocessor(metric_types.Preprocessor):
     def process(self, extracts: tfma.Extracts) -> Iterator[metrics.Predictions]:
         """Yields the predictions of the extracts."""
         scores = extracts[tfma.PREDICTIONS_KEY]
-        for key in (self._model, PREDICTION_KEY):
+        for key in (self._model, features.PROBABILITY):
             if isinstance(scores, dict) and key in scores:
                 scores = scores[key]
         yield _predictions(extracts, scores)

@@ -186,13 +186,14 @@ def test_too_many_bad_rows_stop_with_the_table(tmp_path):
     with pytest.raises(LogError) as caught:
         runs.execute(logs.config(log=log), tmp_path / "out")
     assert str(caught.value) == (
-        f"log.csv in '{tmp_path}': 11 of 620 rows (1.77%) are bad, more than `log.max_bad_rows` = "
-        "1.00% allows. Mend the log or `log.columns`, or raise `log.max_bad_rows`.\n"
+        f"log.csv in '{tmp_path}': 11 of 620 rows (1.77%) are bad, more than "
+        "`log.max_bad_row_share` = 1.00% allows. Mend the log or `log.columns`, or raise "
+        "`log.max_bad_row_share`.\n"
         "           620  rows in the log\n"
         f"            10  time: negative, first at {tmp_path}/log.csv:301\n"
         f"             1  row: wrong number of columns, first at {tmp_path}/log.csv:321"
     )
-    counts = runs.execute(logs.config(log=log | {"max_bad_rows": 0.02}), tmp_path / "out")
+    counts = runs.execute(logs.config(log=log | {"max_bad_row_share": 0.02}), tmp_path / "out")
     lost = sum(n for reason, n in counts["dropped"].items() if not reason.startswith("target: "))
     assert counts["rows_kept"] == 620 - lost
 

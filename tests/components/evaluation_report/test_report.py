@@ -46,7 +46,7 @@ TRAINING = {
     "seconds": 61.2,
     "epochs": 3,
     "peak_memory_mib": 1834.2,
-    "gsu_overlap": {"twin_per_head": 1.0, "sim_hard": 0.66, "recency": 0.05},
+    "gsu_recall": {"twin_per_head": 1.0, "sim_hard": 0.66, "recency": 0.05},
     "curve": [
         {
             "epoch": epoch,
@@ -163,7 +163,7 @@ def test_the_page_tells_the_verdict_first_and_every_part(report, page):
         "ROC", "Calibration", "Distribution of the scores",
         "AUC by history length",
         "History length: 512–1,023", "User activity:",
-        "Loss by epoch", "Ranking of the validation split", "Overlap of the search",
+        "Loss by epoch", "Ranking of the validation split", "Recall of the search",
         "21,346 targets per second", "1,834 MiB",
         "Dropped, of 5,000 rows in the log", "negative time",
         "no anomaly in train, eval",

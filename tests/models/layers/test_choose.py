@@ -17,9 +17,9 @@ def literal(scores, first, stop, k):
     return sorted(sorted(seen, key=lambda p: (-scores[p], p))[:k])
 
 
-def check(scores, first, stop, k, whole=False, call=choose):
+def check(scores, first, stop, k, integer_scores=False, call=choose):
     rows = (tf.constant(x, tf.int32)[:, None] for x in (first, stop))
-    found = call(tf.constant(scores, tf.float32), *rows, k, whole)
+    found = call(tf.constant(scores, tf.float32), *rows, k, integer_scores)
     positions, keys = (x.numpy() for x in found)
     for r, row in enumerate(np.asarray(scores, np.float32)):
         expected = literal(row, first[r], stop[r], k)
@@ -41,7 +41,7 @@ def test_choose_is_the_head_of_a_stable_sort(seed, k, more, kind):
     first = rng.integers(0, length + 1, 3)
     stop = rng.integers(first, length + 1)
     first[0], stop[0] = 0, length
-    check(scores, first, stop, k, whole=kind in (1, 2))
+    check(scores, first, stop, k, integer_scores=kind in (1, 2))
 
 
 @pytest.mark.parametrize("length", [50, 799, 800, 10_000, 40_007])
@@ -51,8 +51,8 @@ def test_compiled_as_well_and_for_long_rows(length, values):
     scores = rng.integers(0, values, (4, length))
     program = tf.function(choose, jit_compile=True)
     windows = [0, 5, length // 2, length], [length, length - 3, length // 2 + 20, length]
-    check(scores, *windows, 50, whole=False, call=program)
-    check(scores, *windows, 50, whole=True, call=program)
+    check(scores, *windows, 50, integer_scores=False, call=program)
+    check(scores, *windows, 50, integer_scores=True, call=program)
 
 
 def test_blocks_and_what_they_hold_are_about_as_many():

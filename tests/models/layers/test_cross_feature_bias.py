@@ -9,18 +9,18 @@ from models.layers import CrossFeatureBias
 
 
 def test_bias_compresses_each_feature_to_a_scalar_and_weighs_the_scalars():
-    heads, features, width = 2, 3, 4
+    num_heads, features, width = 2, 3, 4
     rng = np.random.default_rng(0)
     cross = rng.normal(size=(5, features * width)).astype(np.float32)
-    layer = CrossFeatureBias(heads, features)
+    layer = CrossFeatureBias(num_heads, features)
     layer.build(cross.shape)
-    compress = rng.normal(size=(heads, features, width)).astype(np.float32)
-    beta = rng.normal(size=(heads, features, 1)).astype(np.float32)
+    compress = rng.normal(size=(num_heads, features, width)).astype(np.float32)
+    beta = rng.normal(size=(num_heads, features, 1)).astype(np.float32)
     layer.set_weights([compress, beta])
 
-    expected = np.zeros((5, heads))
+    expected = np.zeros((5, num_heads))
     for row in range(5):
-        for head in range(heads):
+        for head in range(num_heads):
             for j in range(features):
                 feature = cross[row, j * width : (j + 1) * width]
                 scalar = sum(feature[i] * compress[head, j, i] for i in range(width))

@@ -197,7 +197,7 @@ def test_dropout_acts_in_training_only():
 
 
 def test_faults_are_named():
-    with pytest.raises(ValueError, match=r"`heads` must divide .* 6. Received: 4"):
+    with pytest.raises(ValueError, match=r"`num_heads` must divide .* 6. Received: 4"):
         FourierTransformer(4).build([1, 1, 2, 6])
     with pytest.raises(ValueError, match=r"`mix` .* Received: 'full'"):
         FourierTransformer(1, mix="full")

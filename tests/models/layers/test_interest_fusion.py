@@ -37,5 +37,5 @@ def test_fusion_is_multi_head_target_attention():
 
 
 def test_heads_must_divide_units():
-    with pytest.raises(ValueError, match=r"`heads` must divide `units`, 4. Received: 3"):
+    with pytest.raises(ValueError, match=r"`num_heads` must divide `units`, 4. Received: 3"):
         InterestFusion(3, G, WIDTH, 4)

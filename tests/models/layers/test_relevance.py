@@ -72,5 +72,5 @@ def test_relevance_works_without_cross_features_in_the_log():
 
 
 def test_slices_need_heads_that_divide_the_width():
-    with pytest.raises(ValueError, match=r"`heads` must divide .* 6, .* Received: 4"):
+    with pytest.raises(ValueError, match=r"`num_heads` must divide .* 6, .* Received: 4"):
         TargetRelevance(4, 0, 1, projection=False)(tf.zeros([1, 1, WIDTH]))

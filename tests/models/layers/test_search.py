@@ -17,7 +17,7 @@ from models.layers import (
     Selection,
     Window,
 )
-from models.layers.walk import walk
+from models.layers.round_robin import round_robin
 
 B, T, L, K = 2, 3, 9, 4
 
@@ -82,7 +82,7 @@ def test_search_finds_the_best_visible(kind, seed):
     assert not selection.positions.numpy()[~selection.valid.numpy()].any()
 
 
-def literal_walk(ranked, count):
+def literal_round_robin(ranked, count):
     """Turn by turn through the heads' lists, as TWIN's section 4.3 says it."""
     found = []
     for rank in range(max((len(head) for head in ranked), default=0)):
@@ -94,10 +94,10 @@ def literal_walk(ranked, count):
 
 @settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, L))
-def test_walk_over_heads_is_the_literal_one(seed, heads, count):
+def test_round_robin_over_heads_is_the_literal_one(seed, num_heads, count):
     rng = np.random.default_rng(seed)
     window = draw_window(rng)
-    queries = rng.integers(-2, 3, (B, T, heads, 3)).astype(np.float32)
+    queries = rng.integers(-2, 3, (B, T, num_heads, 3)).astype(np.float32)
     keys = rng.integers(-2, 3, (B, L, 3)).astype(np.float32)
     unit = ConsistentSearch(count, per_head=True)
     selection = unit(tf.constant(queries), tf.constant(keys), window)
@@ -105,14 +105,15 @@ def test_walk_over_heads_is_the_literal_one(seed, heads, count):
     for b, t in np.ndindex(B, T):
         seen = range(window.first.numpy()[b, t], window.stop.numpy()[b, t])
         ranked = [
-            sorted(seen, key=lambda p, h=h: (-scores[b, t, h, p], p))[:count] for h in range(heads)
+            sorted(seen, key=lambda p, h=h: (-scores[b, t, h, p], p))[:count]
+            for h in range(num_heads)
         ]
-        assert chosen(selection)[b, t] == set(literal_walk(ranked, count))
+        assert chosen(selection)[b, t] == set(literal_round_robin(ranked, count))
 
 
 @pytest.mark.parametrize("known", [False, True])
 @pytest.mark.parametrize("length", [300, 1_001])  # in one piece; in blocks, the last of them short
-def test_walk_in_graphs_that_know_shapes_and_that_do_not(known, length):
+def test_round_robin_in_graphs_that_know_shapes_and_that_do_not(known, length):
     rng = np.random.default_rng(length)
     queries = rng.integers(-3, 4, (2, 2, 3, 4)).astype(np.float32)
     keys = rng.integers(-3, 4, (2, length, 4)).astype(np.float32)
@@ -133,13 +134,15 @@ def test_walk_in_graphs_that_know_shapes_and_that_do_not(known, length):
     for b, t in np.ndindex(2, 2):
         seen = range(first[b, t], stop[b, t])
         ranked = [sorted(seen, key=lambda p, head=head: (-head[p], p)) for head in scores[b, t]]
-        expected = sorted(literal_walk(ranked, 20))
+        expected = sorted(literal_round_robin(ranked, 20))
         assert positions[b, t][valid[b, t]].tolist() == expected
 
 
-def test_walk_by_hand():
+def test_round_robin_by_hand():
     positions = tf.constant([[[[7, 3, 5], [7, 5, 2]]]])
-    selection = walk(positions, tf.zeros_like(positions) + tf.range(3), tf.zeros([1, 1, 2, 8]))
+    selection = round_robin(
+        positions, tf.zeros_like(positions) + tf.range(3), tf.zeros([1, 1, 2, 8])
+    )
     assert selection.positions.numpy().tolist() == [[[3, 5, 7]]]
 
 

@@ -13,8 +13,8 @@ from tests.models.numeric import numeric_gradient
 B, T, BASIS = 2, 3, 2
 
 
-def attention(heads, width, **options):
-    layer = SelfAttention(heads, width, **options)
+def attention(num_heads, width, **options):
+    layer = SelfAttention(num_heads, width, **options)
     rng = np.random.default_rng(5)
     layer.set_weights([rng.normal(size=w.shape).astype(np.float32) for w in layer.weights])
     return layer
@@ -54,7 +54,7 @@ def by_numpy(layer, x, valid):
         found = x[b, t][valid[b, t]].astype(float)
         for row in found:
             y = row.copy()
-            for h in range(layer.heads):
+            for h in range(layer.num_heads):
                 scores = [(row @ query[h]) @ (other @ key[h]) for other in found]
                 scores = np.exp(np.array(scores) / np.sqrt(query.shape[-1]))
                 for score, other in zip(scores / scores.sum(), found, strict=True):
@@ -65,10 +65,10 @@ def by_numpy(layer, x, valid):
 
 
 @pytest.mark.parametrize("source", [gathered, of_users])
-@pytest.mark.parametrize(("heads", "width"), [(1, 4), (2, 6), (3, 7)])
+@pytest.mark.parametrize(("num_heads", "width"), [(1, 4), (2, 6), (3, 7)])
 @pytest.mark.parametrize("steps", [1, 4, 5])
-def test_mean_is_the_formulas(source, heads, width, steps):
-    layer = attention(heads, width)
+def test_mean_is_the_formulas(source, num_heads, width, steps):
+    layer = attention(num_heads, width)
     rows, phi, weights, valid = draw(steps, width)
     expected = by_numpy(layer, rows + phi @ weights, valid)
     actual = layer(source(rows, phi, weights, valid))

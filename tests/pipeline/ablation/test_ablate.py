@@ -18,7 +18,7 @@ log:
 label: {column: label}
 history: {max_length: 120, match: 20, targets_per_example: 32}
 split: {by: user_tail, validation: 0.2, eval: 0.3}
-model: {name: twin, item_dim: 8, category_dim: 8, retrieve: 20, short_term: 0, mlp: [16]}
+model: {name: twin, item_dim: 8, category_dim: 8, top_k: 20, short_seq_len: 0, mlp_units: [16]}
 training: {epochs: 1}
 """
 STUDY = """
@@ -26,7 +26,7 @@ question: Does K matter?
 reference: K 20
 variants:
   K 20: {}
-  K 4: {model.retrieve: 4}
+  K 4: {model.top_k: 4}
   too wide: {model.item_dim: 1000000000000000}
 """
 

@@ -55,14 +55,14 @@ def test_a_difference_is_the_mean_over_paired_seeds(data):
         metrics.auc(labels, scores["good", s]) - metrics.auc(labels, scores["bad", s])
         for s in (1, 2)
     ]
-    assert found.difference == pytest.approx(np.mean(by_hand))
+    assert found.estimate == pytest.approx(np.mean(by_hand))
     assert draws.observed("auc", ("good", 1)) == pytest.approx(
         metrics.auc(labels, scores["good", 1])
     )
-    assert found.lower < found.difference < found.upper
+    assert found.lower < found.estimate < found.upper
     assert found.p_value == pytest.approx(2 / 201)
     same = draws.interval("gauc", [("good", 1)], [("good", 1)])
-    assert (same.difference, same.lower, same.upper, same.p_value) == (0, 0, 0, 1)
+    assert (same.estimate, same.lower, same.upper, same.p_value) == (0, 0, 0, 1)
 
 
 def test_an_interval_is_as_wide_as_a_bootstrap_in_loops(data):

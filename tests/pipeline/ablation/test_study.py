@@ -13,8 +13,8 @@ question: Does K matter?
 common: {model.name: mirrn}
 reference: K 20
 variants:
-  K 20: {model.retrieve: 20}
-  K 4: {model.retrieve: 4, training.epochs: 2}
+  K 20: {model.top_k: 20}
+  K 4: {model.top_k: 4, training.epochs: 2}
 """
 
 
@@ -29,9 +29,9 @@ def write(tmp_path: Path):
 
 
 def test_a_variant_is_the_configuration_with_its_overrides(write):
-    cases = plan(load_study(write(STUDY)), "demo", ["training.epochs=5", "model.retrieve=9"])
+    cases = plan(load_study(write(STUDY)), "demo", ["training.epochs=5", "model.top_k=9"])
     assert [case.name for case in cases] == ["K 20", "K 4"]
-    assert [case.config.model.retrieve for case in cases] == [20, 4]
+    assert [case.config.model.top_k for case in cases] == [20, 4]
     assert [case.config.training.epochs for case in cases] == [5, 2]
     assert {case.config.model.name for case in cases} == {"mirrn"}
     assert [case.is_reference for case in cases] == [True, False]
@@ -41,11 +41,11 @@ def test_a_variant_is_the_configuration_with_its_overrides(write):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("model.retrieve: 4", "model.retreive: 4", ["variant 'K 4'", "retreive", "retrieve"]),
-        ("model.retrieve: 4", "model.retrieve: -4", ["variant 'K 4'", "-4"]),
-        ("model.retrieve: 4", "history.max_length: 4", ["K 4", "history.max_length", "`data`"]),
-        ("model.retrieve: 4", "log.max_bad_rows: 1", ["K 4", "log.max_bad_rows", "`data`"]),
-        ("model.retrieve: 4", "gate.min_auc: 0.5", ["K 4", "gate.min_auc"]),
+        ("model.top_k: 4", "model.topk: 4", ["variant 'K 4'", "topk", "top_k"]),
+        ("model.top_k: 4", "model.top_k: -4", ["variant 'K 4'", "-4"]),
+        ("model.top_k: 4", "history.max_length: 4", ["K 4", "history.max_length", "`data`"]),
+        ("model.top_k: 4", "log.max_bad_row_share: 1", ["K 4", "log.max_bad_row_share", "`data`"]),
+        ("model.top_k: 4", "gate.min_auc: 0.5", ["K 4", "gate.min_auc"]),
         ("reference: K 20", "reference: K 21", ["reference", "K 21", "K 20"]),
         ("variants:", "varients:", ["varients", "variants"]),
     ],
@@ -87,7 +87,7 @@ def test_data_sets_are_compared_within_or_across(write):
 
 def test_data_sets_may_not_override_the_model(write):
     with pytest.raises(ConfigError, match="variants"):
-        load_study(write(STUDY + "data:\n  short: {model.heads: 1}\n"))
+        load_study(write(STUDY + "data:\n  short: {model.num_heads: 1}\n"))
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)

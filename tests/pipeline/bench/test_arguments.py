@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from models.config import MODELS
 from pipeline.bench import arguments
 from pipeline.cli import main
 from pipeline.commands.bench import BENCHES
@@ -17,24 +18,24 @@ from pipeline.errors import ConfigError
 
 def parse(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    arguments.add_measured(parser, arguments.MODELS, "", rounds=1)
+    arguments.add_measured(parser, MODELS, "", rounds=1)
     return parser.parse_args(["--config", "demo", *words])
 
 
 def test_without_a_model_the_configuration_says_it():
-    (config,) = arguments.configs(parse("--set", "model.retrieve=7"))
-    assert (config.model.name, config.model.retrieve) == ("twin", 7)
+    (config,) = arguments.configs(parse("--set", "model.top_k=7"))
+    assert (config.model.name, config.model.top_k) == ("twin", 7)
 
 
 def test_models_keep_the_keys_that_they_have_too():
-    options = ("--set", "model.retrieve=7", "--set", "model.search=per_head")
+    options = ("--set", "model.top_k=7", "--set", "model.search=per_head")
     sim_hard, pooling = arguments.configs(
         parse("--model", "sim_hard", "--model", "avg_pooling", "--model", "sim_hard", *options)
     )
     assert sim_hard.model.name == "sim_hard"
-    assert sim_hard.model.retrieve == 7
+    assert sim_hard.model.top_k == 7
     assert pooling.model.name == "avg_pooling"
-    assert sim_hard.model.mlp == pooling.model.mlp == load("demo").model.mlp
+    assert sim_hard.model.mlp_units == pooling.model.mlp_units == load("demo").model.mlp_units
 
 
 def test_a_length_changes_the_history_alone():
@@ -65,7 +66,7 @@ def test_sizes_are_positive_whole_numbers(text):
         (["models", "--config", "demo", "--jit", "yes"], "invalid choice: 'yes'"),
         (["models", "--config", "nosuch"], "no file 'nosuch'"),
         (["models", "--config", "demo", "--json", "/nosuch/x.json"], "there is no folder"),
-        (["train", "--config", "demo", "--set", "model.heds=2"], "model.heads"),
+        (["train", "--config", "demo", "--set", "model.num_hedas=2"], "model.num_heads"),
         ([], "WHAT"),
     ],
 )

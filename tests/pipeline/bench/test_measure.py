@@ -45,7 +45,7 @@ def test_synthetic_tables_have_the_configurations_cross_features():
     assert feature_sizes(load("online_retail"), 1000).item == 1002
 
 
-@pytest.mark.parametrize("name", gsu.MODELS)
+@pytest.mark.parametrize("name", gsu.SEARCHING)
 def test_retrieval_of_every_model_that_retrieves(name):
     row = gsu.measure(job(name, 64))
     assert (row["model"], row["length"], row["targets"]) == (name, 64, 2)
@@ -61,7 +61,7 @@ def test_retrieval_of_every_model_that_retrieves(name):
 def test_the_bare_minimum_is_the_product_and_a_plain_top_k():
     config = arguments.with_model(load("demo"), "mirrn").model
     indices = bare.minimum(config, None, 1, 2, 64)()
-    assert indices.shape == [1, 2 * len(config.granularities), min(config.retrieve, 64)]
+    assert indices.shape == [1, 2 * len(config.granularities), min(config.top_k, 64)]
 
 
 def test_a_training_step_and_its_program(tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ GOOD = [f"{u},{i % 7},{i % 3},{10 * i},{i % 2},{(u + i) % 2}" for i in range(30)
 def _ingest(tmp_path, lines, name="log.csv", **log):
     data = b"\n".join(line if isinstance(line, bytes) else line.encode() for line in [HEAD, *lines])
     runs.write_log(tmp_path / name, data)
-    log = {"folder": str(tmp_path), "files": name, "max_bad_rows": 0.5} | log
+    log = {"folder": str(tmp_path), "files": name, "max_bad_row_share": 0.5} | log
     return runs.execute(logs.config(log=log), tmp_path / "out")
 
 
@@ -148,7 +148,7 @@ def test_one_faulty_cell_of_a_typed_column(tmp_path, items, reason):
 
 def test_too_many_bad_rows_stop_and_leave_the_quarantine_but_no_counts(tmp_path):
     with pytest.raises(LogError, match=r"3 of 123 rows \(2.44%\) are bad(.|\n)*3  user: missing"):
-        _ingest(tmp_path, [*GOOD, *[",1,1,5,0,1"] * 3], max_bad_rows=0.02)
+        _ingest(tmp_path, [*GOOD, *[",1,1,5,0,1"] * 3], max_bad_row_share=0.02)
     assert [row["line"] for row in _quarantine(tmp_path / "out")] == [122, 123, 124]
     assert not (tmp_path / "out" / "counts.json").exists()
     assert not [*(tmp_path / "out").glob("Split-*/*")]

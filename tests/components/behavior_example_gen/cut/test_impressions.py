@@ -137,7 +137,7 @@ def test_from_files_to_examples(tmp_path, own_category):
 
 def test_impressions_that_cannot_be_used_are_refused_before_the_start(tmp_path):
     write_log(tmp_path / "log.csv", "user,item,category,time,behavior\n" + "1,2,3,4,0\n" * 9)
-    config = _config(folder=str(tmp_path), files="log.csv", max_bad_rows=1)
+    config = _config(folder=str(tmp_path), files="log.csv", max_bad_row_share=1)
     cells = pa.Table.from_batches([logs.cells([oracle.Row(1, 2, 3, 4, 0, None)])])
     pa.parquet.write_table(cells, tmp_path / "shown.parquet")
     says = r"shown.parquet in '.*': none of the first 1 rows can be used(.|\n)* 1  label: missing"

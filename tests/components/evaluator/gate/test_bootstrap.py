@@ -56,8 +56,8 @@ def test_the_same_seed_gives_the_same_interval_whatever_users_are_called():
     ]
     assert found[0] == found[1]
     assert found[0]["auc"].lower != found[2]["auc"].lower
-    assert found[0]["auc"].difference == found[2]["auc"].difference
-    assert found[0]["auc"].difference == pytest.approx(
+    assert found[0]["auc"].estimate == found[2]["auc"].estimate
+    assert found[0]["auc"].estimate == pytest.approx(
         metrics.auc(labels, candidate) - metrics.auc(labels, baseline)
     )
 
@@ -73,27 +73,27 @@ def test_a_model_against_itself_differs_by_nothing():
 def test_a_true_difference_is_found():
     data = simulated(np.random.default_rng(0), effect=1.0, spread=0.1)
     for interval in bootstrap.paired_bootstrap(*data, replicas=200).values():
-        assert 0 < interval.lower < interval.difference < interval.upper
+        assert 0 < interval.lower < interval.estimate < interval.upper
         assert interval.p_value < 0.02
 
 
 def test_intervals_cover_the_truth_as_often_as_they_say():
     random = np.random.default_rng(7)
-    covered = {"auc": 0, "gauc": 0, "blind": 0}
+    covered = {"auc": 0, "gauc": 0, "unclustered": 0}
     for seed in range(500):
         data = simulated(random)
         found = bootstrap.paired_bootstrap(*data, replicas=200, seed=seed)
         for name, interval in found.items():
             covered[name] += interval.lower <= 0 <= interval.upper
-        lower, upper = bootstrap.blind_interval(*data[:3])
-        covered["blind"] += lower <= 0 <= upper
+        lower, upper = bootstrap.unclustered_interval(*data[:3])
+        covered["unclustered"] += lower <= 0 <= upper
     assert 0.92 <= covered["auc"] / 500 <= 0.98, covered
     assert 0.92 <= covered["gauc"] / 500 <= 0.98, covered
     # Blind to users, the interval claims to know more than it can.
-    assert covered["blind"] / 500 < 0.85, covered
+    assert covered["unclustered"] / 500 < 0.85, covered
 
 
-def test_the_blind_interval_is_delongs():
+def test_the_unclustered_interval_is_delongs():
     labels, candidate, baseline, _ = simulated(np.random.default_rng(5), users=12)
     candidate, baseline = np.round(candidate, 1), np.round(baseline, 1)  # with ties
     positive, negative = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
@@ -110,7 +110,7 @@ def test_the_blind_interval_is_delongs():
         pairs.mean(axis=1).var() / len(positive) + pairs.mean(axis=0).var() / len(negative)
     )
     expected = pairs.mean() - 1.959964 * error, pairs.mean() + 1.959964 * error
-    assert bootstrap.blind_interval(labels, candidate, baseline) == pytest.approx(expected)
+    assert bootstrap.unclustered_interval(labels, candidate, baseline) == pytest.approx(expected)
 
 
 def test_a_million_predictions_take_seconds():

@@ -195,7 +195,7 @@ def test_intervals_are_told_for_all_targets_and_every_slice_that_can_be_told():
         assert values["lower"] < values["difference"] < values["upper"]
         assert values["difference"] == pytest.approx(values["candidate"] - values["baseline"])
     auc = overall["auc"]
-    assert auc["blind_lower"] < auc["difference"] < auc["blind_upper"]
+    assert auc["unclustered_lower"] < auc["difference"] < auc["unclustered_upper"]
     (found,) = told["intervals"]["slices"]
     assert (found["slice"], found["users"]) == ({"rare": "many"}, 395)
     assert (told["targets"], told["users"], told["effective_users"]) == (2000, 400, 400.0)

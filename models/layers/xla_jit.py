@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
 
 
-def fused(function: Callable, varying: int = 0) -> Callable:
+def xla_jit(function: Callable, varying: int = 0) -> Callable:
     """Compiles a function of tensors by XLA where that pays, and leaves it alone elsewhere.
 
     On CPU a whole training step runs faster without XLA, but some of its parts several times faster

@@ -1,16 +1,16 @@
-"""The walk of TWIN's search over the ranked lists of several heads."""
+"""The round robin of TWIN's search over the ranked lists of several heads."""
 
 from __future__ import annotations
 
 import tensorflow as tf
 
 from models.layers.choose import LEAST, largest
-from models.layers.fused import fused
 from models.layers.visibility import Selection
+from models.layers.xla_jit import xla_jit
 
 
-def walk(positions: tf.Tensor, rank: tf.Tensor, scores: tf.Tensor) -> Selection:
-    """Walks ranked lists in turn until K unique behaviours are collected.
+def round_robin(positions: tf.Tensor, rank: tf.Tensor, scores: tf.Tensor) -> Selection:
+    """Reads ranked lists round robin until K unique behaviours are collected.
 
     That is the first of each list, then the second of each ..., without repetitions (TWIN, arXiv
     2302.02352, section 4.3). So a behaviour is met at the least step of any list that holds it, and
@@ -25,14 +25,14 @@ def walk(positions: tf.Tensor, rank: tf.Tensor, scores: tf.Tensor) -> Selection:
     return Selection(met, valid).newest_first()
 
 
-@fused
+@xla_jit
 def _met(positions, rank, scores):
-    """Returns the walk's K behaviours, [B, T, K] in any order, and which of them exist."""
-    heads, count = positions.shape[2:]
+    """Returns the K behaviours collected, [B, T, K] in any order, and which of them exist."""
+    num_heads, count = positions.shape[2:]
     shape, length = tf.shape(positions), tf.shape(scores)[-1]
-    step = tf.reshape(rank * heads + tf.range(heads)[:, None], [-1, heads * count])
-    positions = tf.reshape(positions, [-1, heads * count])
-    never = heads * count  # the first step after the lists' end
+    step = tf.reshape(rank * num_heads + tf.range(num_heads)[:, None], [-1, num_heads * count])
+    positions = tf.reshape(positions, [-1, num_heads * count])
+    never = num_heads * count  # the first step after the lists' end
     slots = positions + tf.range(tf.shape(positions)[0])[:, None] * length
     earliest = tf.fill([tf.shape(positions)[0] * length], never)
     earliest = tf.tensor_scatter_nd_min(

@@ -21,19 +21,19 @@ from models.mirrn import GranularQueries
 from models.view import View
 
 
-def gsu_overlap(model: CtrModel, batch: Mapping[str, tf.Tensor]) -> dict[str, float]:
+def gsu_recall(model: CtrModel, batch: Mapping[str, tf.Tensor]) -> dict[str, float]:
     """Returns by search unit the share of exact attention's top K that it finds.
 
     All units search by the embeddings of this one model, whose attention over what was retrieved
-    is the judge: its heads' rankings of the whole visible history, walked in turn until K
+    is the judge: its heads' rankings of the whole visible history, read round robin until K
     behaviours are collected, as TWIN does (arXiv 2302.02352, section 4.3 and Fig. 4). TWIN's own
     search, `twin_per_head`, finds all of them by construction as long as its keys are fresh; what
     `twin_shared`, one ranking by the mean over heads, loses is the price of its speed.
 
     Args:
       model: trained.
-      batch: see DESIGN, section 4. Of its targets, those count that see more than K behaviours:
-        of fewer, any search finds all.
+      batch: docs/architecture.md, "The example". Of its targets, those count that see more than K
+        behaviours: of fewer, any search finds all.
 
     Returns:
       Shares in 0..1; empty where no target counts, or the model does not attend to behaviours that
@@ -42,8 +42,8 @@ def gsu_overlap(model: CtrModel, batch: Mapping[str, tf.Tensor]) -> dict[str, fl
     interest = model.long_term
     if not isinstance(interest, RetrievedInterest):
         return {}
-    view = View.of(batch, model.embedding, interest.least)
-    count = interest.config.retrieve
+    view = View.of(batch, model.embedding, interest.min_length)
+    count = interest.config.top_k
     counted = view.window.size > count
     if not tf.reduce_any(counted):
         return {}

@@ -1,4 +1,4 @@
-"""Overlap of search units with exact attention: hand-made numbers, and a brute-force judge."""
+"""Recall of search units against exact attention: hand-made numbers, and a brute-force judge."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.gsu_recall import gsu_recall, share
 from models.layers import Selection
-from models.overlap import gsu_overlap, share
 from models.view import View
 from tests.models.batches import random_batch, tensors
 from tests.models.small_models import small_model
@@ -29,7 +29,7 @@ def test_share_by_hand():
 
 
 def literal_exact(model, view, count):
-    """Projects every behaviour, ranks it for each head, and walks the heads' lists in turn."""
+    """Projects every behaviour, ranks it for each head, and reads the heads' lists round robin."""
     layer = model.long_term.relevance
     width, J = view.target.shape[-1], layer.features
     rows, target = view.rows.numpy(), view.target.numpy()
@@ -39,7 +39,7 @@ def literal_exact(model, view, count):
     for b, t in np.ndindex(*chosen.shape):
         seen = range(view.window.first.numpy()[b, t], view.window.stop.numpy()[b, t])
         lists = []
-        for h in range(layer.heads):
+        for h in range(layer.num_heads):
             query = layer.query_kernel.numpy()[h] @ target[b, t]
             alpha = [
                 (layer.key_kernel.numpy()[h] @ keys[b, p]) @ query / layer.head_dim**0.5
@@ -62,9 +62,9 @@ def batch_of_long_histories():
     return tensors(batch)
 
 
-def test_overlap_is_counted_against_brute_force():
+def test_recall_is_counted_against_brute_force():
     model, batch = small_model("twin"), batch_of_long_histories()
-    found = gsu_overlap(model, batch)
+    found = gsu_recall(model, batch)
     view = View.of(batch, model.embedding, 3)
     exact = literal_exact(model, view, 3)
     shares = {"twin_shared": [], "recency": [], "sim_hard": []}
@@ -86,7 +86,7 @@ def test_overlap_is_counted_against_brute_force():
         assert found[unit] == pytest.approx(np.mean(values)), unit
 
 
-def test_a_model_that_walks_over_its_heads_finds_all():
+def test_a_model_that_reads_its_heads_in_turn_finds_all():
     model, batch = small_model("twin per head"), batch_of_long_histories()
     view = View.of(batch, model.embedding, 3)
     exact, own = literal_exact(model, view, 3), model.long_term.retrieve(view)
@@ -97,7 +97,7 @@ def test_a_model_that_walks_over_its_heads_finds_all():
 
 @pytest.mark.parametrize("variant", ["twin", "sim_hard", "sim_soft", "eta"])
 def test_all_units_are_judged_by_any_model_with_exact_attention(variant):
-    found = gsu_overlap(small_model(variant), batch_of_long_histories())
+    found = gsu_recall(small_model(variant), batch_of_long_histories())
     assert set(found) == {
         "twin_per_head", "twin_shared", "sim_soft", "eta", "mirrn_local", "mirrn_global",
         "sim_hard", "recency",
@@ -106,10 +106,10 @@ def test_all_units_are_judged_by_any_model_with_exact_attention(variant):
 
 
 @pytest.mark.parametrize("variant", ["din", "avg_pooling", "mirrn"])
-def test_no_exact_attention_no_overlap(variant):
-    assert gsu_overlap(small_model(variant), batch_of_long_histories()) == {}
+def test_no_exact_attention_no_recall(variant):
+    assert gsu_recall(small_model(variant), batch_of_long_histories()) == {}
 
 
 def test_targets_that_see_no_more_than_k_do_not_count():
     batch = random_batch(length=3, targets=2)
-    assert gsu_overlap(small_model("twin"), tensors(batch)) == {}
+    assert gsu_recall(small_model("twin"), tensors(batch)) == {}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 
-from models.layers.fused import fused, in_plain_graph
+from models.layers.xla_jit import in_plain_graph, xla_jit
 
 
-@fused
+@xla_jit
 def doubled(x):
     return x * 2
 
@@ -26,7 +26,7 @@ def test_only_graphs_of_known_shapes_are_compiled(shape, compiled):
 
 @pytest.mark.parametrize(("varying", "compiled"), [(0, 0), (1, 1)])
 def test_shapes_of_the_first_arguments_may_vary(varying, compiled):
-    added = fused(lambda x, y: tf.reduce_sum(x) + y, varying)
+    added = xla_jit(lambda x, y: tf.reduce_sum(x) + y, varying)
     specs = [tf.TensorSpec([None], tf.float32), tf.TensorSpec([2], tf.float32)]
     traced = tf.function(added)
     assert compiled_calls(traced, *specs) == compiled
