@@ -15,17 +15,13 @@ from typing import Any
 from components.errors import InputError
 
 REFERENCE = re.compile(r"\$\{(?:file:(?P<file>[^}]+)|(?P<name>[A-Za-z_]\w*))\}")
-_KEY = re.compile(
-    r"(?:^|[_.\-\s])(?:password|passwd|pwd|passphrase|secret|token|api_?key|access_?key(?:_?id)?|"
-    r"account_?key|private_?key|credentials?|authorization)$",
-    re.IGNORECASE,
+_NAMES = (
+    r"(?:password|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key(?:[_-]?id)?|"
+    r"account[_-]?key|private[_-]?key|credentials?|authorization)"
 )
+_KEY = re.compile(rf"(?:^|[_.\-\s]){_NAMES}$", re.IGNORECASE)
 # What connection strings and URLs hold besides a place: `;password=…`, `//user:…@host`.
-_WITHIN = re.compile(
-    r"(?:password|passwd|pwd|secret|token|api_?key|access_?key|account_?key)\s*[=:]\s*[^\s;&,\"']"
-    r"|://[^/\s:@]*:[^/\s@]+@",
-    re.IGNORECASE,
-)
+_WITHIN = re.compile(rf"{_NAMES}\s*=\s*[\"']?[^\s;&,\"']|://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
 _LEAST = 4  # characters of a value worth masking; a shorter one is in every other word
 _MASK = "***"
 _values: set[str] = set()

@@ -7,7 +7,6 @@ imports TensorFlow, so that a wrong key is refused in a second.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import itertools
 from collections.abc import Iterator
@@ -30,7 +29,7 @@ from models.config import ModelConfig, TwinConfig
 from models.section import Section
 from models.training_config import TrainingConfig
 from pipeline.errors import ConfigError, describe
-from pipeline.yaml_text import parse, read
+from pipeline.yaml_text import find_file, parse, read
 
 SHIPPED = Path(__file__).parent / "configs"
 
@@ -146,6 +145,11 @@ class Config(Section):
         default_factory=KubeflowConfig, description=KubeflowConfig.__doc__
     )
 
+    @pydantic.field_validator("model", mode="before")
+    @classmethod
+    def _twin_unless_named(cls, model: Any) -> Any:
+        return {"name": "twin", **model} if isinstance(model, dict) else model
+
     @property
     def ingest(self) -> IngestConfig:
         """The sections that decide what the examples are."""
@@ -171,10 +175,8 @@ def find(name: str) -> Path:
       ConfigError: if there is neither.
     """
     shipped = SHIPPED / f"{Path(name).stem}.yaml"
-    for path in (Path(name), shipped if "/" not in name else Path(name)):
-        with contextlib.suppress(OSError):  # a name too long for a file
-            if path.is_file():
-                return path
+    if path := find_file(Path(name), shipped if "/" not in name else Path(name)):
+        return path
     known = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
     raise ConfigError(
         f"--config: no file {name[:200]!r}; give a YAML file, or a shipped name: {known}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -39,13 +40,11 @@ def check_folder(flag: str, path: Path) -> Path:
         folder = path.resolve()
         nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
         if not nearest.is_dir():
-            raise InputError(f"{flag} {path}: {nearest} is no folder; choose another one")
+            raise NotADirectoryError(errno.ENOTDIR, f"{nearest}: {os.strerror(errno.ENOTDIR)}")
         if len(os.fsencode(folder)) + _ROOM > os.pathconf(nearest, "PC_PATH_MAX"):
-            raise InputError(f"{flag} {_short(path)}: the path is too long; choose a shorter one")
+            raise OSError(errno.ENAMETOOLONG, "its path is too long")
         with tempfile.TemporaryFile(dir=nearest):
             pass
-    except InputError:
-        raise
     except (OSError, RuntimeError, ValueError) as error:
         raise InputError(
             f"{flag} {_short(path)}: cannot be written: {_reason(error)}; choose another folder"

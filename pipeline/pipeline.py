@@ -18,6 +18,7 @@ from tfx.orchestration import metadata
 from components import secrets
 from components.behavior_example_gen.component import BehaviorExampleGen
 from components.evaluation_report.component import EvaluationReport
+from components.evaluator import slice_check
 from components.evaluator.component import Evaluator
 from components.example_validator.component import ExampleValidator
 from components.latest_blessed.strategy import (
@@ -26,7 +27,6 @@ from components.latest_blessed.strategy import (
 )
 from components.schema.assemble import schema_text
 from components.schema.component import ImportSchemaGen
-from components.scoring import slices
 from pipeline.config import Config
 from pipeline.fingerprints import code
 
@@ -69,7 +69,7 @@ def create_pipeline(
         examples=examples, stats_options=tfdv.StatsOptions(use_sketch_based_topk_uniques=True)
     )
     schema_definition = schema_text(config.ingest, config.data_schema)
-    slices.check(config.gate, text_format.Parse(schema_definition, schema_pb2.Schema()))
+    slice_check.check(config.gate, text_format.Parse(schema_definition, schema_pb2.Schema()))
     schema_gen = ImportSchemaGen(schema_definition, code=code("components.schema.component"))
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
             if key in seen:
                 line = key_node.start_mark.line + 1
@@ -49,6 +52,15 @@ def parse(text: str, name: str) -> Any:
         # Of PyYAML's own: 30 February as a date, a list as a key, an integer of 5,000 digits.
         reason = str(error).strip().partition("\n")[0]
         raise ConfigError(f"{name}: is not valid YAML: {reason}") from None
+
+
+def find_file(*places: Path) -> Path | None:
+    """The first of several paths that is a file; a name too long for one is none."""
+    for path in places:
+        with contextlib.suppress(OSError):
+            if path.is_file():
+                return path
+    return None
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -33,5 +33,5 @@ def check_metadata(path: Path) -> None:
     if fault != "ok":
         raise InputError(
             f"{path}: is no sound ML Metadata ({' '.join(fault.split())[:120]}); remove it to "
-            "begin anew, which forgets what was finished and blessed, or choose another --output-dir"
+            "begin anew, which forgets what was finished and blessed, or choose another folder"
         )

@@ -1,4 +1,4 @@
-"""Every component is failed on purpose: one sentence with its name and the log, an exit code, an end.
+"""Every component is failed on purpose: it ends with one sentence that names it and the log.
 
 The others are stand-ins that write nothing, so that a run takes a second.
 """
@@ -47,7 +47,7 @@ def executors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, type]:
     pipeline = create_pipeline(config, places(config, tmp_path_factory.mktemp("none")), "")
     found = {node.id: node.executor_spec for node in pipeline.components}
     return {
-        name: RESOLVERS[name] if name in RESOLVERS else spec.executor_class
+        name: RESOLVERS[name] if name in RESOLVERS else spec.executor_class  # noqa: SIM401
         for name, spec in found.items()
     }
 
@@ -85,4 +85,3 @@ def test_a_component_that_fails_ends_the_run_with_a_sentence(
     assert words in told[0]
     assert str(output / "log.txt") in told[0]
     assert not re.search("Traceback|goes on where", "\n".join(said))
-    assert "Traceback" in (output / "log.txt").read_text()
