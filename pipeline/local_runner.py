@@ -119,15 +119,15 @@ def execute(
     """
     check_metadata(output / METADATA)
     resolve(config.beam.args, "beam.args")  # all there, and masked from now on
-    store = lineage.open_store(output / METADATA)
-    relocate(store, output)
-    before = lineage.names(store)
     progress = Progress(terminal, [component.id for component in pipeline.components])
     # Not the logger's own level: steps of TFX set absl's verbosity and put it back.
     absl.logging.set_verbosity(absl.logging.INFO)
     logger = logging.getLogger("absl")
     logger.addHandler(progress)
     try:
+        store = lineage.open_store(output / METADATA)
+        relocate(store, output)
+        before = lineage.names(store)
         with checked_cache(output):
             tfx.orchestration.LocalDagRunner().run(pipeline, run_options=options)
     except Exception as error:
