@@ -22,6 +22,7 @@ WHAT = {
     "EvaluationReport": "writing the report",
     "Pusher": "pushing the model, if it was blessed",
 }
+_UNRESOLVED = "[%s] Input resolution error: %s"
 _EVENT = re.compile(r"Component (\S+) is (running|finished)\.|A cached execution \d+ is used\.")
 
 
@@ -32,6 +33,8 @@ class Progress(logging.Handler):
       seconds: wall seconds per finished component.
       cached: the components whose earlier result TFX used again.
       current: the component that runs now, or None.
+
+    An input that cannot be resolved ends the run here: TFX only logs it.
     """
 
     def __init__(self, terminal: Terminal, nodes: list[str]) -> None:
@@ -44,6 +47,9 @@ class Progress(logging.Handler):
         self.current: str | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.msg == _UNRESOLVED and record.exc_info and record.exc_info[1]:
+            # TFX would go on without the component, and judge without a baseline.
+            raise record.exc_info[1].__cause__ or record.exc_info[1]
         match = _EVENT.fullmatch(record.getMessage())
         if match is None:
             return
