@@ -7,10 +7,10 @@ BIN := .venv/bin
 export TF_USE_LEGACY_KERAS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format lock clean
+.PHONY: help setup demo test test-avx2 lint format lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1 \t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1 \t/p' $(MAKEFILE_LIST) | expand -t 12
 
 setup:  ## make .venv from the lock file and check it (nothing to do the second time)
 	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON). Install Python 3.11," \
@@ -22,6 +22,14 @@ demo: setup  ## from a simulated log to a blessed, pushed model, in runs/demo
 
 test: lint  ## style, then all tests; one of them: make test ARGS='-k name'
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 15 $(ARGS)
+
+test-avx2: export NPY_DISABLE_CPU_FEATURES := X86_V4 AVX512_ICL AVX512_SPR
+test-avx2: export OPENBLAS_CORETYPE := Haswell
+test-avx2: export ONEDNN_MAX_CPU_ISA := AVX2
+test-avx2: export XLA_FLAGS := --xla_cpu_max_isa=AVX2
+test-avx2: setup  ## all tests as on a CPU without AVX-512
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+	  -k 'not mixed_precision and not half_precision' $(ARGS)
 
 lint: setup  ## style only
 	$(BIN)/ruff check .

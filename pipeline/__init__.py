@@ -5,4 +5,4 @@ import os
 # TFT and TFRS need Keras 2; the switch must be thrown before anything imports TensorFlow.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

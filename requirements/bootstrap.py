@@ -21,7 +21,11 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "everlong-setup"
 LOG = TOOLS / "setup.log"
-SOURCES = ["setup.py", *(f"requirements/{name}" for name in ("lock.txt", "uv.txt"))]
+SOURCES = [
+    "setup.py",
+    "pipeline/__init__.py",
+    *(f"requirements/{name}" for name in ("lock.txt", "uv.txt")),
+]
 SOURCES += sorted(f"requirements/{path.name}" for path in Path(__file__).parent.glob("*.py"))
 # The wheels of ml-metadata and TFDV are tagged for glibc 2.39; mend_wheels.py makes them fit.
 SYNC = ["pip", "sync", "--require-hashes", "--python-platform", "x86_64-manylinux_2_39"]

@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 
+from components.simulator import exact
 from components.simulator.config import SimulatorConfig
 
 DAY = 86_400
@@ -59,7 +60,7 @@ class Sessions:
 
 def draw_rows(config: SimulatorConfig, rng: np.random.Generator) -> Rows:
     """Draws a user and all their rows."""
-    length = config.median_history * np.exp(_SPREAD * rng.standard_normal())
+    length = config.median_history * exact.exp(_SPREAD * exact.normal(rng))
     impressions = int(np.clip(length, 1, config.max_history)) + config.targets_per_user
     count = config.user_categories + (config.habit_share > 0)  # C; a habit is the last one
     own = rng.permutation(config.categories)[:count]  # [C]
@@ -71,8 +72,9 @@ def draw_rows(config: SimulatorConfig, rng: np.random.Generator) -> Rows:
     left = np.cumsum(~is_search[::-1])[::-1]
     taste = _tastes(config, rng, sessions.start, count)  # [S, C]
     # The Gumbel trick: the first of the order are a draw without replacement by exp(taste).
-    pull = (config.exposure * taste + rng.gumbel(size=taste.shape))[:, : config.user_categories]
-    searched = np.argsort(-pull, axis=1)[:, : config.searches]  # [S, searches]
+    gumbel = -exact.log(exact.exponential(rng, taste.shape))
+    pull = (config.exposure * taste + gumbel)[:, : config.user_categories]
+    searched = np.argsort(-pull, axis=1, kind="stable")[:, : config.searches]  # [S, searches]
 
     n = len(session)
     any_searched = searched[session, rng.integers(config.searches, size=n)]
@@ -109,15 +111,17 @@ def draw_rows(config: SimulatorConfig, rng: np.random.Generator) -> Rows:
 
 def _popular_items(config: SimulatorConfig, rng: np.random.Generator, count: int) -> np.ndarray:
     """Draws the items of a user's categories, [count, user_items], by Zipf's law."""
-    weight = np.arange(1, config.items_per_category + 1) ** -config.item_popularity
-    edges = np.cumsum(weight)[:-1] / weight.sum()
-    return np.searchsorted(edges, rng.random((count, config.user_items)), "right")
+    rank = np.arange(1.0, config.items_per_category + 1)
+    edges = np.cumsum(exact.exp(-config.item_popularity * exact.log(rank)))
+    return np.searchsorted(edges[:-1] / edges[-1], rng.random((count, config.user_items)), "right")
 
 
 def _draw_sessions(config: SimulatorConfig, rng: np.random.Generator, impressions: int) -> Sessions:
     """Cuts `impressions` into sessions, puts searches before them and all of it in time."""
     most = int(2 * impressions / config.session_length) + 20
-    size = 1 + rng.poisson(rng.gamma(4.0, (config.session_length - 1) / 4, size=most))
+    # A gamma variable of shape 4, rounded up or down at random, which keeps its mean.
+    beyond_one = exact.total(exact.exponential(rng, (4, most))) * (config.session_length - 1) / 4
+    size = 1 + (beyond_one + rng.random(most)).astype(np.int64)
     end = np.minimum(np.cumsum(size), impressions)
     size = np.diff(end, prepend=0)
     size = size[size > 0] + config.searches
@@ -125,7 +129,7 @@ def _draw_sessions(config: SimulatorConfig, rng: np.random.Generator, impression
     first = (np.cumsum(size) - size)[session]
     rank = np.arange(len(session)) - first
 
-    pause = np.minimum(1 + rng.exponential(_MEAN_PAUSE, size=len(session)), _MAX_PAUSE)
+    pause = np.minimum(1 + _MEAN_PAUSE * exact.exponential(rng, session.shape), _MAX_PAUSE)
     clock = np.cumsum(np.where(rank == 0, 0, pause).astype(np.int64))
     offset = clock - clock[first]
     duration = offset[np.cumsum(size) - 1]
@@ -133,11 +137,11 @@ def _draw_sessions(config: SimulatorConfig, rng: np.random.Generator, impression
     # On an even clock, sessions follow each other at random; bending it makes nights thin. The bend
     # shrinks a distance to 1 - _NIGHT of it at most, so sessions never come too close.
     rest = (duration + SESSION_GAP + 2) / (1 - _NIGHT)
-    idle = max(DAY / config.sessions_per_day - rest.mean(), 0.0)
-    even = np.cumsum(rest + rng.exponential(idle, size=len(rest))) - rest
-    even += LOG_END - DAY * rng.uniform(0.5, 1) - even[-1]
-    angle = 2 * np.pi * (even / DAY + rng.normal(0.25, 0.1))
-    start = (even + _NIGHT * DAY / (2 * np.pi) * np.sin(angle)).astype(np.int64)
+    idle = max(DAY / config.sessions_per_day - exact.total(rest) / len(rest), 0.0)
+    even = np.cumsum(rest + idle * exact.exponential(rng, rest.shape)) - rest
+    even += LOG_END - DAY * (0.5 + 0.5 * rng.random()) - even[-1]
+    turns = even / DAY + 0.1 * exact.normal(rng)
+    start = (even + _NIGHT * DAY / (2 * np.pi) * exact.cos(turns)).astype(np.int64)
     return Sessions(session, rank, start[session] + offset, start)
 
 
@@ -151,8 +155,8 @@ def _tastes(
     """
     shape = (_WAVES, 1, count)
     days = (time / DAY)[:, None]
-    speed = rng.normal(0, 1 / config.taste_days, size=shape)
-    phase = rng.uniform(0, 2 * np.pi, size=shape)
-    slow = np.sqrt(2 / _WAVES) * np.cos(speed * days + phase).sum(axis=0)
-    weekly = np.sqrt(2) * np.cos(2 * np.pi * days / 7 + rng.uniform(0, 2 * np.pi, size=shape[1:]))
+    speed = exact.normal(rng, shape) / (2 * np.pi * config.taste_days)  # in turns a day
+    waves = exact.cos(speed * days + rng.random(shape))
+    slow = np.sqrt(2 / _WAVES) * exact.total(waves)
+    weekly = np.sqrt(2) * exact.cos(days / 7 + rng.random(shape[1:]))
     return np.sqrt(1 - config.rhythm) * slow + np.sqrt(config.rhythm) * weekly

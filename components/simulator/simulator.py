@@ -8,6 +8,7 @@ import functools
 import numpy as np
 import pyarrow as pa
 
+from components.simulator import exact
 from components.simulator.config import SimulatorConfig
 from components.simulator.rows import Rows, draw_rows
 
@@ -81,7 +82,7 @@ def _user_log(config: SimulatorConfig, scale: _Scale, user: int) -> pa.Table:
     rng = _generator(config, _USER, user)
     rows = draw_rows(config, rng)
     parts = scale.parts(rows)
-    probability = _sigmoid(scale.bias + parts.sum(axis=1))
+    probability = _sigmoid(scale.bias + exact.total(parts, axis=1))
     clicked = (rng.random(len(probability)) < probability).astype(np.int64)
     no_target = rows.is_search | (rows.left > config.targets_per_user)
     return pa.table(
@@ -104,7 +105,7 @@ def _generator(config: SimulatorConfig, whose: int, number: int) -> np.random.Ge
 
 
 def _sigmoid(logit: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-logit))
+    return 1 / (1 + exact.exp(-logit))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,15 +125,18 @@ def _fit_scale(config: SimulatorConfig) -> _Scale:
     """Standardizes the causes over impressions, and finds the bias of `config.click_rate`."""
     pilots = [draw_rows(config, _generator(config, _PILOT, i)) for i in range(_PILOTS)]
     causes = np.concatenate([rows.causes[~rows.is_search] for rows in pilots])
-    mean, deviation = causes.mean(axis=0), causes.std(axis=0)
+    mean = exact.total(causes) / len(causes)
+    deviation = np.sqrt(exact.total((causes - mean) * (causes - mean)) / len(causes))
     share = np.array([getattr(config.weights, cause) for cause in CAUSES])
     # A cause that never varies (every category searched for) explains nothing.
     share = np.where(deviation > 0, share, 0)
-    weight = config.signal * np.sqrt(share / share.sum()) / np.where(deviation > 0, deviation, 1)
-    logit = (causes - mean) @ weight
+    weight = (
+        config.signal * np.sqrt(share / exact.total(share)) / np.where(deviation > 0, deviation, 1)
+    )
+    logit = exact.total((causes - mean) * weight, axis=1)
     low, high = -30.0, 30.0
     for _ in range(40):
         bias = (low + high) / 2
-        too_many = _sigmoid(logit + bias).mean() > config.click_rate
+        too_many = exact.total(_sigmoid(logit + bias)) > config.click_rate * len(logit)
         low, high = (low, bias) if too_many else (bias, high)
     return _Scale(bias, mean, weight)

@@ -21,7 +21,7 @@ from components.errors import InputError
 from components.secrets import resolve
 from models.memory import peak_memory_mib
 from pipeline import result_file
-from pipeline.bench import arguments
+from pipeline.bench import arguments, runs
 from pipeline.bench.child import ChildFailed, in_child
 from pipeline.config import Config, load
 from pipeline.terminal.console import quiet
@@ -107,7 +107,7 @@ def execute(parsed: argparse.Namespace) -> int:
         except ChildFailed as error:
             terminal.line(f"everlong: {error}")
             return FAILED
-        rows = [result_file.over_rounds(several) for several in rounds.values()]
+        rows = [runs.over_rounds(several) for several in rounds.values()]
         terminal.line(result_file.table(rows, _COLUMNS))
     if parsed.json:
         result_file.write(parsed.json, jobs[0][1] if parsed.configs else _simulated(parsed), rows)

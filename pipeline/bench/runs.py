@@ -72,7 +72,7 @@ def execute(
                     terminal.line(f"everlong: {name}: {error}")
                     return FAILED
                 terminal.line(f"{name}: {rows[-1]['targets_per_second']:,.0f} targets/s")
-        rows = [result_file.over_rounds(of_job) for of_job in measured]
+        rows = [over_rounds(of_job) for of_job in measured]
         terminal.line()
         terminal.line(result_file.table(rows, columns))
         if parsed.json:

@@ -7,6 +7,8 @@ import logging
 import re
 import time
 
+from tfx.orchestration.portable.input_resolution.exceptions import InputResolutionError
+
 from pipeline.terminal.console import Terminal
 
 WHAT = {
@@ -24,6 +26,13 @@ WHAT = {
 }
 _UNRESOLVED = "[%s] Input resolution error: %s"
 _EVENT = re.compile(r"Component (\S+) is (running|finished)\.|A cached execution \d+ is used\.")
+
+
+def _innermost(fault: BaseException) -> BaseException:
+    """What went wrong, without what TFX wrapped around it."""
+    while isinstance(fault, InputResolutionError) and fault.__cause__ is not None:
+        fault = fault.__cause__
+    return fault
 
 
 class Progress(logging.Handler):
@@ -49,7 +58,7 @@ class Progress(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.msg == _UNRESOLVED and record.exc_info and record.exc_info[1]:
             # TFX would go on without the component, and judge without a baseline.
-            raise record.exc_info[1].__cause__ or record.exc_info[1]
+            raise _innermost(record.exc_info[1])
         match = _EVENT.fullmatch(record.getMessage())
         if match is None:
             return

@@ -103,7 +103,7 @@ def test_bad_input_exits_with_2(first: Run, arguments: list[str], words: str) ->
 
 def test_a_run_killed_in_the_trainer_resumes(first: Run, tmp_path: Path) -> None:
     run = Run(tmp_path / "killed")
-    slow = ["--set", "training.epochs=400", "--set", "training.checkpoint_seconds=0.5"]
+    slow = ["--set", "training.epochs=60", "--set", "training.checkpoint_seconds=0.5"]
     process = subprocess.Popen(
         run.command(*slow), stdout=subprocess.DEVNULL, start_new_session=True
     )

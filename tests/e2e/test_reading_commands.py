@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -231,3 +234,33 @@ def half(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
         running = "(SELECT id FROM Type WHERE name LIKE '%valuat%' OR name LIKE '%usher%')"
         database.execute(f"UPDATE Execution SET last_known_state = 2 WHERE type_id IN {running}")
     return folder
+
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.ipynb"))
+# IPython runs the cells, as Jupyter's kernel does, but without a server.
+RUN_CELLS = """
+import json, sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+for cell in json.load(open(sys.argv[1]))["cells"]:
+    if cell["cell_type"] == "code":
+        shell.run_cell("".join(cell["source"])).raise_error()
+"""
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_to_its_end(notebook: Path, first: Run):
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_CELLS, str(notebook)],
+        env=os.environ | {"EVERLONG_RUN": str(first.output), "EVERLONG_STEPS": "3"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_kept_without_outputs(notebook: Path):
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    assert not any(cell.get("outputs") for cell in cells)

@@ -25,7 +25,8 @@ def test_loss_is_the_cross_entropy_of_valid_targets_and_the_ranking_of_each_user
     np.testing.assert_allclose(cross_entropy, total / count, rtol=1e-5)
     expected = by_loops(logits, batch["label"], batch["target_valid"])
     np.testing.assert_allclose(ranking, expected, rtol=1e-5)
-    np.testing.assert_allclose(model.compute_loss(tensors(batch)), cross_entropy + expected)
+    both = cross_entropy + expected
+    np.testing.assert_allclose(model.compute_loss(tensors(batch)), both, rtol=1e-5)
 
 
 def test_ranking_loss_can_be_left_out():

@@ -16,7 +16,10 @@ from models.view import View
 from tests.models.batches import random_batch, tensors
 from tests.models.small_models import VARIANTS, config, small_model
 
-TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
+# Other shapes and programs sum float32 in another order, which each CPU chooses. Attention scores
+# of these models reach 1,000, where one rounding is worth 3e-5: relatively so much is open in
+# attention weights, and so in logits. Those of two targets differ by some tenths.
+TOLERANCE = {"rtol": 1e-4, "atol": 1e-4}
 
 
 @pytest.fixture(scope="module", params=VARIANTS)

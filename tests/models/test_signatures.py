@@ -32,6 +32,10 @@ SERVED = (
     features.TARGET_TIME,
     features.TARGET_HIST_END,
 )
+# Batches of other shapes are the same sums of float32 in another order, which each CPU chooses.
+# Attention scores of this model reach 160, where one rounding is worth 8e-6, and a probability
+# moves by a quarter of its logit at most: room for ten roundings. Users differ by 0.2 and more.
+OTHER_ORDER = 2e-5
 CONFIG = DinConfig(name="din", item_dim=8, category_dim=4, num_heads=2, mlp_units=(16,))
 FRESH = """
 import json, sys
@@ -109,7 +113,7 @@ def test_serving_equals_the_model_in_memory(case):
         scores = score(served, variant)
         for example, row in zip(examples, scores, strict=True):
             target = expected[example[features.USER_ID][0]]
-            np.testing.assert_allclose(row[: len(target)], target, atol=1e-5)
+            np.testing.assert_allclose(row[: len(target)], target, atol=OTHER_ORDER)
             assert not row[len(target) :].any()
     assert np.std(np.concatenate(list(expected.values()))) > 0.01
 
@@ -119,7 +123,7 @@ def test_both_signatures_give_the_same_numbers(case):
     examples = [e for e in transformed.splits["validation"] if len(e[features.LABEL]) == 4]
     tensors = {name: tf.constant(x) for name, x in raw_tensors(examples).items()}
     scores = served[SCORE](**tensors)[PROBABILITY].numpy()
-    np.testing.assert_allclose(scores, score(served, examples), atol=1e-6)
+    np.testing.assert_allclose(scores, score(served, examples), atol=OTHER_ORDER)
 
 
 @pytest.mark.parametrize("case", ["transformed"], indirect=True)
@@ -134,7 +138,7 @@ def test_a_fresh_process_needs_nothing_of_everlong(case):
     subprocess.run([*environment, sys.executable, "-I", "fresh.py"], cwd=folder, check=True)
     scores = np.load(folder / "scores.npz")
     for name in (SERVING_DEFAULT, SCORE):
-        np.testing.assert_allclose(scores[name], score(served, examples), atol=1e-6)
+        np.testing.assert_allclose(scores[name], score(served, examples), atol=OTHER_ORDER)
 
 
 def test_users_do_not_depend_on_each_other(case, monkeypatch):
@@ -143,11 +147,11 @@ def test_users_do_not_depend_on_each_other(case, monkeypatch):
     together = score(served, examples)
     for place in (0, 7):
         alone = score(served, [examples[place]])[0]
-        np.testing.assert_allclose(together[place, : len(alone)], alone, atol=1e-6)
+        np.testing.assert_allclose(together[place, : len(alone)], alone, atol=OTHER_ORDER)
     monkeypatch.setattr(signatures, "CHUNK", 32 * (T + 16) * 4)  # 4 of 30 users
     module = ServingModule(model, transformed.output, HistorySettings(**HISTORY))
     chunked = module.serving_default(tf.constant([serialize(e) for e in examples]))
-    np.testing.assert_allclose(chunked[PROBABILITY].numpy(), together, atol=1e-6)
+    np.testing.assert_allclose(chunked[PROBABILITY].numpy(), together, atol=OTHER_ORDER)
 
 
 def test_nobody(case):
@@ -178,7 +182,7 @@ def test_a_given_end_hides_what_follows(case):
     }
     targets = len(example[features.TARGET_ITEM])
     hidden = seen | {features.TARGET_HIST_END: [end] * targets}
-    np.testing.assert_allclose(score(served, [hidden]), score(served, [short]), atol=1e-6)
+    np.testing.assert_allclose(score(served, [hidden]), score(served, [short]), atol=OTHER_ORDER)
     assert not np.allclose(score(served, [seen]), score(served, [short]), atol=1e-4)
 
 

@@ -22,16 +22,6 @@ def test_table_aligns_and_shows_what_is_missing():
     ]
 
 
-def test_rounds_become_medians_that_keep_every_round():
-    rounds = [{"model": "twin", "length": 8, "rate": rate} for rate in (3.0, 9.0, 4.0)]
-    assert result_file.over_rounds(rounds) == {
-        "model": "twin",
-        "length": 8,
-        "rate": 4.0,
-        "rounds": {"rate": [3.0, 9.0, 4.0]},
-    }
-
-
 def test_a_result_holds_all_that_made_it(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/bin/everlong", "bench", "train"])
     config, path = load("demo"), tmp_path / "out.json"

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 from lock import entries
 
+from pipeline import __version__
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("pipeline", "components", "models", "schemas")
-KINDS = (".py", ".yaml", ".pbtxt", ".html", ".css", ".js", ".j2")
+KINDS = (".py", ".yaml", ".pbtxt", ".html", ".css", ".js", ".j2", ".typed")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def wheel(tmp_path_factory) -> zipfile.ZipFile:
 
     sdist = build(folder, "sdist")
     shutil.unpack_archive(sdist, folder / "unpacked")
-    return zipfile.ZipFile(build(folder / "unpacked" / "everlong-0.1.0", "bdist_wheel"))
+    return zipfile.ZipFile(build(folder / "unpacked" / f"everlong-{__version__}", "bdist_wheel"))
 
 
 def test_the_package_holds_every_source_and_data_file(wheel: zipfile.ZipFile):
@@ -45,17 +47,21 @@ def test_the_package_holds_every_source_and_data_file(wheel: zipfile.ZipFile):
 
 
 def test_the_package_describes_itself(wheel: zipfile.ZipFile):
-    metadata = message_from_string(wheel.read("everlong-0.1.0.dist-info/METADATA").decode())
+    metadata = message_from_string(
+        wheel.read(f"everlong-{__version__}.dist-info/METADATA").decode()
+    )
     assert metadata["Name"] == "everlong"
-    assert metadata["Version"] == "0.1.0"
+    assert metadata["Version"] == __version__
     assert "Apache-2.0" in (metadata["License-Expression"], metadata["License"])
     assert set(metadata["Requires-Python"].split(",")) == {">=3.11", "<3.12"}
-    scripts = wheel.read("everlong-0.1.0.dist-info/entry_points.txt").decode()
+    scripts = wheel.read(f"everlong-{__version__}.dist-info/entry_points.txt").decode()
     assert "everlong = pipeline.cli:main" in scripts
 
 
 def test_the_lock_pins_each_direct_dependency_and_holds_hashes_only(wheel: zipfile.ZipFile):
-    metadata = message_from_string(wheel.read("everlong-0.1.0.dist-info/METADATA").decode())
+    metadata = message_from_string(
+        wheel.read(f"everlong-{__version__}.dist-info/METADATA").decode()
+    )
     wanted = [line for line in metadata.get_all("Requires-Dist") if "gpu" not in line]
     names = {re.match(r"[\w-]+", line)[0] for line in wanted}
     lock = (ROOT / "requirements" / "lock.txt").read_text()

@@ -53,30 +53,37 @@ def expected(config, tmp_path_factory):
     return _write(config, tmp_path_factory.mktemp("direct"), [])
 
 
-def test_workers_have_the_package_and_give_the_same_bytes(site, config, expected, tmp_path):
+@pytest.fixture(scope="module")
+def cluster(site, tmp_path_factory):
+    """One job server for all tests: what a worker costs is its start, imports and all."""
+    with portable.cluster(site, tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+def test_workers_have_the_package(site, cluster, tmp_path):
     where = tmp_path / "where"
     look = f"open({str(where)!r}, 'w').write(__import__('components').__file__)"
-    with portable.cluster(site, tmp_path) as cluster:
-        with beam.Pipeline(options=PipelineOptions(cluster.args())) as pipeline:
-            _ = pipeline | beam.Create([look]) | beam.Map(eval)
-        assert where.read_text() == str(site / "components" / "__init__.py")
-        assert _write(config, tmp_path / "out", cluster.args()) == expected
+    with beam.Pipeline(options=PipelineOptions(cluster.args())) as pipeline:
+        _ = pipeline | beam.Create([look]) | beam.Map(eval)
+    assert where.read_text() == str(site / "components" / "__init__.py")
 
 
-@pytest.mark.parametrize("moment", [".work/rows-*", "Split-train/data_tfrecord-*"])
-def test_a_worker_is_killed(site, config, expected, tmp_path, moment):
+def test_killed_workers_leave_nothing_and_others_give_the_same_bytes(
+    cluster, config, expected, tmp_path
+):
     """Beam's own job server does not retry: the run must fail, leave nothing, and be repeatable."""
-    out, killed = tmp_path / "out", []
+    out = tmp_path / "out"
+    for moment in (".work/rows-*", "Split-train/data_tfrecord-*"):
+        killed = []
 
-    def kill():
-        while not killed:
-            if any(out.glob(moment)):
-                for worker in cluster.workers():
-                    os.kill(worker, signal.SIGKILL)
-                    killed.append(worker)
-            time.sleep(0.005)
+        def kill(moment=moment, killed=killed):
+            while not killed:
+                if any(out.glob(moment)):
+                    for worker in cluster.workers():
+                        os.kill(worker, signal.SIGKILL)
+                        killed.append(worker)
+                time.sleep(0.005)
 
-    with portable.cluster(site, tmp_path) as cluster:
         killer = threading.Thread(target=kill, daemon=True)
         killer.start()
         with pytest.raises(RuntimeError, match="failed in state FAILED"):
@@ -85,5 +92,5 @@ def test_a_worker_is_killed(site, config, expected, tmp_path, moment):
         assert killed
         left = {path.name for path in out.iterdir()} - {"quarantine.jsonl"}
         assert left == {f"Split-{split}" for split in SPLITS}  # no counts.json: not complete
-        assert _write(config, out, cluster.args()) == expected
-        assert (out / "counts.json").exists()
+    assert _write(config, out, cluster.args()) == expected
+    assert (out / "counts.json").exists()
