@@ -108,10 +108,10 @@ def execute(
 ) -> tuple[str, Progress]:
     """Runs a pipeline, or the part of it that `options` name.
 
+    Nobody else may run one in the output folder meanwhile, see `output_folder.locked`.
+
     Returns:
       The name that TFX gave the run, and how it went.
-
-    Nobody else may run one in the output folder meanwhile, see `output_folder.locked`.
 
     Raises:
       ComponentFailed: if a component raised.
