@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from typing import Annotated, Literal, Union
 
 import pydantic
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field
 
 from models.section import Section
 
+# Bounds far above what anybody trains, so that a slip is refused before it takes all memory.
+Width = Annotated[int, Field(ge=1, le=16_384)]
+PositiveInt = Annotated[int, Field(ge=1, le=1_000_000)]
+NonNegativeInt = Annotated[int, Field(ge=0, le=1_000_000)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Search = Literal["per_head", "shared"]
 
@@ -19,25 +23,24 @@ class FrameConfig(Section):
     """What all models share: embeddings, the short-term module, and the head."""
 
     name: str
-    item_dim: PositiveInt = Field(32, description="Width of an item's embedding.")
-    category_dim: PositiveInt = Field(32, description="Width of a category's embedding.")
-    cross_dim: PositiveInt = Field(
+    item_dim: Width = Field(32, description="Width of an item's embedding.")
+    category_dim: Width = Field(32, description="Width of a category's embedding.")
+    cross_dim: Width = Field(
         8, description="Width of each cross feature's embedding (behaviour type, dwell ...)."
     )
-    num_heads: PositiveInt = Field(
+    num_heads: Width = Field(
         4, description="Attention heads, of the short-term module and of the long-term one."
     )
     short_seq_len: NonNegativeInt = Field(
         50, description="Behaviours that the short-term attention reads; 0 leaves it out."
     )
-    cross_layers: NonNegativeInt = Field(2, description="TFRS Cross layers before the MLP.")
-    mlp_units: tuple[PositiveInt, ...] = Field(
-        (256, 128), description="Widths of the MLP's layers."
-    )
+    cross_layers: int = Field(2, ge=0, le=1000, description="TFRS Cross layers before the MLP.")
+    mlp_units: tuple[Width, ...] = Field((256, 128), description="Widths of the MLP's layers.")
     dropout: Rate = Field(0.0, description="Dropout rate within the MLP.")
     ranking_weight: float = Field(
         1.0,
         ge=0,
+        le=1e6,
         description="Weight, beside the cross-entropy's 1, of a loss on the order of one user's "
         "targets: a higher GAUC for a little less AUC (docs/findings.md); 0 leaves it out.",
     )
@@ -104,7 +107,7 @@ class MirrnConfig(RetrievalConfig):
     granularities: tuple[Literal["target", "local", "global"], ...] = Field(
         ("target", "local", "global"), description="Which queries retrieve."
     )
-    hash_bits: PositiveInt = Field(32, description="m: sign bits of a SimHash code.")
+    hash_bits: Width = Field(32, description="m: sign bits of a SimHash code.")
     local_query: Literal["mean", "gru", "last_m"] = Field(
         "mean",
         description=(
@@ -166,15 +169,15 @@ class EtaConfig(RetrievalConfig):
     """ETA: retrieves by the Hamming distance of SimHash codes."""
 
     name: Literal["eta"]
-    hash_bits: PositiveInt = Field(32, description="m: sign bits of a SimHash code.")
+    hash_bits: Width = Field(32, description="m: sign bits of a SimHash code.")
 
 
 class SdimConfig(FrameConfig):
     """SDIM: averages the behaviours whose hash signatures collide with the target's."""
 
     name: Literal["sdim"]
-    hash_bits: PositiveInt = Field(48, description="m: sign bits in all.")
-    signature_bits: PositiveInt = Field(3, description="tau: sign bits of one signature.")
+    hash_bits: Width = Field(48, description="m: sign bits in all.")
+    signature_bits: Width = Field(3, description="tau: sign bits of one signature.")
 
     @pydantic.model_validator(mode="after")
     def _whole_signatures(self) -> SdimConfig:
@@ -190,7 +193,7 @@ class DareConfig(RetrievalConfig):
     """DARE (arXiv 2410.02604): separate tables for attention and for representation."""
 
     name: Literal["dare"]
-    attention_dim: PositiveInt = Field(16, description="Width per feature of the attention tables.")
+    attention_dim: Width = Field(16, description="Width per feature of the attention tables.")
 
 
 def _named(section: type[FrameConfig]) -> Iterator[tuple[str, type[FrameConfig]]]:

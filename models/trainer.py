@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import features
+from models import content, features
 from models.buckets import BatchShape, choose_shapes
 from models.checkpoints import Checkpoints, Progress
 from models.gsu_recall import gsu_recall
@@ -128,13 +128,22 @@ def _open_split(
 
 
 def _run_key(fn_args: FnArgs) -> str:
-    """Returns what tells this training from any other: its settings, data and code."""
+    """Returns what tells this training from any other: its settings, data and code.
+
+    The data by content, not by path: a folder may move, and another Transform may write into it.
+    """
     parts = [
         fn_args.custom_config["config"],
         fn_args.custom_config.get("code"),
-        fn_args.transform_output,
-        sorted(fn_args.train_files),
-        sorted(fn_args.eval_files),
+        content.of_folder(fn_args.transform_output),
+        *(
+            content.of_files(
+                (file, os.path.dirname(file))
+                for pattern in patterns
+                for file in tf.io.gfile.glob(pattern)
+            )
+            for patterns in (fn_args.train_files, fn_args.eval_files)
+        ),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 

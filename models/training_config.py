@@ -9,7 +9,7 @@ import pydantic
 from pydantic import Field
 
 from models.config import ModelConfig
-from models.section import Section
+from models.section import Number, Section
 
 
 class EarlyStoppingConfig(Section):
@@ -19,7 +19,10 @@ class EarlyStoppingConfig(Section):
         "auc", description="Validation metric that decides which epoch was the best."
     )
     patience: int = Field(
-        1, ge=1, description="Epochs without a better metric after which training stops."
+        1,
+        ge=1,
+        le=1_000_000,
+        description="Epochs without a better metric after which training stops.",
     )
 
 
@@ -27,7 +30,10 @@ class ScheduleConfig(Section):
     """How the learning rate moves over the steps."""
 
     warmup_steps: int = Field(
-        0, ge=0, description="Steps over which the learning rate rises from 0 to its value."
+        0,
+        ge=0,
+        le=10**9,
+        description="Steps over which the learning rate rises from 0 to its value.",
     )
     decay: Literal["none", "linear", "cosine"] = Field(
         "cosine", description="How the rate falls from its value to 0 over the steps of the run."
@@ -40,32 +46,42 @@ class TrainingConfig(Section):
     batch_users: int = Field(
         16,
         ge=1,
+        le=1_000_000,
         description="Users per step; of users with few targets a step takes more, so that "
         "every step sees about batch_users x targets_per_example targets.",
     )
-    epochs: int = Field(3, ge=1, description="Passes over the training split, at most.")
+    epochs: int = Field(
+        3, ge=1, le=1_000_000, description="Passes over the training split, at most."
+    )
     max_steps: int | None = Field(
-        None, ge=1, description="Steps after which training ends; null: after the last epoch."
+        None,
+        ge=1,
+        le=10**12,
+        description="Steps after which training ends; null: after the last epoch.",
     )
     optimizer: Literal["lazy_adam", "adagrad"] = Field(
         "lazy_adam",
         description="What updates the embedding tables, touched rows only; the rest is Adam's.",
     )
     learning_rate: float = Field(
-        1e-3, gt=0, description="Of Adam, and of the tables under lazy_adam."
+        1e-3, gt=0, le=1e3, description="Of Adam, and of the tables under lazy_adam."
     )
     adagrad_learning_rate: float = Field(
-        0.05, gt=0, description="Of the tables under adagrad (0.05 in the TWIN paper)."
+        0.05, gt=0, le=1e3, description="Of the tables under adagrad (0.05 in the TWIN paper)."
     )
     schedule: ScheduleConfig = Field(
         ScheduleConfig(), description="How the learning rates move over the steps."
     )
     clip_norm: float | None = Field(
-        None, gt=0, description="Global gradient norm above which gradients are scaled down."
+        None,
+        gt=0,
+        le=1e9,
+        description="Global gradient norm above which gradients are scaled down.",
     )
     weight_decay: float = Field(
         0.0,
         ge=0,
+        le=1e3,
         description="Share of a weight, times the learning rate, that a step takes off; "
         "in embedding tables of the touched rows only.",
     )
@@ -80,11 +96,15 @@ class TrainingConfig(Section):
         description="Compute in bfloat16 on a GPU; ignored on a CPU, which a warning says.",
     )
     checkpoint_seconds: float = Field(
-        60.0, gt=0, description="Seconds between checkpoints from which a killed run resumes."
+        60.0,
+        gt=0,
+        le=1e9,
+        description="Seconds between checkpoints from which a killed run resumes.",
     )
     cache_gib: float = Field(
         4.0,
         gt=0,
+        le=1e6,
         description="Memory for parsed examples; a larger split is read in parts of this size, "
         "in every epoch again.",
     )
@@ -93,11 +113,21 @@ class TrainingConfig(Section):
 class HistorySettings(Section):
     """What the serving graph must know of how the examples were cut; see `positions`."""
 
-    max_length: int = Field(..., ge=1, description="Behaviours that a target sees, at most.")
-    match: int = Field(..., ge=1, description="M, the length of the target subsequence.")
-    session_gap: int | None = Field(..., description="Seconds that end a session; null: none do.")
-    min_local: int = Field(..., ge=0, description="Behaviours of the local subsequence, at least.")
-    targets_per_example: int = Field(..., ge=1, description="T of the packed examples.")
+    max_length: int = Field(
+        ..., ge=1, le=10_000_000, description="Behaviours that a target sees, at most."
+    )
+    match: int = Field(
+        ..., ge=1, le=1_000_000, description="M, the length of the target subsequence."
+    )
+    session_gap: int | None = Field(
+        ..., ge=1, le=10**12, description="Seconds that end a session; null: none do."
+    )
+    min_local: int = Field(
+        ..., ge=0, le=10_000_000, description="Behaviours of the local subsequence, at least."
+    )
+    targets_per_example: int = Field(
+        ..., ge=1, le=1_000_000, description="T of the packed examples."
+    )
 
 
 class PreprocessingSettings(Section):
@@ -105,7 +135,7 @@ class PreprocessingSettings(Section):
 
     model_config = pydantic.ConfigDict(extra="ignore", frozen=True)
 
-    features: dict[str, list[float]] = Field(
+    features: dict[str, list[Number]] = Field(
         {}, description="Boundaries of the extra cross features, by name."
     )
 
@@ -132,5 +162,5 @@ class RunSettings(PreprocessingSettings):
 
     model: ModelConfig = Field(..., description="The model and its hyper-parameters.")
     training: TrainingConfig = Field(TrainingConfig(), description="How it is trained.")
-    seed: int = Field(0, description="Of initial weights, shuffling and dropout.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Of initial weights, shuffling and dropout.")
     history: HistorySettings = Field(..., description="How the examples were cut.")

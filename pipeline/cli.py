@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+import tempfile
+import traceback
+from typing import NoReturn
 
 from components.errors import InputError
+from components.secrets import masked
 from pipeline import __version__
 from pipeline.commands import COMMANDS
-from pipeline.terminal.exit_codes import BAD_INPUT, DONE, INTERRUPTED
+from pipeline.terminal.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED
 
 _EXAMPLES = """\
 examples:
@@ -39,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return parsed.execute(parsed)
     except InputError as error:
-        print(f"everlong: {error}", file=sys.stderr)
+        print(masked(f"everlong: {error}"), file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         again = "goes on where this one was" if parsed.resumed else "begins anew"
@@ -49,10 +53,36 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader of a pipe, such as `head`, has seen enough.
         sys.stderr.close()
         return DONE
+    except Exception as error:
+        print(masked(f"everlong: {parsed.command} failed: {_told(error)}"), file=sys.stderr)
+        return FAILED
+
+
+def _told(error: Exception) -> str:
+    """An error that nobody foresaw, in a sentence; its traceback goes to a file."""
+    if isinstance(error, OSError) and error.strerror:
+        told = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        told = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:500]}"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="everlong-", suffix=".txt", delete=False, errors="replace"
+        ) as file:
+            file.write(masked(traceback.format_exc()))
+    except OSError:
+        return told  # such as a full disk, which is told
+    return f"{told}; the whole story is in {file.name}"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"everlong: {message}; see {self.prog} --help\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="everlong",
         description="Trains, judges and ships click-through-rate models that read whole histories.",
         epilog=_EXAMPLES,
@@ -66,5 +96,5 @@ def _parser() -> argparse.ArgumentParser:
             name, help=module.SUMMARY, description=module.SUMMARY.capitalize() + "."
         )
         module.add_arguments(command)
-        command.set_defaults(execute=module.execute, resumed=name in _RESUMED)
+        command.set_defaults(execute=module.execute, command=name, resumed=name in _RESUMED)
     return parser

@@ -8,13 +8,15 @@ imports TensorFlow, so that a wrong key is refused in a second.
 from __future__ import annotations
 
 import hashlib
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pydantic
-import yaml
 from pydantic import Field
 
+from components import secrets
 from components.behavior_example_gen.config.ingest_config import (
     HistoryConfig,
     IngestConfig,
@@ -27,6 +29,7 @@ from models.config import ModelConfig, TwinConfig
 from models.section import Section
 from models.training_config import TrainingConfig
 from pipeline.errors import ConfigError, describe
+from pipeline.yaml_text import find_file, parse, read
 
 SHIPPED = Path(__file__).parent / "configs"
 
@@ -47,14 +50,27 @@ class BeamConfig(Section):
     args: list[str] = Field(
         [],
         description="Arguments of Beam pipelines, such as --runner=FlinkRunner; empty: in memory, "
-        "in this process.",
+        "in this process. A secret is written as ${NAME} of the environment.",
     )
     shard_memory_mib: int = Field(
         256,
         ge=1,
+        le=2**24,
         description="MiB that a shard of users may take while it is cut into examples; a worker "
         "cuts as many at a time as it has cores.",
     )
+
+    @pydantic.field_validator("args")
+    @classmethod
+    def _no_secrets(cls, args: list[str]) -> list[str]:
+        for name, value in _options(args):
+            secrets.refuse_literals(value, name)
+            if "${file:" in value:
+                raise ValueError(
+                    f"Beam's arguments take ${{NAME}} of the environment only. Received: {name} "
+                    "with ${file:…}"
+                )
+        return args
 
     @pydantic.field_validator("args")
     @classmethod
@@ -69,6 +85,13 @@ class BeamConfig(Section):
                     "default, Flink, Spark or Dataflow"
                 )
         return args
+
+
+def _options(args: list[str]) -> Iterator[tuple[str, str]]:
+    """The name and value of each of Beam's arguments, be they one word or two."""
+    for argument, after in itertools.zip_longest(args, args[1:], fillvalue=""):
+        name, equals, value = argument.partition("=")
+        yield name, value if equals or after.startswith("--") else after
 
 
 class KubeflowConfig(Section):
@@ -122,6 +145,11 @@ class Config(Section):
         default_factory=KubeflowConfig, description=KubeflowConfig.__doc__
     )
 
+    @pydantic.field_validator("model", mode="before")
+    @classmethod
+    def _twin_unless_named(cls, model: Any) -> Any:
+        return {"name": "twin", **model} if isinstance(model, dict) else model
+
     @property
     def ingest(self) -> IngestConfig:
         """The sections that decide what the examples are."""
@@ -140,20 +168,6 @@ class Config(Section):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML that refuses a key given twice: the second would silently win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                line = key_node.start_mark.line + 1
-                raise ConfigError(f"line {line}: key {key!r} is given twice; keep one of them")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
 def find(name: str) -> Path:
     """The file that `--config NAME` means: a path, or the name of a shipped configuration.
 
@@ -161,30 +175,12 @@ def find(name: str) -> Path:
       ConfigError: if there is neither.
     """
     shipped = SHIPPED / f"{Path(name).stem}.yaml"
-    for path in (Path(name), shipped if "/" not in name else Path(name)):
-        if path.is_file():
-            return path
+    if path := find_file(Path(name), shipped if "/" not in name else Path(name)):
+        return path
     known = ", ".join(sorted(path.stem for path in SHIPPED.glob("*.yaml")))
-    raise ConfigError(f"--config: no file {name!r}; give a YAML file, or a shipped name: {known}")
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Reads a YAML file that holds a mapping.
-
-    Raises:
-      ConfigError: if it holds anything else, or a key twice.
-    """
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)
-    except ConfigError as error:
-        raise ConfigError(f"{path}, {error}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(
-            f"{path} must hold a mapping of sections such as `log:`; found {values!r}"
-        )
-    return values
+    raise ConfigError(
+        f"--config: no file {name[:200]!r}; give a YAML file, or a shipped name: {known}"
+    )
 
 
 def load(name: str, overrides: list[str] | None = None) -> Config:
@@ -210,11 +206,8 @@ def load(name: str, overrides: list[str] | None = None) -> Config:
 def _apply(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise ConfigError(f"--set {override!r}: write section.key=value")
-    try:
-        value = yaml.load(text, _UniqueKeyLoader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override!r}: the value is not valid YAML: {error}") from None
+        raise ConfigError(f"--set {override[:80]!r}: write section.key=value")
+    value = parse(text, f"--set {key}")
     *parents, last = key.split(".")
     section = values
     for parent in parents:
@@ -224,7 +217,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
             else _new(section, parent)
         )
         if not isinstance(section, dict):
-            raise ConfigError(f"--set {override!r}: {parent!r} is a value, not a section")
+            raise ConfigError(f"--set {key}: {parent!r} is a value, not a section")
     section[last] = value
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pydantic
 
+from components import secrets
 from components.errors import InputError
 from pipeline.renamed import RENAMED
 
@@ -49,20 +50,22 @@ def describe(error: pydantic.ValidationError, model: type[pydantic.BaseModel], s
     for fault in error.errors(include_url=False):
         key = _key(fault["loc"], model)
         if fault["type"] == "extra_forbidden" and key in RENAMED:
-            problem = f"is called {RENAMED[key]} now (value {_short(fault['input'])})"
+            received = _short(fault["input"], key)
+            problem = f"is called {RENAMED[key]} now (value {received})"
         elif fault["type"] == "extra_forbidden":
-            problem = f"unknown key (value {_short(fault['input'])}){_nearest(key, valid)}"
+            problem = f"unknown key (value {_short(fault['input'], key)}){_nearest(key, valid)}"
         elif fault["type"] == "missing":
             problem = "must be given"
         else:
             message = fault["msg"].removeprefix("Value error, ")
             told = "Received: " in message  # a validator that names a part says more than the whole
-            problem = message if told else f"{message}. Received: {_short(fault['input'])}"
+            problem = message if told else f"{message}. Received: {_short(fault['input'], key)}"
         line = f"  {key or 'configuration'}: {problem}"
         if line not in lines:
             lines.append(line)
-    count = "1 fault" if len(lines) == 1 else f"{len(lines)} faults"
-    return "\n".join([f"{source}: {count}; nothing was started", *lines])
+    if len(lines) == 1:
+        return f"{source}: {lines[0].strip()}"
+    return "\n".join([f"{source}: {len(lines)} faults; nothing was started", *lines])
 
 
 def _key(location: tuple[int | str, ...], model: type[pydantic.BaseModel]) -> str:
@@ -99,6 +102,6 @@ def _nearest(key: str, valid: list[str]) -> str:
     return f"; valid keys here: {', '.join(sorted(siblings))}"
 
 
-def _short(value: object) -> str:
-    text = repr(value)
+def _short(value: object, key: str) -> str:
+    text = repr(secrets.shown(value, key))
     return text if len(text) <= 80 else text[:77] + "..."

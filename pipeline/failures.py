@@ -1,4 +1,4 @@
-"""A failed component in a few lines: what happened, where, and what to do."""
+"""A failed component in a sentence: what happened, where, and what to do."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from components.errors import InputError
+from components.secrets import masked
 from pipeline.local_runner import ComponentFailed
 from pipeline.terminal.console import Terminal
 from pipeline.terminal.exit_codes import BAD_INPUT, FAILED
 
+_FULL = ("No space left", "database or disk is full", "Disk quota exceeded")
 _ERROR_LINE = re.compile(r"\s*\w+(Error|Exception): \S")
 # Beam appends the step that raised; it means nothing to the reader of a log.
 _BEAM_SUFFIX = re.compile(r"\s*\[while running [^\]]*\]")
@@ -24,15 +26,14 @@ def explain(error: ComponentFailed, log: Path, terminal: Terminal) -> int:
     chain = list(_chain(error.__cause__))
     for cause in chain:
         if isinstance(cause, InputError):
-            terminal.line(f"everlong: {error.node}: {_BEAM_SUFFIX.sub('', str(cause))}")
+            first, *more = _BEAM_SUFFIX.sub("", str(cause)).split("\n")
+            told = "\n".join([f"everlong: {error.node}: {first} (log: {log})", *more])
+            terminal.line(masked(told))
             return BAD_INPUT
-    if any(
-        (isinstance(c, OSError) and c.errno == errno.ENOSPC) or "No space left" in str(c)
-        for c in chain
-    ):
+    if any(is_full_disk(cause) for cause in chain):
         terminal.line(
-            f"everlong: {error.node}: no space left on the disk of {log.parent}; free some, or "
-            "choose another --output-dir. Nothing half-written is kept: run the same command again"
+            f"everlong: {error.node}: no space left on the disk of {log.parent}; free some, then "
+            f"the same command goes on: nothing half-written is kept (log: {log})"
         )
         return FAILED
     last = chain[0]
@@ -40,12 +41,26 @@ def explain(error: ComponentFailed, log: Path, terminal: Terminal) -> int:
     # TensorFlow puts tracebacks into its messages; the innermost error is what happened.
     inner = [line.strip() for line in lines if _ERROR_LINE.match(line)]
     text = inner[-1] if inner else f"{type(last).__name__}: {lines[0]}"
-    terminal.line(f"everlong: {error.node} failed: {text[:500]}")
-    terminal.line(f"  the whole story is in {log}; the same command goes on where this one was")
+    terminal.line(
+        masked(
+            f"everlong: {error.node} failed: {text[:500]}; what finished before it is kept, the "
+            f"whole story is in {log}"
+        )
+    )
     return FAILED
 
 
+def is_full_disk(error: BaseException) -> bool:
+    """Whether an error says that a disk or a quota is full, as the system or SQLite puts it."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    return any(words in str(error) for words in _FULL)
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+    """The causes of an error, each once: an error may be, by detours, its own cause."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__

@@ -7,6 +7,7 @@ from pathlib import Path
 from tfx import v1 as tfx
 
 from components.behavior_example_gen.check import fingerprint
+from components.secrets import REFERENCE
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.pipeline import Places, create_pipeline
@@ -26,6 +27,11 @@ def compile_pipeline(config: Config, out: Path) -> None:
         raise ConfigError(
             "kubeflow.pipeline_root: must be given to compile for Kubeflow, such as "
             "--set kubeflow.pipeline_root=gs://bucket/everlong"
+        )
+    if any(REFERENCE.search(argument) for argument in config.beam.args):
+        raise ConfigError(
+            "beam.args: a value of the environment, ${NAME}, cannot be compiled for Kubeflow; give "
+            "the steps their access by the cluster's service account"
         )
     if out.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"--out {str(out)!r}: must end in .yaml")

@@ -12,13 +12,19 @@ import absl.logging
 from tfx import v1 as tfx
 from tfx.orchestration.pipeline import RunOptions
 
+from components.artifact_content import CONTENT, fault
 from components.behavior_example_gen.check import fingerprint
+from components.secrets import resolve
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.pipeline import Places, create_pipeline
+from pipeline.run.cache import checked_cache
 from pipeline.run.progress import Progress
 from pipeline.run.summary import Timing, summarize
-from pipeline.run_folder.lineage import Outputs, artifacts
+from pipeline.run_folder import lineage
+from pipeline.run_folder.check import METADATA, check_metadata
+from pipeline.run_folder.lineage import Outputs, of_run
+from pipeline.run_folder.relocate import ARTIFACTS, relocate
 from pipeline.terminal.console import Terminal
 
 
@@ -33,10 +39,10 @@ class ComponentFailed(RuntimeError):
 def places(config: Config, output: Path) -> Places:
     """The folders of a local run below its output folder."""
     return Places(
-        root=str(output / "artifacts"),
+        root=str(output / ARTIFACTS),
         checkpoints=str(output / "checkpoints"),
         serving=config.push.destination or str(output / "serving"),
-        metadata=str(output / "metadata.sqlite"),
+        metadata=str(output / METADATA),
     )
 
 
@@ -64,15 +70,16 @@ def run(
     options = None
     if from_node is not None:
         _check_node(from_node, nodes)
-        if not (output / "metadata.sqlite").exists():
+        if not (output / METADATA).exists():
             raise ConfigError(
                 f"--from-node {from_node}: {output} holds no earlier run to start from; "
                 "run once without --from-node"
             )
+        _check_inputs(from_node, pipeline, output)
         options = RunOptions(from_nodes=[from_node])
-    progress = execute(pipeline, terminal, options)
+    name, progress = execute(config, pipeline, output, terminal, options)
     timing = Timing(progress.seconds, progress.cached, round(time.monotonic() - start, 1))
-    return summarize(config, output, timing)
+    return summarize(config, output, name, timing)
 
 
 def run_to_transform(config: Config, output: Path, terminal: Terminal) -> Outputs:
@@ -87,33 +94,49 @@ def run_to_transform(config: Config, output: Path, terminal: Terminal) -> Output
       ComponentFailed: if a component raised.
     """
     output.mkdir(parents=True, exist_ok=True)
-    where = places(config, output)
-    pipeline = create_pipeline(config, where, fingerprint(config.ingest))
-    execute(pipeline, terminal, RunOptions(to_nodes=["Transform"]))
-    return artifacts(Path(where.metadata))
+    pipeline = create_pipeline(config, places(config, output), fingerprint(config.ingest))
+    name, _ = execute(config, pipeline, output, terminal, RunOptions(to_nodes=["Transform"]))
+    return of_run(output / METADATA, name)
 
 
 def execute(
-    pipeline: tfx.dsl.Pipeline, terminal: Terminal, options: RunOptions | None = None
-) -> Progress:
-    """Runs a pipeline, or the part of it that `options` name, and returns how it went.
+    config: Config,
+    pipeline: tfx.dsl.Pipeline,
+    output: Path,
+    terminal: Terminal,
+    options: RunOptions | None = None,
+) -> tuple[str, Progress]:
+    """Runs a pipeline, or the part of it that `options` name.
+
+    Nobody else may run one in the output folder meanwhile, see `output_folder.locked`.
+
+    Returns:
+      The name that TFX gave the run, and how it went.
 
     Raises:
       ComponentFailed: if a component raised.
+      InputError: if the folder's metadata are damaged.
     """
+    check_metadata(output / METADATA)
+    resolve(config.beam.args, "beam.args")  # all there, and masked from now on
     progress = Progress(terminal, [component.id for component in pipeline.components])
     # Not the logger's own level: steps of TFX set absl's verbosity and put it back.
     absl.logging.set_verbosity(absl.logging.INFO)
     logger = logging.getLogger("absl")
     logger.addHandler(progress)
     try:
-        tfx.orchestration.LocalDagRunner().run(pipeline, run_options=options)
+        store = lineage.open_store(output / METADATA)
+        relocate(store, output)
+        before = lineage.names(store)
+        with checked_cache(output):
+            tfx.orchestration.LocalDagRunner().run(pipeline, run_options=options)
     except Exception as error:
         raise ComponentFailed(progress.current or "the pipeline") from error
     finally:
         progress.end(failed=progress.current is not None)
         logger.removeHandler(progress)
-    return progress
+    (name,) = lineage.names(store) - before
+    return name, progress
 
 
 def _check_node(node: str, nodes: list[str]) -> None:
@@ -121,3 +144,22 @@ def _check_node(node: str, nodes: list[str]) -> None:
         near = difflib.get_close_matches(node, nodes, 1)
         hint = f"; the nearest is {near[0]}" if near else ""
         raise ConfigError(f"--from-node {node!r}: no such node{hint}; nodes: {', '.join(nodes)}")
+
+
+def _check_inputs(node: str, pipeline: tfx.dsl.Pipeline, output: Path) -> None:
+    """Refuses to start from a node, if what the nodes before it left is gone or damaged."""
+    again, todo = set(), [one for one in pipeline.components if one.id == node]
+    while todo:
+        one = todo.pop()
+        again.add(one.id)
+        todo += [after for after in one.downstream_nodes if after.id not in again]
+    store = lineage.open_store(output / METADATA)
+    relocate(store, output)
+    for latest in lineage.runs(store)[:1]:
+        for name, made in lineage.outputs(store, latest, output).items():
+            for artifact in made.values() if name not in again else ():
+                if problem := fault(artifact.uri, artifact.properties.get(CONTENT)):
+                    raise ConfigError(
+                        f"--from-node {node}: of {name}, {problem}; without --from-node it is made "
+                        "again"
+                    )

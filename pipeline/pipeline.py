@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
+import operator
 
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.placeholder.runtime_placeholders import environment_variable
 from tfx.orchestration import metadata
 
+from components import secrets
 from components.behavior_example_gen.component import BehaviorExampleGen
 from components.evaluation_report.component import EvaluationReport
 from components.evaluator import slice_check
@@ -135,8 +139,22 @@ def create_pipeline(
         metadata_connection_config=(
             metadata.sqlite_metadata_connection_config(places.metadata) if places.metadata else None
         ),
-        beam_pipeline_args=config.beam.args,
+        beam_pipeline_args=[_placeholder(argument) for argument in config.beam.args],
     )
+
+
+def _placeholder(argument: str) -> str | tfx.dsl.placeholders.Placeholder:
+    """An argument in which TFX fills in the environment's values, when a step begins.
+
+    So what it writes down and logs has the names alone.
+    """
+    parts: list[str | tfx.dsl.placeholders.Placeholder] = []
+    end = 0
+    for found in secrets.REFERENCE.finditer(argument):
+        parts += [argument[end : found.start()], environment_variable(found["name"])]
+        end = found.end()
+    parts += [argument[end:]]
+    return functools.reduce(operator.add, [part for part in parts if part != ""] or [""])
 
 
 def _transform_config(config: Config) -> dict[str, str]:

@@ -44,12 +44,7 @@ def write(path: Path, config: Config, rows: Sequence[Row]) -> None:
         "machine": machine(),
         "rows": rows,
     }
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_atomically(path, json.dumps(result, indent=2) + "\n")
 
 
 def command(arguments: Sequence[str]) -> str:
@@ -109,9 +104,17 @@ def _text(value: Any) -> str:
 
 def write_atomically(path: Path, text: str) -> None:
     """Writes aside and renames, so that a reader never meets half a file."""
-    aside = path.with_name(path.name + ".partial")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
+    aside = aside_of(path)
+    try:
+        aside.write_text(text, encoding="utf-8")
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def aside_of(path: Path) -> Path:
+    """Where this process writes a file before it appears, whole; another one writes elsewhere."""
+    return path.with_name(f".{path.name}.{os.getpid()}")
 
 
 def check_output(flag: str, path: Path | None, suffix: str = "") -> None:
@@ -127,12 +130,16 @@ def check_output(flag: str, path: Path | None, suffix: str = "") -> None:
     """
     if path is None:
         return
-    folder = path.resolve().parent
-    faults = {
-        "is a folder; ": path.is_dir(),
-        f"there is no folder {folder}; ": not folder.is_dir(),
-        "": path.suffix != (suffix or path.suffix),
-    }
+    try:
+        folder = path.resolve().parent
+        faults = {
+            "is a folder; ": path.is_dir(),
+            f"there is no folder {folder}; ": not folder.is_dir(),
+            "": path.suffix != (suffix or path.suffix),
+        }
+    except (OSError, RuntimeError, ValueError) as error:  # such as a name that is too long
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{flag} {str(path)[:100]}: cannot be written: {reason}") from None
     for fault, applies in faults.items():
         if applies:
             raise InputError(f"{flag} {path}: {fault}must be FILE{suffix} in a folder that exists")

@@ -49,7 +49,10 @@ def write_examples(
         with FileSystems.open(FileSystems.join(work, COUNTS)) as file:
             counts = json.loads(file.read())
     except Exception as fault:
-        raise unwrap(fault) from fault
+        found = unwrap(fault)
+        if found is fault:
+            raise  # `from` itself would make it its own cause: who follows causes never ends
+        raise found from fault
     finally:
         remove(work)
     check_splits(Counts.from_dict(counts), config)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import Field
 
-from models.section import Section
+from models.section import Integer, Number, Section
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Compared = Literal["auc", "gauc", "uauc", "logloss"]
@@ -19,13 +19,14 @@ class SliceRule(Section):
     feature: str = Field(
         description="A feature of the eval examples, such as slice_history_length."
     )
-    equals: str | int | None = Field(None, description="Its value; null: by bounds.")
-    at_least: float | None = Field(None, description="Its least value; null: any.")
-    at_most: float | None = Field(None, description="Its most value; null: any.")
+    equals: str | Integer | None = Field(None, description="Its value; null: by bounds.")
+    at_least: Number | None = Field(None, description="Its least value; null: any.")
+    at_most: Number | None = Field(None, description="Its most value; null: any.")
     min_auc: float | None = Field(None, ge=0, le=1, description="Least AUC; null: any.")
     max_drop: float | None = Field(
         None,
         ge=0,
+        le=1,
         description="Most that AUC may lose against the latest blessed model; null: any.",
     )
 
@@ -63,12 +64,12 @@ class GateConfig(Section):
         0.51, ge=0, le=1, description="Least AUC; 0.5 is chance, and all that a constant reaches."
     )
     min_gauc: float | None = Field(None, ge=0, le=1, description="Least GAUC; null: any.")
-    max_logloss: float | None = Field(None, gt=0, description="Most LogLoss; null: any.")
-    calibration: tuple[float, float] | None = Field(
+    max_logloss: float | None = Field(None, gt=0, le=1e6, description="Most LogLoss; null: any.")
+    calibration: tuple[Number, Number] | None = Field(
         (0.92, 1.08),
         description="Least and most of predicted over observed clicks; null: any.",
     )
-    tolerance: dict[Compared, Annotated[float, Field(ge=0)]] = Field(
+    tolerance: dict[Compared, Annotated[float, Field(ge=0, le=1e6)]] = Field(
         {"auc": 0.002, "gauc": 0.002},
         description="Most that a metric (auc, gauc, uauc, logloss) may lose against the latest "
         "blessed model; what is not named may lose any. A smaller tolerance needs a larger split.",
@@ -87,6 +88,7 @@ class GateConfig(Section):
     slice_tolerance: float | None = Field(
         0.01,
         ge=0,
+        le=1,
         description="No slice's AUC may have lost more than this for certain, all slices taken "
         "together; null: any.",
     )
@@ -94,7 +96,9 @@ class GateConfig(Section):
         [], description="Stricter rules for single slices, such as long histories."
     )
     confidence: Share = Field(0.95, description="Of every interval.")
-    replicas: int = Field(1000, ge=100, description="Draws of users behind every interval.")
+    replicas: int = Field(
+        1000, ge=100, le=100_000, description="Draws of users behind every interval."
+    )
     min_power: Share = Field(
         0.8,
         description="An undecided comparison is put down to too small a split if this split would "
@@ -103,6 +107,7 @@ class GateConfig(Section):
     min_users: int = Field(
         30,
         ge=2,
+        le=10**12,
         description="Least effective number of users, (sum n)^2 / sum n^2 over their targets n, "
         "from which an interval can be told.",
     )

@@ -33,7 +33,7 @@ def write(config: SimulatorConfig, out: Path) -> pa.Table:
     if not out.name.endswith(SUFFIXES):
         raise InputError(f"--out {str(out)!r}: must end in {', '.join(SUFFIXES)}")
     table = simulate(config, range(config.users))
-    aside = out.with_name(f".partial-{out.name}")
+    aside = out.with_name(f".partial-{os.getpid()}-{out.name}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         if out.suffix == ".parquet":

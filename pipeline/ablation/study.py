@@ -11,8 +11,9 @@ import pydantic
 from pydantic import Field
 
 from models.section import Section
-from pipeline.config import Config, load, read
+from pipeline.config import Config, load
 from pipeline.errors import ConfigError, describe
+from pipeline.yaml_text import find_file, read
 
 SHIPPED = Path(__file__).parents[1] / "studies"
 OF_VARIANTS = ("model", "training")
@@ -104,12 +105,11 @@ def load_study(name: str) -> Study:
     Raises:
       ConfigError: if there is no such file, it is no study, or it has a name that is taken.
     """
-    places = (Path(name), SHIPPED / f"{name}.yaml")
-    path = next((path for path in places if path.is_file()), None)
+    path = find_file(Path(name), SHIPPED / f"{name}.yaml")
     if path is None:
         known = ", ".join(shipped())
         raise ConfigError(
-            f"--study: no file {name!r}; give a YAML file, or a shipped study: {known}"
+            f"--study: no file {name[:200]!r}; give a YAML file, or a shipped study: {known}"
         )
     if path.stem in (DATA, RUNS, LOG):
         raise ConfigError(

@@ -18,6 +18,7 @@ from typing import Any
 
 from components.behavior_example_gen.config.ingest_config import IngestConfig, LogConfig
 from components.errors import InputError
+from components.secrets import resolve
 from models.memory import peak_memory_mib
 from pipeline import result_file
 from pipeline.bench import arguments, runs
@@ -123,7 +124,9 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
     config, folder = IngestConfig.model_validate(job["ingest"]), Path(job["folder"])
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        counts = write_examples(config, str(folder), lambda: beam.Pipeline(argv=job["args"]))
+        counts = write_examples(
+            config, str(folder), lambda: beam.Pipeline(argv=resolve(job["args"], "beam.args"))
+        )
         size = sum(file.stat().st_size for file in folder.glob("Split-*/*"))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

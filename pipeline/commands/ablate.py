@@ -11,9 +11,12 @@ from pipeline import __version__
 from pipeline.ablation.study import shipped
 from pipeline.arguments import add_config
 from pipeline.config import load
+from pipeline.output_folder import check_folder, locked
 from pipeline.terminal.console import quiet
 from pipeline.terminal.exit_codes import DONE, FAILED
 from pipeline.terminal.log_check import check_log
+
+_MOST = 1000  # seeds or workers
 
 SUMMARY = "train the variants of a study and compare them with intervals"
 
@@ -50,22 +53,24 @@ def execute(arguments: argparse.Namespace) -> int:
 
     for name in ("seeds", "workers"):
         value = getattr(arguments, name)
-        if value < 1:
-            raise InputError(f"--{name} must be positive. Received: {value}")
+        if not 1 <= value <= _MOST:
+            raise InputError(f"--{name} must be from 1 to {_MOST}. Received: {value}")
     study = load_study(arguments.study)
     config = load(arguments.config, arguments.overrides)
+    output = check_folder(
+        "--output-dir", arguments.output_dir or Path("runs") / f"{config.name}-studies"
+    )
     cases = plan(study, arguments.config, arguments.overrides)
     for ingest in {
         case.config.ingest.model_dump_json(): case.config.ingest for case in cases
     }.values():
         check_log(ingest)
-    output = (arguments.output_dir or Path("runs") / f"{config.name}-studies").resolve()
     name = Path(arguments.study).stem
     seeds = range(config.seed, config.seed + arguments.seeds)
     cores = len(os.sched_getaffinity(0))
     threads = max(1, cores // arguments.workers)
     log = output / LOG
-    with quiet(log) as terminal:
+    with locked("--output-dir", output), quiet(log) as terminal:
         terminal.line(
             f"everlong {__version__}: study {name} on {config.name}, {len(cases)} variants x "
             f"{len(seeds)} seeds, {arguments.workers} at a time with {threads} threads each"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib
 
+from pipeline.output_folder import check_folder, locked
+
 SUMMARY = "measure training, retrieval, models or ingest on this machine"
 
 # Each is a module of `pipeline.bench` with `SUMMARY`, `add_arguments(parser)`, `execute(parsed)`.
@@ -26,4 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    return arguments.bench(arguments)
+    if "work_dir" not in arguments:
+        return arguments.bench(arguments)
+    folder = check_folder("--work-dir", arguments.work_dir)
+    with locked("--work-dir", folder):
+        return arguments.bench(arguments)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.arguments import add_config
 from pipeline.config import load
+from pipeline.output_folder import check_folder
 from pipeline.terminal.console import quiet
 from pipeline.terminal.exit_codes import DONE
 from pipeline.terminal.log_check import check_log
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     loaded = load(arguments.config, arguments.overrides)
+    check_folder("--out", arguments.out.parent)
     check_log(loaded.ingest)
     with quiet(Path(os.devnull)) as terminal, terminal.running("loading TensorFlow and TFX"):
         from pipeline.kubeflow_runner import compile_pipeline

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import shutil
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import InputError
+from components.secrets import masked, resolve
 from pipeline import __version__
 from pipeline.arguments import add_config
 from pipeline.config import Config, load
+from pipeline.output_folder import LOCK, check_folder, locked
 from pipeline.terminal.console import Terminal, quiet
 from pipeline.terminal.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED
 from pipeline.terminal.log_check import check_log
@@ -42,7 +44,9 @@ def execute(arguments: argparse.Namespace) -> int:
     from components.behavior_example_gen.check import fingerprint
 
     config = load(arguments.config, arguments.overrides)
-    output = _output(arguments.output_dir or Path("runs") / f"{config.name}-examples")
+    output = check_folder(
+        "--output-dir", arguments.output_dir or Path("runs") / f"{config.name}-examples"
+    )
     settings = config.ingest.model_dump_json(exclude={"shard_memory_mib"})
     made_from = hashlib.sha256((settings + fingerprint(config.ingest)).encode()).hexdigest()[:16]
     if output.exists():
@@ -56,32 +60,24 @@ def execute(arguments: argparse.Namespace) -> int:
         try:
             counts = _run(config, aside, terminal)
         except InputError as error:
-            terminal.line(f"everlong: {error}")
+            terminal.line(masked(f"everlong: {error}"))
             _keep_quarantine(aside, output, terminal)
             return BAD_INPUT
         except KeyboardInterrupt:
             terminal.line("everlong: interrupted; nothing is left, the same command begins anew")
             return INTERRUPTED
         except Exception as error:
-            traceback.print_exc()
-            terminal.line(f"everlong: ingest failed: {str(error).strip().splitlines()[-1][:500]}")
-            terminal.line(f"  the whole story is in {log}; the same command begins anew")
+            print(masked(traceback.format_exc()), file=sys.stderr)
+            reason = (str(error).strip().splitlines() or [""])[-1][:500]
+            told = f"{type(error).__name__}: {reason}; the whole story is in {log}"
+            terminal.line(masked(f"everlong: ingest failed: {told}"))
             return FAILED
         (aside / _COUNTS).write_text(json.dumps(counts | {"made_from": made_from}, indent=2))
         aside.rename(output)
+        (output / LOCK).unlink()  # not before: the name of the folder would be free, and this in it
         terminal.line(_summary(counts))
         terminal.line(f"examples in {output}")
     return DONE
-
-
-def _output(folder: Path) -> Path:
-    """Returns the absolute path of the folder, which must be on a local or mounted file system."""
-    if ":/" in str(folder):
-        raise InputError(
-            f"--output-dir {folder}: must be a folder of a local or mounted file system, which the "
-            f"workers see, too"
-        )
-    return folder.resolve()
 
 
 def _check_complete(output: Path, made_from: str) -> None:
@@ -99,21 +95,11 @@ def _check_complete(output: Path, made_from: str) -> None:
 def _aside(output: Path) -> Iterator[Path]:
     """A folder beside `output`, which only this process writes; removed unless it was renamed."""
     aside = output.with_name(f".{output.name}.partial")
-    try:
-        aside.mkdir(parents=True, exist_ok=True)
-        lock = os.open(aside, os.O_RDONLY)
-    except OSError as error:
-        raise InputError(f"--output-dir {output}: cannot be written: {error}") from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise InputError(f"--output-dir {output}: another ingest is writing it; wait") from None
-    try:
-        yield aside
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-        os.close(lock)
+    with locked("--output-dir", aside):
+        try:
+            yield aside
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 def _run(config: Config, folder: Path, terminal: Terminal) -> dict[str, Any]:
@@ -123,10 +109,9 @@ def _run(config: Config, folder: Path, terminal: Terminal) -> dict[str, Any]:
         from components.behavior_example_gen.beam import progress
         from components.behavior_example_gen.run import write_examples
 
+    arguments = resolve(config.beam.args, "beam.args")
     with terminal.running(_watch(progress.so_far)):
-        return write_examples(
-            config.ingest, str(folder), lambda: beam.Pipeline(argv=config.beam.args)
-        )
+        return write_examples(config.ingest, str(folder), lambda: beam.Pipeline(argv=arguments))
 
 
 def _watch(so_far: Callable[[], dict[str, float]]) -> Callable[[], str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 from pipeline import __version__
 from pipeline.arguments import add_config
 from pipeline.config import load
+from pipeline.output_folder import check_folder, locked
+from pipeline.run_folder.check import METADATA, check_metadata
 from pipeline.terminal.console import quiet
 from pipeline.terminal.exit_codes import DONE, NOT_BLESSED
 from pipeline.terminal.log_check import check_log
@@ -33,10 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     config = load(arguments.config, arguments.overrides)
-    output = (arguments.output_dir or Path("runs") / config.name).resolve()
+    output = check_folder("--output-dir", arguments.output_dir or Path("runs") / config.name)
+    check_metadata(output / METADATA)
     check_log(config.ingest)
     log = output / "log.txt"
-    with quiet(log) as terminal:
+    with locked("--output-dir", output), quiet(log) as terminal:
         terminal.line(f"everlong {__version__}: {config.name}, configuration {config.hash}")
         terminal.line(f"output {output}, log {log}")
         with terminal.running("loading TensorFlow and TFX"):

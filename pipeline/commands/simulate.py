@@ -8,6 +8,7 @@ from pathlib import Path
 from components.errors import InputError
 from pipeline.arguments import add_config
 from pipeline.config import load
+from pipeline.output_folder import check_folder
 from pipeline.terminal.exit_codes import DONE
 
 SUMMARY = "write a simulated behaviour log"
@@ -33,6 +34,7 @@ def execute(arguments: argparse.Namespace) -> int:
         raise InputError(
             f"--config {arguments.config}: has no log.simulator section; `--config demo` has one"
         )
+    check_folder("--out", arguments.out.parent)
     table = write(simulator, arguments.out)
     for name, value in describe(table).items():
         print(f"{name:<16} {value:,.4g}" if isinstance(value, float) else f"{name:<16} {value:,}")

@@ -11,7 +11,7 @@ from components.page import document, figures, words
 from components.page.document import Cell, Table
 from pipeline.compare.compare import CONFIDENCE, METRICS, Difference, Row, sentence
 
-_TEMPLATE = Path(__file__).with_name("compare.html.j2")
+_TEMPLATE = Path(__file__).with_name("page.html.j2")
 _PIXELS_A_SLICE = 24
 
 

@@ -13,6 +13,7 @@ from components.behavior_example_gen.config.ingest_config import IngestConfig
 from components.errors import InputError
 from components.schema.assemble import schema_text
 from components.scoring import exported_model
+from components.secrets import resolve
 from pipeline.config import Config
 from pipeline.run_folder.folder import METADATA, RunFolder, executions
 
@@ -82,7 +83,8 @@ def make(ingest: IngestConfig, folder: Path, beam_args: list[str]) -> None:
 
     examples = standard_artifacts.Examples()
     examples.uri = str(folder)
-    context = Executor.Context(beam_pipeline_args=beam_args, unique_id="predict")
+    arguments = resolve(beam_args, "beam.args")
+    context = Executor.Context(beam_pipeline_args=arguments, unique_id="predict")
     Executor(context).Do({}, {_OUTPUT: [examples]}, {"ingest_json": ingest.model_dump_json()})
 
 

@@ -14,6 +14,7 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.scoring import by_user, exported_model
 from models import features, metrics
+from pipeline.result_file import aside_of
 from pipeline.terminal.console import Terminal
 
 _LINE_SECONDS = 10.0
@@ -39,7 +40,7 @@ def predict(
     Returns:
       `models.metrics` of what was written.
     """
-    aside = out.with_name(f"{out.name}.partial")
+    aside = aside_of(out)
     parts: list[metrics.Predictions] = []
     done, told = 0, time.monotonic()
     decoder, writer = ExamplesToRecordBatchDecoder(), None

@@ -7,6 +7,8 @@ import logging
 import re
 import time
 
+from tfx.orchestration.portable.input_resolution.exceptions import InputResolutionError
+
 from pipeline.terminal.console import Terminal
 
 WHAT = {
@@ -22,7 +24,15 @@ WHAT = {
     "EvaluationReport": "writing the report",
     "Pusher": "pushing the model, if it was blessed",
 }
+_UNRESOLVED = "[%s] Input resolution error: %s"
 _EVENT = re.compile(r"Component (\S+) is (running|finished)\.|A cached execution \d+ is used\.")
+
+
+def _innermost(fault: BaseException) -> BaseException:
+    """What went wrong, without what TFX wrapped around it."""
+    while isinstance(fault, InputResolutionError) and fault.__cause__ is not None:
+        fault = fault.__cause__
+    return fault
 
 
 class Progress(logging.Handler):
@@ -32,6 +42,8 @@ class Progress(logging.Handler):
       seconds: wall seconds per finished component.
       cached: the components whose earlier result TFX used again.
       current: the component that runs now, or None.
+
+    An input that cannot be resolved ends the run here: TFX only logs it.
     """
 
     def __init__(self, terminal: Terminal, nodes: list[str]) -> None:
@@ -44,6 +56,9 @@ class Progress(logging.Handler):
         self.current: str | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.msg == _UNRESOLVED and record.exc_info and record.exc_info[1]:
+            # TFX would go on without the component, and judge without a baseline.
+            raise _innermost(record.exc_info[1])
         match = _EVENT.fullmatch(record.getMessage())
         if match is None:
             return

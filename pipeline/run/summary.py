@@ -12,7 +12,8 @@ from components.evaluator.tfma.read import overall_metrics, verdict
 from components.versions import versions
 from pipeline.config import Config
 from pipeline.result_file import write_atomically
-from pipeline.run_folder.lineage import Artifact, artifacts
+from pipeline.run_folder.check import METADATA
+from pipeline.run_folder.lineage import Artifact, of_run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +25,9 @@ class Timing:
     total: float
 
 
-def summarize(config: Config, output: Path, timing: Timing) -> dict[str, Any]:
-    """Gathers the latest run's results and writes `summary.json` into the output folder."""
-    found = artifacts(output / "metadata.sqlite")
+def summarize(config: Config, output: Path, run: str, timing: Timing) -> dict[str, Any]:
+    """Gathers what the run of that name made, and writes `summary.json` into the output folder."""
+    found = of_run(output / METADATA, run)
     evaluation = found["Evaluator"]["evaluation"].uri
     blessed = found["Evaluator"]["blessing"].properties.get("blessed") == 1
     counts = _read(found["BehaviorExampleGen"]["examples"], "counts.json")

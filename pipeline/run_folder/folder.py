@@ -10,9 +10,9 @@ from ml_metadata import errors
 
 from components.errors import InputError
 from pipeline.run_folder import lineage
+from pipeline.run_folder.check import METADATA, check_metadata
 from pipeline.run_folder.lineage import Artifact
 
-METADATA = "metadata.sqlite"
 _GO_ON = "the same `everlong run` goes on where it was"
 _LAST_NODE = "Pusher"
 
@@ -47,9 +47,10 @@ class RunFolder:
             raise InputError(
                 f"{folder}: holds no run (it has no {METADATA}); give the --output-dir of a run"
             )
+        check_metadata(path / METADATA)
         try:
             store = lineage.open_store(path / METADATA)
-            left = [(run.name, lineage.outputs(store, run)) for run in lineage.runs(store)]
+            left = [(run.name, lineage.outputs(store, run, path)) for run in lineage.runs(store)]
         except (RuntimeError, errors.StatusError) as error:
             reason = " ".join(str(error).split())[:120]
             raise InputError(f"{path / METADATA} cannot be read: {reason}") from None
@@ -72,8 +73,8 @@ class RunFolder:
         artifact = self.outputs[node][name]
         if not Path(artifact.uri).exists():
             raise InputError(
-                f"{self.path}: {artifact.uri}, which {node} wrote, is gone; was the folder moved "
-                f"or cleaned? Run again in a new folder"
+                f"{self.path}: {artifact.uri}, which {node} wrote, is gone; was the folder "
+                f"cleaned? The same `everlong run` makes it again"
             )
         return artifact
 
@@ -105,8 +106,8 @@ def executions(folder: Path, node: str) -> list[Execution]:
     return [
         Execution(
             lineage.values(execution.custom_properties),
-            lineage.of_execution(store, execution.id, lineage.INPUTS),
-            lineage.of_execution(store, execution.id, lineage.OUTPUTS),
+            lineage.of_execution(store, execution.id, lineage.INPUTS, folder),
+            lineage.of_execution(store, execution.id, lineage.OUTPUTS, folder),
         )
         for execution in sorted(found, key=lambda e: -e.id)
     ]

@@ -34,6 +34,10 @@ class Run:
     def summary(self) -> dict:
         return json.loads((self.output / "summary.json").read_text())
 
+    def here(self, path: str) -> Path:
+        """Where a file of the run, told by its path there, lies in this folder, be it a copy."""
+        return self.output / "artifacts" / path.rpartition("/artifacts/")[2]
+
     @property
     def pushed(self) -> set[str]:
         return {path.name for path in (self.output / "serving").glob("*")}
@@ -46,14 +50,11 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
     done = run()
     assert done.returncode == 0, done.stdout + done.stderr
     run.output.joinpath("printed.txt").write_text(done.stdout)
-    copy = run.output.with_name("finished")
-    copy.mkdir()
-    for name in ("metadata.sqlite", "summary.json"):
-        shutil.copy(run.output / name, copy)
+    shutil.copytree(run.output, run.output.with_name("finished"))
     return run
 
 
 @pytest.fixture(scope="session")
 def finished(first: Run) -> Run:
-    """What `first` had left before tests made it run again; its artifacts lie where they lay."""
+    """A copy of what `first` had left before tests made it run again."""
     return Run(first.output.with_name("finished"))

@@ -119,3 +119,54 @@ def test_a_run_killed_in_the_trainer_resumes(first: Run, tmp_path: Path) -> None
     assert run.summary["train"]["resumed_from_step"] > 0
     assert "BehaviorExampleGen" in run.summary["cached"]
     assert not list(run.output.glob("checkpoints/**/*.index"))
+
+
+def test_two_runs_in_one_folder_keep_apart(first: Run, tmp_path: Path) -> None:
+    run = Run(tmp_path / "shared")
+    one = subprocess.Popen(run.command(), stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and not (run.output / "log.txt").exists():
+        time.sleep(0.05)
+    other = run("--set", "training.max_steps=1")
+    assert other.returncode == 2
+    assert f"process {one.pid} " in other.stderr
+    assert "is writing it; wait" in other.stderr
+    assert other.stderr.count("\n") == 1
+    printed, _ = one.communicate()
+    assert one.returncode == 0, printed
+    assert run.summary["train"]["steps"] == first.summary["train"]["steps"]
+
+
+def test_a_moved_run_goes_on_and_a_damaged_model_is_trained_again(
+    finished: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(finished.output, tmp_path / "before")
+    run = Run((tmp_path / "before").rename(tmp_path / "moved"))
+    done = run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = set(run.summary["seconds"]) - set(run.summary["cached"]) - {"total"}
+    assert ran <= {"LatestBlessedModel", "EarlierStatistics"}
+    for key in ("model", "report", "pushed_model", "log"):
+        assert Path(run.summary[key]).is_relative_to(run.output)
+
+    (weights,) = Path(run.summary["model"]).rglob("variables.data*")
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    done = run()
+    assert "is damaged" in done.stdout
+    assert "made again" in done.stdout
+    assert not {"Trainer", "Evaluator"} & set(run.summary["cached"])
+    assert {"BehaviorExampleGen", "Transform"} <= set(run.summary["cached"])
+
+
+def test_secrets_are_in_nothing_that_a_run_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVERLONG_TEST_SECRET", "hunter2-hunter2")
+    run = Run(tmp_path / "run")
+    done = run("--set", "beam.args=['--no_such_option_password=${EVERLONG_TEST_SECRET}']",
+               "--set", "training.max_steps=1")  # fmt: skip
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
+    left = [path for path in run.output.rglob("*") if path.is_file()]
+    assert [path for path in left if b"hunter2" in path.read_bytes()] == []
+    assert b"${EVERLONG_TEST_SECRET}" in (run.output / "metadata.sqlite").read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +145,18 @@ def test_other_settings_or_data_do_not_resume(transformed, tmp_path):
     args.custom_config["code"] = "other"
     keys.add(trainer._run_key(args))
     assert len(keys) == 5
+
+
+def test_a_checkpoint_belongs_to_the_content_of_one_transform_output(transformed, tmp_path):
+    args = transformed.fn_args(tmp_path, TRAINING)
+    before = trainer._run_key(args)
+    copy = shutil.copytree(args.transform_output, tmp_path / "copy")
+    args.transform_output = str(copy)
+    assert trainer._run_key(args) == before
+    vocabulary = next(path for path in copy.rglob("assets/*") if path.is_file())
+    lines = vocabulary.read_bytes().splitlines()
+    vocabulary.write_bytes(b"\n".join([*reversed(lines), b""]))
+    assert trainer._run_key(args) != before
 
 
 @pytest.mark.parametrize("name", sorted(BUILDERS))

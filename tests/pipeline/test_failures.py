@@ -26,18 +26,33 @@ def test_what_the_user_gave_is_told_without_the_story_of_beam():
     fault.__cause__ = LogError("a.csv: has no column 'x'. [while running 'Read/Map']")
     code, text = _explained(fault)
     assert code == BAD_INPUT
-    assert text == "everlong: Transform: a.csv: has no column 'x'.\n"
+    assert text == "everlong: Transform: a.csv: has no column 'x'. (log: /runs/mine/log.txt)\n"
 
 
 @pytest.mark.parametrize(
     "fault",
-    [OSError(errno.ENOSPC, "No space left on device"), RuntimeError("write: No space left on dev")],
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        RuntimeError("write: No space left on dev"),
+        RuntimeError("mlmd: Error when executing query: database or disk is full query: INSERT"),
+    ],
 )
 def test_a_full_disk_says_so(fault):
     code, text = _explained(fault)
     assert code == FAILED
     assert "no space left on the disk of /runs/mine" in text
-    assert "--output-dir" in text
+    assert text.count("\n") == 1
+
+
+def test_no_chain_of_causes_goes_round_for_ever():
+    itself, one, other = (RuntimeError(name) for name in ("itself", "one", "other"))
+    itself.__cause__ = itself
+    one.__context__, other.__cause__ = other, one
+    for fault in (itself, one, other):
+        code, text = _explained(fault)
+        assert code == FAILED
+        assert str(fault) in text
 
 
 def test_of_a_traceback_in_a_message_the_innermost_error_is_told():

@@ -1,7 +1,7 @@
 """Beam's arguments: they reach every step that runs on Beam, and a lossy runner is refused."""
 
 import pytest
-from tfx.dsl.compiler import compiler
+from tfx.dsl.compiler import compiler, placeholder_utils
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
 from pipeline import config as configuration
@@ -29,6 +29,22 @@ def test_the_arguments_reach_every_step_on_beam(tmp_path):
     assert set(on_beam) == {"BehaviorExampleGen", "StatisticsGen", "Transform", "Evaluator"}
     for arguments in on_beam.values():
         assert arguments[:3] == ARGUMENTS
+
+
+def test_a_secret_reaches_a_step_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("EVERLONG_TEST_SECRET", "hunter2")
+    config = configuration.load("demo", ["beam.args=['--password=x${EVERLONG_TEST_SECRET}y']"])
+    places = Places(*(str(tmp_path / name) for name in ("root", "checkpoints", "serving", "db")))
+    spec = compiler.Compiler().compile(create_pipeline(config, places, "log"))
+    deployment = pipeline_pb2.IntermediateDeploymentConfig()
+    spec.deployment_config.Unpack(deployment)
+    executable = executable_spec_pb2.BeamExecutableSpec()
+    deployment.executor_specs["Transform"].Unpack(executable)
+    (argument,) = executable.beam_pipeline_args_placeholders
+    context = placeholder_utils.ResolutionContext()
+    resolved = placeholder_utils.resolve_placeholder_expression(argument, context)
+    assert resolved == "--password=xhunter2y"
+    assert b"hunter2" not in spec.SerializeToString()
 
 
 @pytest.mark.parametrize(

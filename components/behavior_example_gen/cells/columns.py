@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import Field
 
-from models.section import Section
+from models.section import Number, Section
 
 # Ticks of a time unit in a second; days are turned into seconds when they are read, and an order
 # has no seconds: its ticks are its numbers.
@@ -57,7 +57,7 @@ class FeatureColumn(Section):
     """A further cross feature of user and item, such as the seconds watched."""
 
     column: str = Field(description="Name of the column; a number in every row.")
-    boundaries: list[float] = Field(
+    boundaries: list[Number] = Field(
         min_length=1, description="Rising boundaries of the buckets that the models embed."
     )
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from components.behavior_example_gen.cells.columns import ImpressionColumns
 from components.behavior_example_gen.cells.where import RowFilter
 from components.behavior_example_gen.config.log_config import LogConfig, TableConfig
-from models.section import Section
+from models.section import Integer, Number, Section
 
 SPLITS = ("train", "validation", "eval")
 
@@ -32,13 +32,13 @@ class LabelConfig(Section):
     column: str | None = Field(
         None, description="Column of the label; an empty cell is a behaviour but no target."
     )
-    at_least: float | None = Field(
+    at_least: Number | None = Field(
         None, description="The label is 1 from this value on; null: the column holds 0 or 1."
     )
     negatives: NegativesConfig | None = Field(
         None, description="Every positive row is a target, and negatives are drawn for it."
     )
-    positives: list[int | str] | None = Field(
+    positives: list[Integer | str] | None = Field(
         None, description="With negatives: behaviours that are positive; null: all of them."
     )
 
@@ -63,7 +63,10 @@ class HistoryConfig(Section):
     """What a target sees of its user's past."""
 
     max_length: int = Field(
-        1000, ge=1, description="Most behaviours that a target sees; see `pack.window_begin`."
+        1000,
+        ge=1,
+        le=10_000_000,
+        description="Most behaviours that a target sees; see `pack.window_begin`.",
     )
     include: Literal["all", "positive"] = Field(
         "all", description="Rows that enter the history: all, or the positive ones."
@@ -72,19 +75,31 @@ class HistoryConfig(Section):
         "exclude", description="Of equal times: none sees another, or the order of the log counts."
     )
     session_gap: int | None = Field(
-        1800, ge=1, description="Seconds without a behaviour that end a session; null: no sessions."
+        1800,
+        ge=1,
+        le=10**12,
+        description="Seconds without a behaviour that end a session; null: no sessions.",
     )
     min_local: int = Field(
-        16, ge=1, description="Least behaviours of the local subsequence, where they exist."
+        16,
+        ge=1,
+        le=10_000_000,
+        description="Least behaviours of the local subsequence, where they exist.",
     )
     match: int = Field(
-        50, ge=1, description="Most behaviours in the target's category that are looked up."
+        50,
+        ge=1,
+        le=1_000_000,
+        description="Most behaviours in the target's category that are looked up.",
     )
     min_length: int = Field(
-        1, ge=0, description="Targets that see fewer behaviours are dropped, and counted."
+        1,
+        ge=0,
+        le=10_000_000,
+        description="Targets that see fewer behaviours are dropped, and counted.",
     )
     targets_per_example: int = Field(
-        64, ge=1, description="Most targets of an example of train and validation."
+        64, ge=1, le=1_000_000, description="Most targets of an example of train and validation."
     )
 
     @pydantic.model_validator(mode="after")
@@ -111,7 +126,10 @@ class SplitConfig(Section):
     )
 
     eval_per_user: int | None = Field(
-        None, ge=1, description="Most eval rows of a user, drawn by hash; null: all of them."
+        None,
+        ge=1,
+        le=10**12,
+        description="Most eval rows of a user, drawn by hash; null: all of them.",
     )
 
     @pydantic.model_validator(mode="after")
@@ -136,9 +154,14 @@ class IngestConfig(Section):
     label: LabelConfig = Field(description="Targets and their labels.")
     history: HistoryConfig = Field(HistoryConfig(), description="What a target sees.")
     split: SplitConfig = Field(SplitConfig(), description="The three splits.")
-    seed: int = Field(7, ge=0, description="Seed of negatives, of user_hash and of the order.")
+    seed: int = Field(
+        7, ge=0, lt=2**31, description="Seed of negatives, of user_hash and of the order."
+    )
     shard_memory_mib: int = Field(
-        256, ge=1, description="MiB that the users of one shard may take while they are cut."
+        256,
+        ge=1,
+        le=2**24,
+        description="MiB that the users of one shard may take while they are cut.",
     )
 
     @pydantic.model_validator(mode="after")

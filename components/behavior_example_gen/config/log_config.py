@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pydantic
 from pydantic import Field
 
+from components import secrets
 from components.behavior_example_gen.cells.columns import (
     SIMULATED,
     ColumnConfig,
@@ -61,7 +62,11 @@ class TableConfig(Section):
         description="Instead of files: tfds:NAME[/config][:split], bigquery:PROJECT.DATASET.TABLE "
         "or beam:package.module.function, which returns a transform that reads.",
     )
-    options: dict[str, Any] = Field({}, description="Further arguments of `source`.")
+    options: dict[str, Any] = Field(
+        {},
+        description="Further arguments of `source`. A secret is written as ${NAME} of the "
+        "environment or ${file:PATH}, and read when the source is opened.",
+    )
     where: list[str] = Field([], description="Rows to keep: each one COLUMN OPERATOR VALUE.")
 
     @pydantic.field_validator("where")
@@ -80,8 +85,10 @@ class TableConfig(Section):
             )
         if self.options and self.source is None:
             raise ValueError(
-                f"`options` are arguments of `source`, which is not set. Received: {self.options}"
+                f"`options` are arguments of `source`, which is not set. Received: "
+                f"{', '.join(self.options)}"
             )
+        secrets.refuse_literals(self.options, "options")
         return self
 
 

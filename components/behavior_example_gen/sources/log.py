@@ -16,6 +16,7 @@ from components.behavior_example_gen.sources.from_files import FileSource
 from components.behavior_example_gen.sources.simulated import SimulatedSource
 from components.behavior_example_gen.sources.source import Source
 from components.behavior_example_gen.sources.tfds import TfdsSource
+from components.secrets import resolve
 
 
 def open_sources(config: IngestConfig) -> dict[Table, Source]:
@@ -76,6 +77,7 @@ def _open(config: IngestConfig, table: Table) -> Source:
         folder = source.folder if source.folder is not None else config.log.folder
         return FileSource(source.model_copy(update={"folder": folder}), columns)
     kind, _, name = source.source.partition(":")
+    options = resolve(source.options, "log.options" if table == "log" else f"log.{table}.options")
     if kind == "tfds":
-        return TfdsSource(name, source.options, columns, source.columns.time.column)
-    return {"bigquery": bigquery_source, "beam": beam_source}[kind](name, source.options, columns)
+        return TfdsSource(name, options, columns, source.columns.time.column)
+    return {"bigquery": bigquery_source, "beam": beam_source}[kind](name, options, columns)

@@ -96,4 +96,4 @@ def test_a_second_call_trains_nothing_that_is_finished(folder):
 def test_bad_arguments_are_refused_at_once(folder):
     done = ablate(folder, "--workers", "0")
     assert done.returncode == 2
-    assert "--workers must be positive. Received: 0" in done.stderr
+    assert "--workers must be from 1 to 1000. Received: 0" in done.stderr

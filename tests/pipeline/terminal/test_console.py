@@ -100,4 +100,8 @@ def test_the_hooks_are_the_words_that_tfx_logs():
     assert "'Component %s is running.'" in runner
     assert "'Component %s is finished.'" in runner
     with open(os.path.join(orchestration, "portable", "launcher.py")) as file:
-        assert "'A cached execution %d is used.'" in file.read()
+        launcher = file.read()
+    assert "'A cached execution %d is used.'" in launcher
+    with open(os.path.join(orchestration, "portable", "resolver_node_handler.py")) as file:
+        for source in (launcher, file.read()):
+            assert "logging.exception('[%s] Input resolution error: %s'," in source
