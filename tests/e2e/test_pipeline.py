@@ -75,7 +75,7 @@ def test_from_node_runs_that_node_again(first: Run) -> None:
 
 def test_a_worse_model_is_refused_and_the_pushed_one_stays(first: Run) -> None:
     before = first.pushed
-    done = first("--set", "training.max_steps=1", "--set", "training.learning_rate=0.05")
+    done = first("--set", "training.max_steps=1", "--set", "training.learning_rate=0.5")
     assert done.returncode == 3, done.stdout + done.stderr
     assert "NOT BLESSED" in done.stdout
     assert first.summary["blessed"] is False
