@@ -27,6 +27,8 @@ def check_metadata(path: Path) -> None:
             fault = database.execute("PRAGMA quick_check(1)").fetchone()[0]
             tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master")}
     except sqlite3.Error as error:
+        if "locked" in str(error):  # by a run that is going on: sound enough for it
+            return
         fault, tables = str(error), {"MLMDEnv"}
     if fault == "ok" and tables and "MLMDEnv" not in tables:
         fault = "it is another program's"

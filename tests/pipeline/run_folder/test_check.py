@@ -1,5 +1,6 @@
 """Metadata that cannot be gone on with are refused before anything starts."""
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -43,6 +44,13 @@ def test_damaged(damage, tmp_path: Path) -> None:
     path = _sound(tmp_path)
     damage(path)
     with pytest.raises(InputError, match=f"^{path}: is no sound ML Metadata .*remove it to begin"):
+        check_metadata(path)
+
+
+def test_what_a_run_is_writing_is_not_called_damaged(tmp_path: Path) -> None:
+    path = _sound(tmp_path)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as running:
+        running.execute("BEGIN EXCLUSIVE")
         check_metadata(path)
 
 
