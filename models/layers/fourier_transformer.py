@@ -95,7 +95,7 @@ class FourierTransformer(tf.keras.layers.Layer):
         """Returns the mean over valid K of what `call` returns, [B, T, D].
 
         Args:
-          behaviors: in `order(K)`.
+          behaviors: oldest first.
           training: bool.
         """
         real, imaginary = self._kernel(self.real), self._kernel(self.imaginary)
@@ -109,14 +109,6 @@ class FourierTransformer(tf.keras.layers.Layer):
         parts = [self._mean(part, *kernels) for part in behaviors.parts()]
         return tf.concat(parts, 0)
 
-    def order(self, steps: int) -> np.ndarray:
-        """Returns in which order `mean` reads a subsequence of `steps` positions, oldest first."""
-        return even_first(steps) if self._in_halves(steps) else np.arange(steps)
-
-    def _in_halves(self, steps: int) -> bool:
-        """Whether half of C's product is left out: for even K, C links even with odd positions."""
-        return self.transform == "matmul" and steps % 2 == 0
-
     def _mean(
         self,
         behaviors: Subsequence,
@@ -125,8 +117,13 @@ class FourierTransformer(tf.keras.layers.Layer):
         residual: tf.Tensor | None,
     ) -> tf.Tensor:
         """Returns `mean` of `x = b @ kernel + C(b @ around)`, or `b @ residual + dropout(x)`."""
-        if self._in_halves(behaviors.valid.shape[-1]):
-            turned = turn_halves(behaviors.swapped().times(around))
+        steps = behaviors.valid.shape[-1]
+        if self.transform == "matmul" and steps % 2 == 0:
+            # C links even with odd positions alone, and the mean is that of any order.
+            order = even_first(steps)
+            odd_first = behaviors.reordered(np.roll(order, steps // 2))
+            behaviors = behaviors.reordered(order)
+            turned = turn_halves(odd_first.times(around))
         else:
             turned = self.hilbert(behaviors.times(around))
         x = behaviors.times(kernel, turned)

@@ -43,11 +43,10 @@ class Subsequence(NamedTuple):
         addend = tf.convert_to_tensor(addend, kernel.dtype)
         return gather_plus(self._products(kernel), self._index, self.phi, weights, addend)
 
-    def swapped(self) -> Subsequence:
-        """Returns the subsequences with the first K / 2 behaviours after the others."""
+    def reordered(self, order: np.ndarray) -> Subsequence:
+        """Returns the subsequences with the K behaviours in another order, [K] places."""
         names = ("phi", "valid", "rows" if self.positions is None else "positions")
-        halves = {name: tf.split(getattr(self, name), 2, 2) for name in names}
-        return self._replace(**{name: tf.concat(x[::-1], 2) for name, x in halves.items()})
+        return self._replace(**{n: tf.gather(getattr(self, n), order, axis=2) for n in names})
 
     def parts(self) -> list[Subsequence]:
         """Returns the subsequences of the first users, of those that follow ..., about equal.
