@@ -30,6 +30,8 @@ def _gather_plus(rows, indices, phi, weights, addend):
 
 def _sum_like(gradient: tf.Tensor, addend: tf.Tensor) -> tf.Tensor:
     """Returns the gradient summed over the axes along which `addend` was repeated."""
+    if addend.shape.is_fully_defined() and addend.shape == gradient.shape:
+        return gradient
     shape = tf.shape(addend)
     axes = tf.raw_ops.BroadcastGradientArgs(s0=shape, s1=tf.shape(gradient)).r0
     return tf.reshape(tf.reduce_sum(gradient, axes), shape)
