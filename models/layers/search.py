@@ -57,7 +57,7 @@ def best(scores: tf.Tensor, window: Window, count: int, integer_scores: bool = F
     """Returns the `count` best of `scores` [B, T, L] or [B, T, G, L] within each window.
 
     What scores `NEVER` is not chosen. Where shapes are static, which compiling pays for, they are
-    not sorted (see `choose`, also for `integer_scores`): it takes a third to a seventh of the time
+    not sorted (see `choose`, also for `integer_scores`): it takes a third to a tenth of the time
     of `tf.math.top_k`, see benchmarks/README.md.
     """
     if not scores.shape.is_fully_defined():
