@@ -106,8 +106,14 @@ class FourierTransformer(tf.keras.layers.Layer):
             kernels = real, imaginary, center
         else:
             kernels = tf.matmul(identity + real, center), tf.matmul(imaginary, center), None
+        if self._in_halves(behaviors.valid.shape[-1]):
+            behaviors = behaviors.even_first()  # the mean is that of any order
         parts = [self._mean(part, *kernels) for part in behaviors.parts()]
         return tf.concat(parts, 0)
+
+    def _in_halves(self, steps: int) -> bool:
+        """Whether half of C's product is left out: for even K, C links even with odd positions."""
+        return self.transform == "matmul" and steps % 2 == 0
 
     def _mean(
         self,
@@ -117,13 +123,8 @@ class FourierTransformer(tf.keras.layers.Layer):
         residual: tf.Tensor | None,
     ) -> tf.Tensor:
         """Returns `mean` of `x = b @ kernel + C(b @ around)`, or `b @ residual + dropout(x)`."""
-        steps = behaviors.valid.shape[-1]
-        if self.transform == "matmul" and steps % 2 == 0:
-            # C links even with odd positions alone, and the mean is that of any order.
-            order = even_first(steps)
-            odd_first = behaviors.reordered(np.roll(order, steps // 2))
-            behaviors = behaviors.reordered(order)
-            turned = turn_halves(odd_first.times(around))
+        if self._in_halves(behaviors.valid.shape[-1]):
+            turned = turn_halves(behaviors.swapped().times(around))
         else:
             turned = self.hilbert(behaviors.times(around))
         x = behaviors.times(kernel, turned)

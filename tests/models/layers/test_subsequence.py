@@ -12,8 +12,16 @@ B, T, K, L, D, F = 2, 3, 4, 5, 6, 2
 
 
 @pytest.mark.parametrize("gathered", [False, True])
-@pytest.mark.parametrize("order", [[0, 1, 2, 3], [2, 0, 3, 1]])
-def test_products_in_another_order(gathered, order):
+@pytest.mark.parametrize(
+    ("turn", "order"),
+    [
+        (lambda x: x, [0, 1, 2, 3]),
+        (Subsequence.swapped, [2, 3, 0, 1]),
+        (Subsequence.even_first, [0, 2, 1, 3]),
+        (tf.function(Subsequence.even_first), [0, 2, 1, 3]),
+    ],
+)
+def test_products_in_another_order(gathered, turn, order):
     rng = np.random.default_rng(0)
     valid = rng.random((B, T, K)) < 0.7
     phi = (rng.normal(size=(B, T, K, F)) * valid[..., None]).astype(np.float32)
@@ -26,7 +34,7 @@ def test_products_in_another_order(gathered, order):
     )
     if gathered:
         behaviors = behaviors._replace(positions=None)
-    turned = behaviors.reordered(np.array(order))
+    turned = turn(behaviors)
     expected = (chosen + phi @ weights) @ kernel
     np.testing.assert_allclose(
         turned.times(tf.constant(kernel), 1.0), expected[:, :, order] + 1, rtol=1e-4, atol=1e-5
