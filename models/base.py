@@ -48,7 +48,12 @@ class CtrModel(tfrs.Model):
       config: hyper-parameters of the frame.
       sizes: rows of the embedding tables.
       long_term: builds the long-term module from the embedding; None leaves it out.
+
+    Attributes:
+      reads_match: whether `call` reads `target_match`; only then do batches hold it.
     """
+
+    reads_match = False
 
     def __init__(self, config: FrameConfig, sizes: FeatureSizes, long_term=None):
         super().__init__(name=config.name)

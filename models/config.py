@@ -90,7 +90,9 @@ class TwinConfig(RetrievalConfig):
         ),
     )
     cross_features: bool = Field(
-        True, description="Whether cross features enter the relevance as a bias, and the values."
+        True,
+        description="Whether cross features are read: by the relevance, the values and the "
+        "short-term attention.",
     )
     projection: bool = Field(
         True, description="Whether relevance projects query and key; false takes plain slices."

@@ -39,10 +39,12 @@ class Examples:
       users: [N] int64 or bytes, the `user_id` of each example.
       columns: [N + 1, L], [N + 1, T] or [N + 1, T * M] by feature name; ids and positions int32,
         times int64, labels float32. The last row is empty: it stands for "no example".
-      match: M.
+      match: M; None without `target_match`.
     """
 
-    def __init__(self, users: np.ndarray, columns: dict[str, tf.RaggedTensor], match: int) -> None:
+    def __init__(
+        self, users: np.ndarray, columns: dict[str, tf.RaggedTensor], match: int | None
+    ) -> None:
         self.users = users
         self.columns = columns
         self.match = match
@@ -75,7 +77,7 @@ class Split:
     Args:
       files: gzipped TFRecord files of transformed examples.
       feature_spec: of these examples.
-      match: M of `target_match`.
+      match: M of `target_match`; None: it is not read, nor in the batches.
       part_bytes: size of the columns at which a part ends.
 
     Attributes:
@@ -87,9 +89,15 @@ class Split:
     """
 
     def __init__(
-        self, files: Sequence[str], feature_spec: Mapping[str, Any], match: int, part_bytes: int
+        self,
+        files: Sequence[str],
+        feature_spec: Mapping[str, Any],
+        match: int | None,
+        part_bytes: int,
     ) -> None:
-        self._files, self._spec = sorted(files), feature_spec
+        self._files, self._spec = sorted(files), dict(feature_spec)
+        if match is None:
+            self._spec.pop(features.TARGET_MATCH, None)
         self._match, self._part_bytes = match, part_bytes
         self._kept: Examples | None = None
         lengths, targets = [], []
@@ -218,7 +226,7 @@ def pad(
     ragged: Mapping[str, tf.RaggedTensor],
     length: tf.Tensor | int,
     targets: tf.Tensor | int,
-    match: int,
+    match: int | None = None,
 ) -> dict[str, tf.Tensor]:
     """Returns the dense batch that models read.
 
@@ -226,7 +234,7 @@ def pad(
       ragged: transformed features [B, L], [B, T], and `target_match` [B, T * M] where present.
       length: L to pad histories to.
       targets: T to pad targets to.
-      match: M.
+      match: M of `target_match`; None without it.
 
     Returns:
       The features padded on the right with 0 (`target_match`, [B, T, M]: with -1),
@@ -264,7 +272,7 @@ def _bytes(values: tf.RaggedTensor) -> int:
     return int(tf.size(values.flat_values)) * values.dtype.size
 
 
-def _join(pieces: Mapping[str, list[Any]], match: int) -> Examples:
+def _join(pieces: Mapping[str, list[Any]], match: int | None) -> Examples:
     columns = {}
     for name, parts in pieces.items():
         if name == features.USER_ID:

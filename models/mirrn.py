@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import tensorflow as tf
 
 from models.base import CtrModel
@@ -150,7 +149,7 @@ class MirrnInterest(Interest):
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         codes, keys, states = self.queries(view)
         found = self.search(codes, keys, view.window)
-        chosen = Selection(*(merge_axes(x, 1) for x in found)).oldest_first(self.refine.order)
+        chosen = Selection(*(merge_axes(x, 1) for x in found)).oldest_first()
         shape = tf.shape(view.target)
         behaviors = view.subsequence(chosen, self.position)
         interests = self.refine(behaviors, training=training)
@@ -180,11 +179,8 @@ class Refinement(tf.keras.layers.Layer):
       config: hyper-parameters.
       width: int, D.
 
-    Attributes:
-      order: [K], in which it reads a subsequence, of positions from the oldest.
-
     Call arguments:
-      behaviors: of [B, T, K], in `order`.
+      behaviors: of [B, T, K], oldest first.
     Returns:
       [B, T, D].
     """
@@ -192,7 +188,6 @@ class Refinement(tf.keras.layers.Layer):
     def __init__(self, config: MirrnConfig, width: int, **kwargs):
         super().__init__(**kwargs)
         self.width = width
-        self.order = np.arange(config.top_k)
 
     def call(self, behaviors: Subsequence, training: bool = False) -> tf.Tensor:
         rows = behaviors.times(tf.eye(self.width, dtype=self.compute_dtype))
@@ -211,7 +206,6 @@ class FourierRefinement(Refinement):
             config.num_heads, config.fourier_mix, transform, config.refinement_dropout
         )
         self.transformer.build([None, None, config.top_k, width])
-        self.order = self.transformer.order(config.top_k)
 
     def call(self, behaviors: Subsequence, training: bool = False) -> tf.Tensor:
         return self.transformer.mean(behaviors, training=training)

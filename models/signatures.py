@@ -57,6 +57,7 @@ class ServingModule(tf.Module):
         # A SavedModel keeps what it can reach from here. A Keras model would drag its own saved
         # form along: a function keeps it out of sight, its variables suffice.
         self._logits = lambda batch: model(batch, training=False)
+        self._reads_match = model.reads_match
         self.weights = list(model.variables)
         self.transform = transform_output.transform_features_layer()
         self._spec = {
@@ -164,7 +165,7 @@ class ServingModule(tf.Module):
 
         length = raw[features.HISTORY_ITEM].bounding_shape(1)
         ids = {name: inputs.narrow(name, x) for name, x in self.transform(raw).items()}
-        batch = inputs.pad(ids, length, targets, settings.match)
+        batch = inputs.pad(ids, length, targets)
         batch[features.TARGET_HIST_END] = hist_end
         batch[features.TARGET_LOCAL_BEGIN] = positions.local_begin(
             batch[features.HISTORY_TIME],
@@ -173,12 +174,13 @@ class ServingModule(tf.Module):
             session_gap=settings.session_gap,
             min_local=settings.min_local,
         )
-        batch[features.TARGET_MATCH] = positions.target_match(
-            inputs.dense(raw[features.HISTORY_CATEGORY], length),
-            inputs.dense(raw[features.TARGET_CATEGORY], targets),
-            hist_end,
-            match=settings.match,
-        )
+        if self._reads_match:
+            batch[features.TARGET_MATCH] = positions.target_match(
+                inputs.dense(raw[features.HISTORY_CATEGORY], length),
+                inputs.dense(raw[features.TARGET_CATEGORY], targets),
+                hist_end,
+                match=settings.match,
+            )
         logits = tf.cast(self._logits(batch), tf.float32)
         return tf.where(batch[features.TARGET_VALID], tf.sigmoid(logits), 0.0)
 

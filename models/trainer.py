@@ -58,18 +58,21 @@ def run_fn(fn_args: FnArgs) -> None:
     settings = RunSettings.from_custom_config(fn_args.custom_config)
     config = settings.training
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
-    train = _open_split("train", fn_args.train_files, transform_output, settings)
-    validation = _open_split("validation", fn_args.eval_files, transform_output, settings)
-    shapes = choose_shapes(
-        np.concatenate([train.lengths, validation.lengths]),
-        np.concatenate([train.targets, validation.targets]),
-        config.batch_users,
-    )
     # Dropout then draws from a state of its own, which checkpoints can hold.
     tf.keras.backend.experimental.enable_tf_random_generator()
     _set_precision(config)
     sizes = feature_sizes(transform_output, settings.features)
     model = build_model(settings.model, sizes, settings.seed)
+    match = settings.history.match if model.reads_match else None
+    train, validation = (
+        _open_split(name, files, transform_output, match, config)
+        for name, files in (("train", fn_args.train_files), ("validation", fn_args.eval_files))
+    )
+    shapes = choose_shapes(
+        np.concatenate([train.lengths, validation.lengths]),
+        np.concatenate([train.targets, validation.targets]),
+        config.batch_users,
+    )
     optimizer = build_optimizer(config, model, total_steps(config, train.steps(shapes)))
     steps = Steps(model, optimizer, config.jit_compile, config.clip_norm)
     log.info(
@@ -110,15 +113,19 @@ def _set_precision(config: TrainingConfig) -> None:
 
 
 def _open_split(
-    name: str, patterns: list[str], transform_output: tft.TFTransformOutput, settings: RunSettings
+    name: str,
+    patterns: list[str],
+    transform_output: tft.TFTransformOutput,
+    match: int | None,
+    config: TrainingConfig,
 ) -> Split:
     files = [file for pattern in patterns for file in tf.io.gfile.glob(pattern)]
     try:
         return Split(
             files,
             transform_output.transformed_feature_spec(),
-            settings.history.match,
-            int(settings.training.cache_gib * GIB),
+            match,
+            int(config.cache_gib * GIB),
         )
     except EmptySplitError as error:
         raise ValueError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import tensorflow as tf
 
 from models.base import CtrModel
@@ -19,15 +21,16 @@ class TwinInterest(RetrievedInterest):
     """Retrieves by the attention's own relevance (CP-GSU), then attends to what was found (ESU).
 
     TWIN, arXiv 2302.02352. Both stages take their relevance from one layer, so with fresh
-    parameters the search finds exactly what the attention ranks highest. A position encoding, where
-    configured, biases the attention alone.
+    parameters `search: per_head` finds exactly what the attention's heads rank highest. `shared`
+    ranks by their mean, which with one head is the same and with several is not: a behaviour that
+    matters to one head alone may be missed. A position encoding, where configured, biases the
+    attention alone.
     """
 
     def __init__(self, config: TwinConfig, embedding: BehaviorEmbedding):
         super().__init__(
             config,
             embedding,
-            cross_features=config.cross_features,
             projection=config.projection,
         )
         self.search = ConsistentSearch(config.top_k, per_head=config.search == "per_head")
@@ -55,5 +58,7 @@ class TwinInterest(RetrievedInterest):
 
 
 def build(config: TwinConfig, sizes: FeatureSizes) -> CtrModel:
-    """Returns TWIN."""
+    """Returns TWIN, whose tables hold cross features only where the configuration has them."""
+    if not config.cross_features:
+        sizes = dataclasses.replace(sizes, cross={})
     return CtrModel(config, sizes, lambda embedding: TwinInterest(config, embedding))

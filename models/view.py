@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -101,15 +100,6 @@ class View:
         """Whether histories are so short that attention reads them whole, under a mask."""
         return self.time.shape[1] is not None and self.time.shape[1] <= MASKED_LENGTH
 
-    def reads_own(self, chosen: Selection) -> bool:
-        """Whether behaviours are gathered from the user's own rows instead of the tables.
-
-        That is so where histories are shorter than what is chosen from them: then gradients reach
-        the tables as one row per behaviour, and not as one per choice.
-        """
-        choices = chosen.positions.shape[1:].num_elements()
-        return None not in (self.time.shape[1], choices) and self.time.shape[1] <= choices
-
     def recall(self, chosen: Selection) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the chosen behaviours' rows, with gradients, and which of them are real.
 
@@ -152,17 +142,18 @@ class View:
     def _sources(self, chosen: Selection) -> tuple[tf.Tensor, tf.Tensor] | None:
         """Returns rows of a user's [B, M, D] and where in them the chosen are [B, T, K].
 
-        All of the user's if they are few, else those that are chosen at all. None where these
-        cannot pay, or their number must not depend on the data: each choice is then gathered.
+        All of the user's if they are no more than the choices, else those that are chosen at all:
+        so gradients reach the tables as one row for each behaviour. None where these cannot pay, or
+        their number must not depend on the data: each choice is then gathered.
         """
-        if self.reads_own(chosen):
+        choices, length = chosen.positions.shape[1:].num_elements(), self.time.shape[1]
+        if choices is None or length is None:
+            return None
+        if length <= choices:
             return self.rows, chosen.positions
-        users, *choices = chosen.positions.shape
-        if None in (self.time.shape[1], users, *choices) or not in_plain_graph():
+        if choices <= STEP or chosen.positions.shape[0] is None or not in_plain_graph():
             return None
-        if math.prod(choices) <= STEP:
-            return None
-        behaviors, places = distinct(chosen.positions, self.length)
+        behaviors, places = distinct(chosen.positions, length)
         ids = {name: tf.gather(ids, behaviors, batch_dims=1) for name, ids in self.ids.items()}
         return self.embedding(ids), places
 

@@ -1,9 +1,10 @@
 """The k best of long rows, exactly and without sorting, in the order of their positions.
 
-`top_k` keeps a heap, which a row of any length updates some k ln(L / k) times, one behaviour at a
-time. Here a row's k-th largest score is bisected, all rows at once, and positions are read off a
-bitmap: passes of compares and counts, which XLA turns into a few vectorized loops. Of long rows
-only the largest scores of blocks are kept, and the scores themselves read again in the best blocks.
+`tf.math.top_k` keeps a heap, which a row of any length updates some k ln(L / k) times, one
+behaviour at a time. Here a row's k-th largest score is bisected, all rows at once, and positions
+are read off a bitmap: passes of compares and counts, which XLA turns into a few vectorized loops.
+Of long rows only the largest scores of blocks are kept, and the scores themselves read again in the
+best blocks.
 """
 
 from __future__ import annotations

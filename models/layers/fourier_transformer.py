@@ -95,7 +95,7 @@ class FourierTransformer(tf.keras.layers.Layer):
         """Returns the mean over valid K of what `call` returns, [B, T, D].
 
         Args:
-          behaviors: in `order(K)`.
+          behaviors: oldest first.
           training: bool.
         """
         real, imaginary = self._kernel(self.real), self._kernel(self.imaginary)
@@ -106,12 +106,10 @@ class FourierTransformer(tf.keras.layers.Layer):
             kernels = real, imaginary, center
         else:
             kernels = tf.matmul(identity + real, center), tf.matmul(imaginary, center), None
+        if self._in_halves(behaviors.valid.shape[-1]):
+            behaviors = behaviors.even_first()  # the mean is that of any order
         parts = [self._mean(part, *kernels) for part in behaviors.parts()]
         return tf.concat(parts, 0)
-
-    def order(self, steps: int) -> np.ndarray:
-        """Returns in which order `mean` reads a subsequence of `steps` positions, oldest first."""
-        return even_first(steps) if self._in_halves(steps) else np.arange(steps)
 
     def _in_halves(self, steps: int) -> bool:
         """Whether half of C's product is left out: for even K, C links even with odd positions."""

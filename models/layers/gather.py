@@ -28,6 +28,15 @@ def _gather_plus(rows, indices, phi, weights, addend):
     return encoded
 
 
+def _sum_like(gradient: tf.Tensor, addend: tf.Tensor) -> tf.Tensor:
+    """Returns the gradient summed over the axes along which `addend` was repeated."""
+    if addend.shape.is_fully_defined() and addend.shape == gradient.shape:
+        return gradient
+    shape = tf.shape(addend)
+    axes = tf.raw_ops.BroadcastGradientArgs(s0=shape, s1=tf.shape(gradient)).r0
+    return tf.reshape(tf.reduce_sum(gradient, axes), shape)
+
+
 def gather_rows(rows: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
     """Returns `tf.gather(rows, indices)`, for dense `rows` that are few and read many times.
 
@@ -57,7 +66,7 @@ def gather_plus(rows, indices, phi, weights, addend) -> tf.Tensor:
       indices: int32 [...].
       phi: [..., F] float, of few F; no gradient passes to it.
       weights: [F, D] float.
-      addend: [..., D] float, or a number.
+      addend: float, of any shape that broadcasts to [..., D].
 
     Returns:
       [..., D].
@@ -68,7 +77,7 @@ def gather_plus(rows, indices, phi, weights, addend) -> tf.Tensor:
         def gradient(upstream):
             flat = tf.reshape(upstream, [-1, rows.shape[-1]])
             to_weights = tf.matmul(tf.reshape(phi, [-1, phi.shape[-1]]), flat, transpose_a=True)
-            return sum_by_index(upstream, indices, rows), to_weights, upstream
+            return sum_by_index(upstream, indices, rows), to_weights, _sum_like(upstream, addend)
 
         return _gather_plus(rows, indices, phi, weights, addend), gradient
 

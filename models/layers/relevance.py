@@ -58,7 +58,6 @@ class TargetRelevance(tf.keras.layers.Layer):
       num_heads: int, H > 0.
       features: int, J, number of cross features in a behaviour's row.
       cross_dim: int, width of each.
-      cross_features: bool; False leaves their bias out.
       projection: bool; False takes head h's slice of the target itself as its query.
     Call arguments:
       target: [B, T, Dq] float; the first Dq columns of a behaviour's row align with it.
@@ -73,14 +72,13 @@ class TargetRelevance(tf.keras.layers.Layer):
         num_heads: int,
         features: int,
         cross_dim: int,
-        cross_features: bool = True,
         projection: bool = True,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.num_heads, self.features, self.cross_dim = num_heads, features, cross_dim
-        self.cross_features, self.projection = cross_features, projection
-        self.bias = CrossFeatureBias(num_heads, features) if cross_features and features else None
+        self.projection = projection
+        self.bias = CrossFeatureBias(num_heads, features) if features else None
 
     def build(self, input_shape):
         width = input_shape[-1]
@@ -115,21 +113,16 @@ class TargetRelevance(tf.keras.layers.Layer):
             own = tf.cast(head == tf.range(self.num_heads)[:, None], rows.dtype)  # [H, Dq]
             query = rows[:, None, :] * own
         query = query * self.head_dim**-0.5
-        width_c = self.features * self.cross_dim
         if self.bias is not None:
             cross = tf.cast(self.bias.absorbed(), query.dtype)
-        else:
-            cross = tf.zeros([self.num_heads, width_c], query.dtype)
-        if width_c:
-            cross = tf.broadcast_to(cross, [tf.shape(query)[0], self.num_heads, width_c])
+            cross = tf.broadcast_to(cross, [tf.shape(query)[0], *cross.shape])
             query = tf.concat([query, cross], -1)
-        return tf.reshape(query, [shape[0], shape[1], self.num_heads, width + width_c])
+        return tf.reshape(query, [shape[0], shape[1], self.num_heads, query.shape[-1]])
 
     def get_config(self):
         return super().get_config() | {
             "num_heads": self.num_heads,
             "features": self.features,
             "cross_dim": self.cross_dim,
-            "cross_features": self.cross_features,
             "projection": self.projection,
         }

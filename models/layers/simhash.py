@@ -7,54 +7,6 @@ import tensorflow as tf
 
 from models.layers.linear import times
 
-WORD = 32
-
-
-def agreements(queries: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
-    """Returns in how many bits codes agree: m less their Hamming distance.
-
-    Args:
-      queries: [B, T, m] float, +1 or -1.
-      keys: [B, L, m] float, +1 or -1.
-
-    Returns:
-      [B, T, L] float, whole numbers.
-    """
-    bits = queries.shape[-1]
-    return (tf.matmul(queries, keys, transpose_b=True) + bits) / 2
-
-
-def pack(signs: tf.Tensor) -> tf.Tensor:
-    """Packs signs [..., m], +1 or -1, into int32 words [ceil(m / 32), ...], lowest bit first.
-
-    Words are the first axis, so that comparing many codes reads memory in a line.
-    """
-    words = -(-signs.shape[-1] // WORD)
-    ones = tf.cast(signs > 0, tf.int32)
-    packed = []
-    for word in range(words):
-        bits = ones[..., word * WORD : (word + 1) * WORD]
-        packed.append(tf.reduce_sum(tf.bitwise.left_shift(bits, tf.range(bits.shape[-1])), -1))
-    return tf.stack(packed)
-
-
-def packed_agreements(queries: tf.Tensor, keys: tf.Tensor, bits: int) -> tf.Tensor:
-    """Returns what `agreements` does, from packed codes; the faster form where XLA fuses it.
-
-    Args:
-      queries: int32 [words, B, T].
-      keys: int32 [words, B, L].
-      bits: int, m.
-
-    Returns:
-      [B, T, L] float32.
-    """
-    distance = 0
-    for word in range(queries.shape[0]):
-        differing = tf.bitwise.bitwise_xor(queries[word][:, :, None], keys[word][:, None, :])
-        distance += tf.cast(tf.raw_ops.PopulationCount(x=differing), tf.float32)
-    return bits - distance
-
 
 @tf.keras.utils.register_keras_serializable("everlong")
 class SimHash(tf.keras.layers.Layer):

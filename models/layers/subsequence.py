@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import tensorflow as tf
 
 from models.layers.gather import gather_plus
 from models.layers.linear import times
-from models.layers.xla_jit import in_plain_graph
+from models.layers.xla_jit import in_plain_graph, xla_jit
 
 PARTS = 16
 
@@ -43,11 +44,18 @@ class Subsequence(NamedTuple):
         addend = tf.convert_to_tensor(addend, kernel.dtype)
         return gather_plus(self._products(kernel), self._index, self.phi, weights, addend)
 
+    def even_first(self) -> Subsequence:
+        """Returns the subsequences with behaviours 0, 2 ... of an even K before 1, 3 ..."""
+        return self._turned(_even_first)
+
     def swapped(self) -> Subsequence:
         """Returns the subsequences with the first K / 2 behaviours after the others."""
+        return self._turned(lambda *x: [tf.concat(tf.split(y, 2, 2)[::-1], 2) for y in x])
+
+    def _turned(self, turn: Callable) -> Subsequence:
         names = ("phi", "valid", "rows" if self.positions is None else "positions")
-        halves = {name: tf.split(getattr(self, name), 2, 2) for name in names}
-        return self._replace(**{name: tf.concat(x[::-1], 2) for name, x in halves.items()})
+        turned = turn(*(getattr(self, name) for name in names))
+        return self._replace(**dict(zip(names, turned, strict=True)))
 
     def parts(self) -> list[Subsequence]:
         """Returns the subsequences of the first users, of those that follow ..., about equal.
@@ -80,6 +88,11 @@ class Subsequence(NamedTuple):
     def _products(self, kernel: tf.Tensor) -> tf.Tensor:
         """Returns the rows of all users times a kernel, [B * L, E]."""
         return tf.matmul(tf.reshape(self.rows, [-1, self.rows.shape[-1]]), kernel)
+
+
+@xla_jit
+def _even_first(*per_target: tf.Tensor) -> list[tf.Tensor]:
+    return [tf.concat([x[:, :, 0::2], x[:, :, 1::2]], 2) for x in per_target]
 
 
 def flat_positions(positions: tf.Tensor, length: tf.Tensor | int) -> tf.Tensor:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from models.layers.xla_jit import xla_jit
@@ -104,24 +103,16 @@ class Selection(NamedTuple):
         valid = places > tf.float32.min
         return Selection(tf.where(valid, tf.cast(-places, tf.int32), 0), valid)
 
-    def oldest_first(self, order: np.ndarray | None = None) -> Selection:
-        """Returns the same choice in time order, oldest first; what is not valid goes last.
-
-        Args:
-          order: [K], of the result; so `[1, 0]` begins with the second oldest.
-        """
-        if order is None:
-            order = np.arange(self.positions.shape[-1])
-        return Selection(*_turned(*self, tf.constant(order, tf.int32)))
+    def oldest_first(self) -> Selection:
+        """Returns the same choice in time order, oldest first; what is not valid goes last."""
+        return Selection(*_turned(*self))
 
 
 @xla_jit
-def _turned(
-    positions: tf.Tensor, valid: tf.Tensor, order: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns the valid positions [..., K] from the last, in an order, and which are valid."""
+def _turned(positions: tf.Tensor, valid: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the valid positions [..., K] from the last, and which are valid."""
     found = tf.reduce_sum(tf.cast(valid, tf.int32), -1, keepdims=True)
-    place = found - 1 - order
+    place = found - 1 - tf.range(positions.shape[-1])
     positions = tf.gather(positions, tf.maximum(place, 0), batch_dims=positions.shape.rank - 1)
     return tf.where(place >= 0, positions, 0), place >= 0
 

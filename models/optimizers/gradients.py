@@ -19,6 +19,14 @@ def sum_duplicates(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
     return tf.IndexedSlices(values, rows, gradient.dense_shape)
 
 
+def touched(gradient: tf.IndexedSlices) -> tf.Tensor:
+    """Returns which of the named rows have any gradient, [n, 1] bool.
+
+    Attention under a mask names all of a user's behaviours, and gives exactly 0 to the unchosen.
+    """
+    return tf.reduce_any(gradient.values != 0, -1, keepdims=True)
+
+
 def clip_by_global_norm(gradients: Sequence[Gradient | None], norm: float) -> list[Gradient | None]:
     """Scales all gradients by one factor so that their joint L2 norm is at most `norm`.
 

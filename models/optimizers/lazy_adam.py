@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from models.optimizers.gradients import touched
+
 
 @tf.keras.utils.register_keras_serializable("everlong")
 class LazyAdam(tf.keras.optimizers.Optimizer):
@@ -17,7 +19,8 @@ class LazyAdam(tf.keras.optimizers.Optimizer):
 
     Deviates from Adam (Kingma and Ba, arXiv 1412.6980) in that the moments of other rows do not
     decay, nor do those rows move: a step costs O(touched rows), not O(table). Rows that a batch
-    names repeatedly are summed first (by the base class). A dense gradient touches every row.
+    names repeatedly are summed first (by the base class); a gradient of exactly 0 does not touch
+    its row. A dense gradient touches every row.
 
     Args:
       learning_rate: float or `LearningRateSchedule`.
@@ -69,18 +72,20 @@ class LazyAdam(tf.keras.optimizers.Optimizer):
         def read(table: tf.Variable) -> tf.Tensor:
             return tf.gather(table, gradient.indices) if sparse else table.value()
 
-        def write(table: tf.Variable, rows: tf.Tensor) -> None:
+        def write(table: tf.Variable, rows: tf.Tensor, old: tf.Tensor) -> None:
             if sparse:
+                rows = tf.where(touched(gradient), rows, old)
                 table.scatter_update(tf.IndexedSlices(rows, gradient.indices))
             else:
                 table.assign(rows)
 
-        m = read(first) * beta_1 + values * (1 - beta_1)
-        v = read(second) * beta_2 + tf.square(values) * (1 - beta_2)
-        weights = read(variable) * (1 - rate * self.decay)
-        write(first, m)
-        write(second, v)
-        write(variable, weights - scale * m / (tf.sqrt(v) + self.epsilon))
+        old_m, old_v, old = read(first), read(second), read(variable)
+        m = old_m * beta_1 + values * (1 - beta_1)
+        v = old_v * beta_2 + tf.square(values) * (1 - beta_2)
+        weights = old * (1 - rate * self.decay)
+        write(first, m, old_m)
+        write(second, v, old_v)
+        write(variable, weights - scale * m / (tf.sqrt(v) + self.epsilon), old)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

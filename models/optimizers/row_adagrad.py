@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from models.optimizers.gradients import touched
+
 
 @tf.keras.utils.register_keras_serializable("everlong")
 class RowAdagrad(tf.keras.optimizers.Adagrad):
@@ -13,7 +15,7 @@ class RowAdagrad(tf.keras.optimizers.Adagrad):
 
     For a row with summed gradient `g`: `a = a + g^2`, `w = w - lr g / sqrt(a + epsilon)`; before
     it, `w = w - lr decay w`. The TWIN paper (arXiv 2302.02352) trains its tables with a learning
-    rate of 0.05. Sparse gradients touch the rows that they name and no other.
+    rate of 0.05. Sparse gradients touch the rows that they name, where not exactly 0, and no other.
 
     Args:
       learning_rate: float or `LearningRateSchedule`.
@@ -36,6 +38,7 @@ class RowAdagrad(tf.keras.optimizers.Adagrad):
             share = tf.cast(self.learning_rate, variable.dtype) * self.decay
             if isinstance(gradient, tf.IndexedSlices):
                 rows = tf.gather(variable, gradient.indices)
+                rows *= tf.cast(touched(gradient), variable.dtype)
                 variable.scatter_sub(tf.IndexedSlices(share * rows, gradient.indices))
             else:
                 variable.assign_sub(share * variable)

@@ -18,9 +18,11 @@ SHAPES = [BatchShape(8, 16, 4), BatchShape(4, 32, 8)]
 WHOLE = {features.USER_ID, features.TARGET_MATCH}
 
 
-def open_split(transformed: Transformed, part_bytes: int = EVERYTHING) -> Split:
+def open_split(
+    transformed: Transformed, part_bytes: int = EVERYTHING, match: int | None = MATCH
+) -> Split:
     files = sorted(map(str, (transformed.folder / "train").iterdir()))
-    return Split(files, transformed.output.transformed_feature_spec(), MATCH, part_bytes)
+    return Split(files, transformed.output.transformed_feature_spec(), match, part_bytes)
 
 
 def batches(split: Split, *args, **kwargs):
@@ -71,6 +73,14 @@ def test_types_are_those_of_the_contract(transformed):
         features.LABEL: "float32",
     }
     assert batch[features.TARGET_MATCH].shape[2] == MATCH
+
+
+def test_matches_that_no_model_reads_are_left_out(transformed):
+    with_matches, _ = batches(open_split(transformed), None)[0]
+    without, _ = batches(open_split(transformed, match=None), None)[0]
+    assert with_matches.keys() - without.keys() == {features.TARGET_MATCH}
+    for name, values in without.items():
+        np.testing.assert_array_equal(values, with_matches[name], err_msg=name)
 
 
 def order(split: Split, *args, **kwargs) -> list[list[int]]:

@@ -79,6 +79,29 @@ def test_equals_numpy_where_a_batch_repeats_ids(optimizer, expected, jit_compile
     np.testing.assert_array_equal(table.numpy()[5:], start[5:])  # no batch names these
 
 
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("optimizer", [LazyAdam, RowAdagrad])
+def test_a_gradient_of_exactly_0_does_not_touch(optimizer, jit_compile):
+    """A row that moved once rests in a step that names it without a gradient; another one moves."""
+    table = tf.Variable(np.random.default_rng(1).normal(size=(ROWS, WIDTH)), dtype=tf.float32)
+    applied = optimizer(learning_rate=RATE, decay=DECAY)
+    applied.build([table])
+
+    @tf.function(jit_compile=jit_compile)
+    def step(values):
+        gradient = tf.IndexedSlices(values, tf.constant([2, 4, 2]), [ROWS, WIDTH])
+        applied.apply_gradients([(gradient, table)])
+
+    step(tf.ones([3, WIDTH]))
+    states = [v for v in applied.variables if v.shape == table.shape]
+    assert len(states) == (2 if optimizer is LazyAdam else 1)
+    before = [v.numpy() for v in (table, *states)]
+    step(tf.constant([[0.0] * WIDTH, [0.0, 0.0, 3.0], [-0.0] * WIDTH]))
+    for variable, old in zip((table, *states), before, strict=True):
+        np.testing.assert_array_equal(variable.numpy()[2], old[2])
+        assert (variable.numpy()[4] != old[4]).any()
+
+
 def test_lazy_adam_equals_keras_adam_on_dense_gradients():
     start = np.random.default_rng(1).normal(size=(ROWS, WIDTH)).astype(np.float32)
     ours, theirs = tf.Variable(start), tf.Variable(start)

@@ -154,6 +154,33 @@ def test_users_do_not_depend_on_each_other(case, monkeypatch):
     np.testing.assert_allclose(chunked[PROBABILITY].numpy(), together, atol=OTHER_ORDER)
 
 
+class MatchReader:
+    """Stands for a model: a target's logit is a tenth of the sum of its matches."""
+
+    variables = ()
+
+    def __init__(self, reads_match: bool) -> None:
+        self.reads_match = reads_match
+
+    def __call__(self, batch, training):
+        assert (features.TARGET_MATCH in batch) == self.reads_match
+        if not self.reads_match:
+            return tf.zeros_like(batch[features.TARGET_ITEM])
+        return tf.reduce_sum(batch[features.TARGET_MATCH], -1) / 10
+
+
+@pytest.mark.parametrize("reads_match", [False, True])
+def test_matches_are_computed_for_a_model_that_reads_them(transformed, reads_match):
+    settings = HistorySettings(**HISTORY)
+    module = ServingModule(MatchReader(reads_match), transformed.output, settings)
+    examples = transformed.splits["validation"]
+    served = module.serving_default(tf.constant([serialize(e) for e in examples]))
+    for example, row in zip(examples, served[PROBABILITY].numpy(), strict=True):
+        matches = np.reshape(example[features.TARGET_MATCH], [-1, MATCH])
+        logits = matches.sum(1) / 10 if reads_match else np.zeros(len(matches))
+        np.testing.assert_allclose(row[: len(logits)], 1 / (1 + np.exp(-logits)), atol=1e-6)
+
+
 def test_nobody(case):
     assert case[3][SERVING_DEFAULT](tf.constant([], tf.string))[PROBABILITY].shape[0] == 0
 

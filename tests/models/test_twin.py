@@ -90,9 +90,11 @@ def test_position_encoding_is_read():
     assert (model(tensors(batch)).numpy() != before).any()
 
 
-def test_cross_features_are_read():
-    model = small_model("twin", short_seq_len=0)
+@pytest.mark.parametrize("short_seq_len", [0, 3])
+@pytest.mark.parametrize("read", [False, True])
+def test_cross_features_are_read_where_configured_and_nowhere_else(read, short_seq_len):
+    model = small_model("twin", short_seq_len=short_seq_len, cross_features=read)
     batch = random_batch()
     before = model(tensors(batch)).numpy()
     batch["history_behavior"] = batch["history_behavior"] % 4 + 1
-    assert (model(tensors(batch)).numpy() != before).any()
+    assert (model(tensors(batch)).numpy() != before).any() == read

@@ -45,17 +45,16 @@ def test_an_end_beyond_the_history_is_cut(embedding):
     assert (seen.window.size.numpy()[1] == batch["history_length"][1]).all()
 
 
-@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("length", [5, 20])  # less than the 8 choices of a user, and more
 @pytest.mark.parametrize("masked", [0, 100])
-def test_recall_gather_subsequence_and_distance_by_loops(embedding, monkeypatch, masked, own):
+def test_recall_gather_subsequence_and_distance_by_loops(embedding, monkeypatch, masked, length):
     monkeypatch.setattr(view, "MASKED_LENGTH", masked)
-    monkeypatch.setattr(View, "reads_own", lambda self, chosen: own)
-    batch = random_batch(seed=1, length=5)
+    batch = random_batch(seed=1, length=length)
     seen = View.of(tensors(batch), embedding, 1)
     rng = np.random.default_rng(0)
     shape = (*batch["target_item"].shape, 2)
     chosen = Selection(
-        tf.constant(rng.integers(0, 5, shape), tf.int32), tf.constant(rng.random(shape) < 0.7)
+        tf.constant(rng.integers(0, length, shape), tf.int32), tf.constant(rng.random(shape) < 0.7)
     )
     kernel = rng.normal(size=(embedding.behavior_dim, 3)).astype(np.float32)
     rows, gathered = seen.rows.numpy(), seen.gather(chosen).numpy()
@@ -72,7 +71,7 @@ def test_recall_gather_subsequence_and_distance_by_loops(embedding, monkeypatch,
         expected = (rows[b, p] + encoded) @ kernel + 1 if valid else np.ones(3)
         np.testing.assert_allclose(products[b, t, k], expected, rtol=1e-4, atol=1e-5)
         if valid:
-            time = batch["target_time"][b, t] - batch["history_time"][b, 4 - p]
+            time = batch["target_time"][b, t] - batch["history_time"][b, length - 1 - p]
             assert gap[b, t, k] == time
             assert behaviors[b, t, k] == p - seen.window.first.numpy()[b, t]
         else:

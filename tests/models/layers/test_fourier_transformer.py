@@ -89,27 +89,11 @@ def test_mean_is_the_mean_of_the_valid(mix, transform, steps):
     expected = y.sum(2) / np.maximum(valid.sum(2), 1)[..., None]
     rows = (behaviors * present).reshape(B, T * steps, WIDTH)
     positions = np.arange(T * steps, dtype=np.int32).reshape(1, T, steps).repeat(B, 0)
-    order = layer.order(steps)
-    for arguments in [
-        (rows, positions[:, :, order]),
-        ((behaviors * present)[:, :, order], None),
-    ]:
-        arguments = [*arguments, phi[:, :, order], weights, valid[:, :, order]]
+    for arguments in [(rows, positions), (behaviors * present, None)]:
+        arguments = [*arguments, phi, weights, valid]
         behaviors = Subsequence(*(None if x is None else tf.constant(x) for x in arguments))
         for mean in (layer.mean, tf.function(layer.mean)):  # all at once, and in parts
             np.testing.assert_allclose(mean(behaviors), expected, rtol=1e-3, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("transform", "steps", "order"),
-    [
-        ("fft", 4, [0, 1, 2, 3]),
-        ("matmul", 5, [0, 1, 2, 3, 4]),
-        ("matmul", 6, [0, 2, 4, 1, 3, 5]),
-    ],
-)
-def test_mean_reads_even_positions_first_where_it_works_in_halves(transform, steps, order):
-    assert transformer(steps, transform=transform).order(steps).tolist() == order
 
 
 def test_released_einsum_reads_only_the_diagonals():
@@ -161,8 +145,7 @@ def test_gradients_are_the_finite_differences(transform, steps, through):
         if through == "call":
             return tf.reduce_sum(layer(x, tf.constant(valid)), 2) / counts.astype(np.float32)
         zeroed = x * tf.cast(valid, tf.float32)[..., None]
-        order = layer.order(steps)
-        return layer.mean(plain(tf.gather(zeroed, order, axis=2), valid[:, :, order]))
+        return layer.mean(plain(zeroed, valid))
 
     x = tf.constant(behaviors)
     with tf.GradientTape() as tape:

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from models.layers.gather import gather_plus, gather_rows
+from tests.models.numeric import numeric_gradient
 
 
 @pytest.mark.parametrize("jit", [False, True])
@@ -53,3 +54,32 @@ def test_gather_plus_adds_the_encoding_and_the_addend(jit):
         tf.nest.flatten(actual), tf.nest.flatten(run(in_two_steps)), strict=True
     ):
         np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 1, 1), (4, 3), (2, 4, 3)])
+def test_gradients_are_numeric_whatever_shape_the_addend_has(shape, jit):
+    rng = np.random.default_rng(2)
+    given = {"rows": rng.normal(size=(6, 3)), "weights": rng.normal(size=(2, 3))}
+    given["addend"] = np.asarray(rng.normal(size=shape))
+    indices, phi = rng.integers(0, 6, (2, 4)), rng.normal(size=(2, 4, 2)).astype(np.float32)
+    scale = rng.normal(size=(2, 4, 3))
+
+    def loss(**changed):
+        x = given | changed
+        return ((x["rows"][indices] + phi @ x["weights"] + x["addend"]) ** 2 * scale).sum()
+
+    variables = {name: tf.Variable(x, dtype=tf.float32) for name, x in given.items()}
+
+    @tf.function(jit_compile=jit)
+    def gradients():
+        rows, weights, addend = variables.values()
+        with tf.GradientTape() as tape:
+            x = gather_plus(rows, tf.constant(indices, tf.int32), phi, weights, addend)
+            total = tf.reduce_sum(x**2 * scale.astype(np.float32))
+        return tape.gradient(total, variables)
+
+    for name, gradient in gradients().items():
+        expected = numeric_gradient(lambda x, name=name: loss(**{name: x}), given[name])
+        assert gradient.shape == expected.shape
+        np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-3, err_msg=name)

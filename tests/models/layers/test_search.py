@@ -18,6 +18,7 @@ from models.layers import (
     Window,
 )
 from models.layers.round_robin import round_robin
+from models.layers.search import best
 
 B, T, L, K = 2, 3, 9, 4
 
@@ -109,6 +110,24 @@ def test_round_robin_over_heads_is_the_literal_one(seed, num_heads, count):
             for h in range(num_heads)
         ]
         assert chosen(selection)[b, t] == set(literal_round_robin(ranked, count))
+
+
+@pytest.mark.parametrize("length", [300, 40_000])
+def test_of_equal_scores_the_most_recent_in_graphs_that_do_not_know_shapes(length):
+    rng = np.random.default_rng(length)
+    scores = rng.integers(0, 5, (2, 2, length)).astype(np.float32)
+    first = np.array([[0, 7], [length - 5, length]], np.int32)
+    stop = np.array([[length, length // 2], [length, length]], np.int32)
+    arguments = [tf.constant(x) for x in (scores, first, stop)]
+    program = tf.function(
+        lambda scores, *edges: best(scores, Window(*edges), 50),
+        input_signature=[tf.TensorSpec([None] * len(x.shape), x.dtype) for x in arguments],
+    )
+    positions, valid = (x.numpy() for x in program(*arguments))
+    for b, t in np.ndindex(2, 2):
+        seen = range(first[b, t], stop[b, t])
+        expected = sorted(sorted(seen, key=lambda p: (-scores[b, t, p], p))[:50])
+        assert positions[b, t][valid[b, t]].tolist() == expected
 
 
 @pytest.mark.parametrize("known", [False, True])

@@ -57,11 +57,3 @@ def test_a_selection_in_order_of_time_with_invalid_last():
     selection = selection.oldest_first()
     assert selection.positions.numpy().tolist() == [[[5, 3, 1, 0]]]
     assert selection.valid.numpy().tolist() == [[[True, True, True, False]]]
-
-
-def test_a_selection_in_another_order_from_the_oldest():
-    selection = Selection(
-        tf.constant([[[1, 3, 5, 0]]]), tf.constant([[[True, True, True, False]]])
-    ).oldest_first(np.array([0, 2, 1, 3]))
-    assert selection.positions.numpy().tolist() == [[[5, 1, 3, 0]]]
-    assert selection.valid.numpy().tolist() == [[[True, True, True, False]]]

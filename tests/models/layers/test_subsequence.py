@@ -1,0 +1,42 @@
+"""Subsequences in factors: what they are multiplied by, in any order, against numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.layers.subsequence import Subsequence
+
+B, T, K, L, D, F = 2, 3, 4, 5, 6, 2
+
+
+@pytest.mark.parametrize("gathered", [False, True])
+@pytest.mark.parametrize(
+    ("turn", "order"),
+    [
+        (lambda x: x, [0, 1, 2, 3]),
+        (Subsequence.swapped, [2, 3, 0, 1]),
+        (Subsequence.even_first, [0, 2, 1, 3]),
+        (tf.function(Subsequence.even_first), [0, 2, 1, 3]),
+    ],
+)
+def test_products_in_another_order(gathered, turn, order):
+    rng = np.random.default_rng(0)
+    valid = rng.random((B, T, K)) < 0.7
+    phi = (rng.normal(size=(B, T, K, F)) * valid[..., None]).astype(np.float32)
+    weights, kernel = (rng.normal(size=s).astype(np.float32) for s in ((F, D), (D, 3)))
+    rows = np.pad(rng.normal(size=(B, L, D)), [(0, 0), (0, 1), (0, 0)]).astype(np.float32)
+    positions = np.where(valid, rng.integers(0, L, (B, T, K)), L).astype(np.int32)
+    chosen = np.stack([rows[b][positions[b]] for b in range(B)])
+    behaviors = Subsequence(
+        *map(tf.constant, (chosen if gathered else rows, positions, phi, weights, valid))
+    )
+    if gathered:
+        behaviors = behaviors._replace(positions=None)
+    turned = turn(behaviors)
+    expected = (chosen + phi @ weights) @ kernel
+    np.testing.assert_allclose(
+        turned.times(tf.constant(kernel), 1.0), expected[:, :, order] + 1, rtol=1e-4, atol=1e-5
+    )
+    np.testing.assert_array_equal(turned.valid, valid[:, :, order])
