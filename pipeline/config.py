@@ -27,6 +27,7 @@ from models.config import ModelConfig, TwinConfig
 from models.section import Section
 from models.training_config import TrainingConfig
 from pipeline.errors import ConfigError, describe
+from pipeline.yaml_core import CoreLoader
 
 SHIPPED = Path(__file__).parent / "configs"
 
@@ -140,7 +141,7 @@ class Config(Section):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+class _UniqueKeyLoader(CoreLoader):
     """YAML that refuses a key given twice: the second would silently win."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

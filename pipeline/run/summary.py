@@ -11,6 +11,7 @@ from typing import Any
 
 from components.evaluator.tfma.read import overall_metrics, verdict
 from pipeline.config import Config
+from pipeline.log_lines import log_lines
 from pipeline.result_file import _version, write_atomically
 from pipeline.run_folder.lineage import Artifact, artifacts
 
@@ -53,6 +54,7 @@ def summarize(config: Config, output: Path, timing: Timing) -> dict[str, Any]:
             "users": counts["users"],
             "rows": counts["rows"],
             "dropped": counts["dropped"],
+            **{key: counts[key] for key in ("times", "missing", "warnings")},
         },
         "train": training,
         "seconds": {**timing.seconds, "total": timing.total},
@@ -96,6 +98,7 @@ def render(summary: dict[str, Any]) -> str:
         f"{summary['examples']['targets']:,} targets; dropped: "
         + (", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count) or "none")
     )
+    lines += log_lines(summary["examples"], "  ")
     for name, value in (
         ("pushed", summary["pushed_model"]),
         ("report", summary["report"]),

@@ -30,7 +30,7 @@ class WholeLog:
 
     Attributes:
       catalogue: the items, if negatives are drawn or categories of impressions looked up.
-      cuts: first time of validation and of eval, if the split is by time.
+      cuts: first second of validation and of eval, if the split is by time.
     """
 
     catalogue: Catalogue | None = None
@@ -219,7 +219,7 @@ def _choose(rows: UserRows, whole: WholeLog) -> tuple[_Chosen, collections.Count
 def _split(rows: UserRows, row: np.ndarray, whole: WholeLog) -> np.ndarray:
     rule = rows.config.split
     if rule.by == "time":
-        return split.by_time(rows.time[row], whole.cuts)
+        return split.by_time(rows.seconds[row], whole.cuts)
     if rule.by == "user_tail":
         return split.by_user_tail(rows.user[row], rule.validation, rule.eval)
     if rule.by == "user_hash":

@@ -35,10 +35,10 @@ FAULTS = {
     "x,1,1,5,0,1": "user: not an integer",
     ",1,1,5,0,1": "user: missing",
     "1,,1,5,0,1": "item: missing",
-    "1,1,1,nan,0,1": "time: NaN",
-    "1,1,1,noon,0,1": "time: not a number",
+    "1,1,1,nan,0,1": "time: missing",
+    "1,1,1,noon,0,1": "time: neither a number nor ISO 8601",
     "1,1,1,-5,0,1": "time: negative",
-    "1,1,1,99999999999999,0,1": "time: after the year 9999",
+    "1,1,1,99999999999999,0,1": "time: after the year 2261",
     "1,1,1,5,0,3": "label: neither 0 nor 1",
     "1,1,1,5,0,1,9": RAGGED,
     "1,1,1": RAGGED,
@@ -71,11 +71,12 @@ def test_each_fault_is_counted_and_named_with_its_line(tmp_path, name):
 def test_quarantine_is_a_sample_of_each_reason_from_the_beginning_of_the_log(tmp_path):
     bad = ["1,1,1,noon,0,1"] * 50 + [",1,1,5,0,1"] * 3
     counts = _ingest(tmp_path, [*bad, *GOOD])
-    assert (counts["dropped"]["time: not a number"], counts["dropped"]["user: missing"]) == (50, 3)
-    lines = {"time: not a number": [], "user: missing": []}
+    no_time = "time: neither a number nor ISO 8601"
+    assert (counts["dropped"][no_time], counts["dropped"]["user: missing"]) == (50, 3)
+    lines = {no_time: [], "user: missing": []}
     for row in _quarantine(tmp_path / "out"):
         lines[row["reason"]].append(row["line"])
-    assert lines["time: not a number"] == list(range(2, 2 + SAMPLES))
+    assert lines[no_time] == list(range(2, 2 + SAMPLES))
     assert lines["user: missing"] == [52, 53, 54]
 
 
