@@ -21,7 +21,7 @@ from components.behavior_example_gen.cells.columns import IdColumn
 _SHORT = r"^\s*([+-]?\d{1,18}|0[xX][0-9a-fA-F]{1,8})(?:\.0*)?\s*$"
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*$"
 _NAN = r"^\s*[+-]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)\s*$"
-_ZEROS = r"^[+-]?0\d"
+_ZEROS = r"^0\d"
 _LEAST, _MOST = -(2**63), 2**63 - 1
 NO_INTEGER = "not an integer"
 TOO_LONG = "beyond 64 bits"
@@ -51,8 +51,7 @@ def tidy(cells: pa.Array, missing: Sequence[str], trim: bool) -> pa.Array:
         return text
     if trim:
         text = pc.utf8_trim_whitespace(text)
-    absent = pc.is_in(text, pa.array(["", *missing]), skip_nulls=True)
-    return pc.if_else(absent, pa.scalar(None, pa.string()), text)
+    return without(text, pc.is_in(text, pa.array(["", *missing]), skip_nulls=True))
 
 
 def to_text(cells: pa.Array) -> pa.Array:
@@ -64,16 +63,14 @@ def to_text(cells: pa.Array) -> pa.Array:
         with contextlib.suppress(pa.ArrowInvalid):  # fractions, or more digits
             cells = cells.cast(pa.int64())
     text = cells if pa.types.is_string(cells.type) else cells.cast(pa.string())
-    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    return without(text, pc.equal(text, ""))
 
 
 def to_id(cells: pa.Array, config: IdColumn) -> Column:
     """Reads ids: [n] int64 or binary."""
     if config.before is not None:
         text = to_text(cells)
-        head = pc.find_substring(text, config.before)
-        cut = pc.list_element(pc.split_pattern(text, config.before, max_splits=1), 0)
-        cells = to_text(pc.if_else(pc.equal(head, -1), text, cut))
+        cells = to_text(pc.list_element(pc.split_pattern(text, config.before, max_splits=1), 0))
     if config.type == "int":
         return to_int(cells)
     if pa.types.is_floating(cells.type):
@@ -151,9 +148,8 @@ def to_float(cells: pa.Array) -> Column:
         except pa.ArrowInvalid:
             nan_text = matches(text, _NAN)
             readable = matches(text, _NUMBER) | nan_text
-            values = pc.if_else(
-                nan_text, np.nan, only(text, readable & ~nan_text).cast(pa.float64())
-            )
+            numbers = only(text, readable & ~nan_text).cast(pa.float64())
+            values = pc.if_else(nan_text, np.nan, numbers)
             text_fault = ~(readable | missing)
     else:
         values = cells.cast(pa.float64(), safe=False)  # beyond 2**53: rounded
@@ -183,7 +179,7 @@ def _exact(cell: str) -> int | None:
         number = decimal.Decimal(cell.strip().removesuffix("."))
     except decimal.InvalidOperation:
         return None
-    if not number.is_finite() or "_" in cell or number.adjusted() > 40:
+    if not number.is_finite() or "_" in cell or not cell.isascii() or number.adjusted() > 40:
         return None
     with decimal.localcontext(prec=1000):
         return int(number) if number == number.to_integral_value() else None
@@ -216,4 +212,11 @@ def matches(text: pa.Array, pattern: str) -> np.ndarray:
 
 
 def only(values: pa.Array, good: np.ndarray) -> pa.Array:
-    return pc.if_else(pa.array(good), values, pa.scalar(None, values.type))
+    return without(values, pa.array(~good))
+
+
+def without(values: pa.Array, absent: pa.Array) -> pa.Array:
+    """Makes some values null. `pc.if_else` garbles texts that are a slice (Arrow 18)."""
+    if not pc.any(absent).as_py():
+        return values
+    return pc.replace_with_mask(values, absent, pa.scalar(None, values.type))

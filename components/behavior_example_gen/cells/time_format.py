@@ -149,13 +149,13 @@ def _take_apart(text: pa.Array, regex: str) -> tuple[np.ndarray, np.ndarray]:
     def number(name: str, otherwise: int = 0) -> np.ndarray:
         if name not in parts:
             return np.full(size, otherwise, np.int64)
-        digits = pc.if_else(pc.equal(parts[name], ""), str(otherwise), parts[name])
+        digits = pc.replace_with_mask(parts[name], pc.equal(parts[name], ""), str(otherwise))
         return np.asarray(digits.fill_null(str(otherwise)).cast(pa.int64()))
 
     year, month = number("Y", _LEAP_YEAR), number("m", 1)
     if "y" in parts:
         year = number("y")
-        year += np.where(year < 69, 2000, 1900)  # as POSIX has it
+        year = year + np.where(year < 69, 2000, 1900)  # as POSIX has it
     if "b" in parts:
         names = pc.utf8_lower(pc.utf8_slice_codeunits(parts["b"], 0, 3))
         month = np.asarray(pc.index_in(names, pa.array(_MONTHS)).fill_null(0)).astype(np.int64) + 1

@@ -25,6 +25,7 @@ from components.behavior_example_gen.config.ingest_config import SPLITS, IngestC
 from components.behavior_example_gen.hashing import combine, fraction, id_hash
 from components.behavior_example_gen.row import DUPLICATE, FILTER, IN_HISTORY, NO_TARGET, SEQUENCE
 
+UNKNOWN = -2  # label of a target that is only scored
 NEITHER = "neither 0 nor 1"
 _SAMPLE = 0x5A3  # keeps the draw of users apart from all other uses of their hash
 
@@ -79,11 +80,11 @@ def clean(
     Returns:
       The rows that are kept, the indices of the dropped ones by reason, and what else there is to
       say. Columns: `user`, `item`, `category`, (`behavior`,) int64 or binary; `time`, int64 ticks;
-      `label`, int8: 1, 0 or -1 (no target); (`split`, int8, index of `SPLITS`;) (`oracle`, float64,
-      null without a target;) `feature.<name>`, float32; `sequence`, int64. If impressions are a
-      separate table, rows of both have the same columns, and `in_history`, int8, tells them apart:
-      impressions 0, rows of the log 1. The category of an impression is null where that of the
-      log's item is meant.
+      `label`, int8: 1, 0, -1 (no target) or -2 (only scored); (`split`, int8, index of `SPLITS`;)
+      (`oracle`, float64, null without a target;) `feature.<name>`, float32; `sequence`, int64. If
+      impressions are a separate table, rows of both have the same columns, and `in_history`, int8,
+      tells them apart: impressions 0, rows of the log 1. The category of an impression is null
+      where that of the log's item is meant.
     """
     log, mapping, absent = config.log, config.mapping(table), _Absent(cells.num_rows)
     shown, targets = table == "impressions", table == config.tables()[-1]
@@ -164,7 +165,7 @@ def _filled(ids: pa.Array) -> pa.Array:
 def _label(
     cells: pa.RecordBatch, rows: dict[str, pa.Array], config: IngestConfig, verdict: Verdict
 ) -> pa.Array:
-    rule = config.label
+    rule, without = config.label, UNKNOWN if config.scored == "unlabelled" else NO_TARGET
     if rule.column is None:
         positive = np.ones(cells.num_rows, bool)
         if rule.positives is not None:
@@ -178,7 +179,7 @@ def _label(
         missing = is_null(text)
         verdict.read("label", Column(text, {"missing": missing}), missing_is_fault=False)
         clicked = _is_in(text, rule.positives, verdict)
-        return pa.array(np.where(missing, NO_TARGET, clicked).astype(np.int8))
+        return pa.array(np.where(missing, without, clicked).astype(np.int8))
     read = to_label(cells[rule.column]) if rule.at_least is None else to_float(cells[rule.column])
     numbers = read.values.fill_null(np.nan).to_numpy()
     if rule.at_least is None:
@@ -189,7 +190,7 @@ def _label(
     else:
         clicked = numbers >= rule.at_least
     verdict.read("label", read, missing_is_fault=False)
-    return pa.array(np.where(np.isnan(numbers), NO_TARGET, clicked).astype(np.int8))
+    return pa.array(np.where(np.isnan(numbers), without, clicked).astype(np.int8))
 
 
 def _is_in(values: pa.Array, positives: list[int | str], verdict: Verdict) -> np.ndarray:

@@ -157,6 +157,11 @@ class IngestConfig(Section):
     history: HistoryConfig = Field(HistoryConfig(), description="What a target sees.")
     split: SplitConfig = Field(SplitConfig(), description="The three splits.")
     seed: int = Field(7, ge=0, description="Seed of negatives, of user_hash and of the order.")
+    scored: Literal["labelled", "unlabelled"] | None = Field(
+        None,
+        description="What is only scored, so that splits may be empty: targets with a label, or "
+        "rows without one as well; null: examples train and judge.",
+    )
     shard_memory_mib: int = Field(
         256, ge=1, description="MiB that the users of one shard may take while they are cut."
     )

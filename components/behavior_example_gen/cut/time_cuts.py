@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from components.behavior_example_gen.cut.split import time_cuts
-from components.behavior_example_gen.row import NO_TARGET
 
 _BUCKETS = 1 << 20
 
@@ -33,8 +32,8 @@ class Timeline:
 
     @classmethod
     def of(cls, rows: pa.Table, ticks_per_second: int) -> Timeline:
-        """Counts the targets of rows as `clean` returns them."""
-        ticks = rows["time"].to_numpy()[rows["label"].to_numpy() != NO_TARGET]
+        """Counts the labelled targets of rows as `clean` returns them."""
+        ticks = rows["time"].to_numpy()[rows["label"].to_numpy() >= 0]
         return cls.merge(0, ticks // ticks_per_second, np.ones(len(ticks), np.int64))
 
     @classmethod
