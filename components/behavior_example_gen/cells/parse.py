@@ -48,7 +48,7 @@ def tidy(cells: pa.Array, missing: Sequence[str], trim: bool) -> pa.Array:
         return cells
     text = cells if pa.types.is_string(cells.type) else cells.cast(pa.string())
     if _is_numeric(text) and not any(map(_starts_as_number, missing)):
-        return text
+        return without(text, pc.equal(pc.binary_length(text), 0))
     if trim:
         text = pc.utf8_trim_whitespace(text)
     return without(text, pc.is_in(text, pa.array(["", *missing]), skip_nulls=True))

@@ -177,7 +177,7 @@ def test_typed_labels():
 
 def test_values_of_a_label_by_name(tmp_path):
     lines = [f"{n % 3},{n},1,{n},0,like" for n in range(9)] + ["1,5,1,20,0,", "2,5,1,21,0,skip"]
-    text = "\n".join(["user,item,category,time,behavior,label", *lines])
+    text = "\n".join(["user,item,category,time,behavior,label", *lines, ""])
     (tmp_path / "log.csv").write_text(text)
     log = {"folder": str(tmp_path)}
     check_log(logs.config(log=log, label={"column": "label", "positives": ["like"]}))

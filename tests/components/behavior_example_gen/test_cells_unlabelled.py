@@ -23,7 +23,8 @@ class _Model:
 
     def __call__(self, serialized):
         sizes = [_lengths(text) for text in serialized]
-        return np.array([[length / 100] * targets for length, targets in sizes], np.float32)
+        most = max(targets for _, targets in sizes)
+        return np.array([[length / 100] * most for length, _ in sizes], np.float32)
 
 
 def _lengths(text):
@@ -59,10 +60,8 @@ def test_the_rows_of_a_split_without_labels_are_scored(tmp_path, split, labelled
     with quiet(tmp_path / "log.txt") as terminal:
         found = predict(_Model(), files, counts["targets"], tmp_path / "out.parquet", terminal)
     table = pq.read_table(tmp_path / "out.parquet")
-    names = ("user", "item", "time", "label")
-    assert sorted(
-        map(tuple, (row.values() for row in table.select(names).to_pylist())), key=str
-    ) == (sorted(expected, key=str))
+    rows = table.select(["user", "item", "time", "label"]).to_pylist()
+    assert sorted((tuple(row.values()) for row in rows), key=str) == sorted(expected, key=str)
     assert table["label"].null_count == (0 if labelled else len(expected))
     assert np.isfinite(table["score"].to_numpy()).all()
     assert ("auc" in found) == labelled

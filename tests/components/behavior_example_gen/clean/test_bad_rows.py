@@ -86,7 +86,7 @@ def test_quoted_newlines_and_blank_lines_are_no_faults_and_lines_stay_right(tmp_
     counts = _ingest(tmp_path, lines, columns=columns)
     assert counts["rows"] == len(GOOD) + 3
     (bad,) = _quarantine(tmp_path / "out")
-    assert bad["reason"] == "time: not a number"
+    assert bad["reason"] == "time: neither a number nor ISO 8601"
     assert bad["line"] == len("\n".join([HEAD, *lines]).split("\n"))
 
 
@@ -130,7 +130,7 @@ def _as_string(texts):
 @pytest.mark.parametrize(
     ("items", "reason"),
     [
-        (_items(2**64 - 1, pa.uint64()), "item: not an integer"),
+        (_items(2**64 - 1, pa.uint64()), "item: beyond 64 bits"),
         (_items(Decimal("1.50"), pa.decimal128(9, 2)), "item: not an integer"),
         (_items(float("inf"), pa.float64()), "item: NaN"),
         (_texts(b"\xff\xfe"), NOT_UTF8),
