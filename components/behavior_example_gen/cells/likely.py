@@ -13,13 +13,12 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
-from components.behavior_example_gen.cells.columns import TimeColumn
+from components.behavior_example_gen.cells.columns import NANOSECONDS, TimeColumn
 from components.behavior_example_gen.cells.parse import is_text, to_float, to_int, to_text
 from components.behavior_example_gen.cells.time_format import read_format
 from components.behavior_example_gen.cells.times import UNITS
 
 _FIRST = 7_305 * 86_400  # 1990, in seconds
-USUAL = _FIRST * 1_000_000_000  # nanoseconds from which on a log's times need no second look
 _YEAR = 366 * 86_400
 _DATES = {"%Y%m%d": 0, "%Y%m%d%H": 1, "%Y%m%d%H%M": 2, "%Y%m%d%H%M%S": 3, "%Y%m%d%H%M%S%f": 4}
 _PLACES = [1, 10**2, 10**4, 10**6, 10**9]  # behind the day
@@ -48,7 +47,7 @@ def readings(cells: pa.Array) -> collections.Counter[str]:
     found = collections.Counter({"": len(numbers)})
     last = int(time.time()) + _YEAR
     for unit, nanoseconds in UNITS.items():
-        first, end = (second * 1_000_000_000 // nanoseconds for second in (_FIRST, last))
+        first, end = (second * NANOSECONDS // nanoseconds for second in (_FIRST, last))
         found[unit] = int(((numbers >= first) & (numbers < end)).sum())
     for layout, place in _DATES.items():
         days = numbers // _PLACES[place]
@@ -57,6 +56,11 @@ def readings(cells: pa.Array) -> collections.Counter[str]:
             digits = pa.array(numbers[within]).cast(pa.string())
             found[layout] = int(read_format(digits, layout)[1].sum())
     return +found
+
+
+def usual(first: int, last: int) -> bool:
+    """Whether times, in nanoseconds, lie between 1990 and now, and so need no second look."""
+    return _FIRST * NANOSECONDS <= first <= last < (int(time.time()) + _YEAR) * NANOSECONDS
 
 
 def told(cells: pa.Array, config: TimeColumn) -> str:

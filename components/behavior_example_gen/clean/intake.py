@@ -8,7 +8,7 @@ import functools
 import numpy as np
 import pyarrow as pa
 
-from components.behavior_example_gen.cells.likely import USUAL, readings, told
+from components.behavior_example_gen.cells.likely import readings, told, usual
 from components.behavior_example_gen.clean.account import SAMPLES, Counts, Sample
 from components.behavior_example_gen.clean.clean import clean
 from components.behavior_example_gen.clean.notes import Span
@@ -80,7 +80,7 @@ class Intake:
         span = Span.of(rows["time"], clock)
         spans = {} if span is None else {table: span}
         faulty = any(reason.startswith("time: ") for reason in dropped)
-        if not clock or not (faulty or span is None or span.first < USUAL):
+        if not clock or not (faulty or span is None or not usual(span.first, span.last)):
             return spans, {}
         raw = cells[column.column]
         return spans, {(table, told(raw, column)): readings(raw)}

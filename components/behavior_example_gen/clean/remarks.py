@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
-from components.behavior_example_gen.cells.likely import USUAL
+from components.behavior_example_gen.cells.likely import usual
 from components.behavior_example_gen.clean.account import Counts
 from components.behavior_example_gen.clean.notes import iso
 from components.behavior_example_gen.config.ingest_config import IngestConfig
-
-_YEAR = 366 * 86_400 * 1_000_000_000
 
 
 def remarks(counts: Counts, config: IngestConfig) -> list[str]:
@@ -30,13 +26,9 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
     for table, span in counts.spans.items():
         column = config.mapping(table).time
         made_up = config.log.simulator is not None or column.format is not None
-        if span.clock and not made_up and not USUAL <= span.first <= span.last < _soon():
+        if span.clock and not made_up and not usual(span.first, span.last):
             found.append(
                 f"`columns.time` of the {table}: times from {iso(span.first)} to {iso(span.last)} "
                 f"are not between 1990 and now. If they are no times, set `unit: order`."
             )
     return found
-
-
-def _soon() -> int:
-    return time.time_ns() + _YEAR

@@ -224,3 +224,36 @@ def test_ids_that_a_file_holds_as_floats():
     assert rows["item"].to_pylist() == whole
     assert whole[0] == b"1000000000028"
     assert counts.dropped == collections.Counter({"item: missing": len(cells) - len(whole)})
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "says"),
+    [
+        (["2020091401", "2020101523"], "ts", '`log.columns.time.format: "%Y%m%d%H"`'),
+        (["18519", "18520"], "ts", "`log.columns.time.unit: day`"),
+        (["14/09/2020 10:00", "15/09/2020 11:30"], "ts",
+         'Set `log.columns.time.format: "%d/%m/%Y %H:%M"`.'),
+        (["03/04/2020", "05/04/2020"], "ts",
+         '"%d/%m/%Y"` or `log.columns.time.format: "%m/%d/%Y"`, whichever is meant'),
+        (["1600047636", "1600047637"], "{column: ts, format: '%Y-%m-%d'}",
+         "Set `log.columns.time.unit: s`, and remove `format`"),
+        (["2020-09-14", "2020-09-15"], "{column: ts, format: '%d/%m/%Y'}",
+         "They are ISO 8601: remove `log.columns.time.format`"),
+    ],
+)  # fmt: skip
+def test_the_likely_unit_or_format_is_named(tmp_path, cells, column, says):
+    rows = [f"u{n % 3},i{n},c,{cells[n % 2]},1" for n in range(20)]
+    (tmp_path / "a.csv").write_text("\n".join(["user,item,cat,ts,click", *rows, ""]))
+    told = [f"log.folder={tmp_path}", f"log.columns.time={column}"]
+    with pytest.raises(LogError) as error:
+        check_log(_config("iso_no_format", *told))
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize("first", [0, 1, 10**6, 10**9])
+def test_made_up_times_are_read(tmp_path, first):
+    rows = [f"u{n % 3},i{n},c,{first + 17 * n},{n % 2}" for n in range(600)]
+    (tmp_path / "a.csv").write_text("\n".join(["user,item,cat,ts,click", *rows, ""]))
+    config = _config("iso_no_format", f"log.folder={tmp_path}")
+    check_log(config)
+    assert len(remarks(_taken(config)[1], config)) == (first < 10**9)
