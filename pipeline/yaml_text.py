@@ -9,11 +9,12 @@ from typing import Any
 import yaml
 
 from pipeline.errors import ConfigError
+from pipeline.yaml_core import CoreLoader
 
 MOST_BYTES, MOST_DEPTH, MOST_VALUES = 2**18, 32, 20_000
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+class _UniqueKeyLoader(CoreLoader):
     """YAML that refuses a key given twice: the second would silently win."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

@@ -6,6 +6,7 @@ from components.behavior_example_gen.beam import progress
 from components.behavior_example_gen.clean.account import Counts
 from components.behavior_example_gen.clean.intake import Intake
 from components.behavior_example_gen.clean.refuse import bad_rows, check_kinds, check_rows, describe
+from components.behavior_example_gen.clean.time_check import check_times
 from components.behavior_example_gen.config.ingest_config import IngestConfig, Table
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.sources import fingerprint, open_sources
@@ -37,6 +38,8 @@ def check_log(config: IngestConfig) -> None:
             progress.add(checked=1)
         every += heads[table]
     check_kinds(every)
+    for table, counts in heads.items():
+        check_times(counts, config, describe(config, table))
     if whole:
         check_rows(every, config)
     for table, counts in heads.items():

@@ -18,6 +18,7 @@ from components.behavior_example_gen.beam.threads import ParallelDoFn
 from components.behavior_example_gen.clean.account import CombineCounts, Counts
 from components.behavior_example_gen.clean.intake import Intake
 from components.behavior_example_gen.clean.refuse import check_rows
+from components.behavior_example_gen.clean.remarks import remarks
 from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
 from components.behavior_example_gen.cut.items import Catalogue, CombineItems, count_pairs
 from components.behavior_example_gen.cut.targets import WholeLog
@@ -96,7 +97,9 @@ class _Spill(ParallelDoFn):
 
     def setup(self) -> None:
         super().setup()
-        self._intake = Intake(IngestConfig.model_validate_json(self._json))
+        config = IngestConfig.model_validate_json(self._json)
+        self._intake = Intake(config)
+        self._ticks_per_second = config.log.mapping.time.ticks_per_second
 
     def start_bundle(self) -> None:
         super().start_bundle()
@@ -122,7 +125,8 @@ class _Spill(ParallelDoFn):
             results += spill(batches, self._shards, self._work)
             rows = pa.Table.from_batches(batches)
             if _TIMES in self._tags:
-                results.append(beam.pvalue.TaggedOutput(_TIMES, Timeline.of(rows)))
+                timeline = Timeline.of(rows, self._ticks_per_second)
+                results.append(beam.pvalue.TaggedOutput(_TIMES, timeline))
             if _ITEMS in self._tags:
                 known = rows.filter(pc.is_valid(rows["category"]))
                 results.append(beam.pvalue.TaggedOutput(_ITEMS, count_pairs(known)))
@@ -184,4 +188,5 @@ def _write_counts(counts: Counts, config_json: str, output: str, work: str) -> N
     plain = counts.to_dict()
     if IngestConfig.model_validate_json(config_json).log.items is not None:
         plain["known_items"] = counts.known_items
+    plain["warnings"] = remarks(counts, IngestConfig.model_validate_json(config_json))
     write_text(json.dumps(plain), FileSystems.join(work, COUNTS))

@@ -93,5 +93,5 @@ def _count(targets: Targets, examples: Examples) -> collections.Counter[str]:
         examples=len(examples.target_begin),
         targets=len(targets.user),
         users=int(np.count_nonzero(starts(targets.user))),
-        positives=int(targets.label.sum()),
+        positives=int((targets.label == 1).sum()),
     )

@@ -20,6 +20,7 @@ from components.secrets import masked, resolve
 from pipeline import __version__
 from pipeline.arguments import add_config
 from pipeline.config import Config, load
+from pipeline.log_lines import log_lines
 from pipeline.output_folder import LOCK, check_folder, locked
 from pipeline.terminal.console import Terminal, quiet
 from pipeline.terminal.exit_codes import BAD_INPUT, DONE, FAILED, INTERRUPTED
@@ -144,6 +145,7 @@ def _summary(counts: dict[str, Any]) -> str:
         f"{counts['rows']:,} rows of {counts['users']:,} users in {counts['seconds']:.1f} s "
         f"({counts['rows'] / counts['seconds']:,.0f} rows/s); {counts['rows_kept']:,} rows kept"
     ]
+    lines += log_lines(counts, "  ")
     lines += [f"  {count:>14,}  dropped: {reason}" for reason, count in counts["dropped"].items()]
     lines += [
         f"  {split['examples']:>14,}  {name} examples of {split['targets']:,} targets"

@@ -73,18 +73,27 @@ def execute(arguments: argparse.Namespace) -> int:
                 examples = Path(aside)
                 terminal.line("examples of this configuration are in no run: ingesting the log")
                 with terminal.running("ingesting"):
-                    find_examples.make(config.ingest, examples, config.beam.args)
+                    find_examples.make(config.ingest, split, examples, config.beam.args)
             counts = json.loads((examples / "counts.json").read_text())["splits"][split]
             files = sorted(map(str, (examples / f"Split-{split}").glob("*.gz")))
             if not files:
-                raise InputError(f"--split {split}: it has no example; enlarge `split.{split}`")
+                raise InputError(
+                    f"--split {split}: it has no example: no row of it sees "
+                    f"`history.min_length` ({config.history.min_length}) behaviours, or it has no "
+                    f"row; enlarge `split.{split}`"
+                )
             start = time.monotonic()
             with terminal.running("scoring"):
                 found = predict(model, files, counts["targets"], out, terminal)
         seconds = time.monotonic() - start
+        measured = "no row has a label, so there is nothing to measure"
+        if found:
+            measured = (
+                f"AUC {found['auc']:.4f}, GAUC {found['gauc']:.4f}, LogLoss {found['logloss']:.4f}"
+            )
         terminal.line(
-            f"{found['predictions']:,.0f} targets of {found['users']:,.0f} users in {seconds:.1f} "
-            f"s: AUC {found['auc']:.4f}, GAUC {found['gauc']:.4f}, LogLoss {found['logloss']:.4f}"
+            f"{counts['targets']:,} targets of {counts['users']:,} users in {seconds:.1f} s: "
+            f"{measured}"
         )
         terminal.line(f"written to {arguments.out}")
     return DONE

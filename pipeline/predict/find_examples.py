@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pydantic
@@ -70,8 +71,10 @@ def existing(ingest: IngestConfig, folders: list[Path]) -> Path | None:
     return None
 
 
-def make(ingest: IngestConfig, folder: Path, beam_args: list[str]) -> None:
-    """Ingests the log into `folder`, as the pipeline would.
+def make(ingest: IngestConfig, split: str, folder: Path, beam_args: list[str]) -> None:
+    """Ingests the log into `folder`, as the pipeline would, to score one split.
+
+    A split without any label holds candidates: its rows are scored as they are.
 
     Raises:
       InputError: if the log cannot be used.
@@ -85,7 +88,12 @@ def make(ingest: IngestConfig, folder: Path, beam_args: list[str]) -> None:
     examples.uri = str(folder)
     arguments = resolve(beam_args, "beam.args")
     context = Executor.Context(beam_pipeline_args=arguments, unique_id="predict")
-    Executor(context).Do({}, {_OUTPUT: [examples]}, {"ingest_json": ingest.model_dump_json()})
+    for scored in ("labelled", "unlabelled"):
+        asked = ingest.model_copy(update={"scored": scored}).model_dump_json()
+        Executor(context).Do({}, {_OUTPUT: [examples]}, {"ingest_json": asked})
+        counts = json.loads((folder / "counts.json").read_text())
+        if counts["splits"][split]["targets"] or ingest.label.column is None:
+            return
 
 
 def _same(told: str, ingest: IngestConfig) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
@@ -28,7 +29,7 @@ _COLUMNS = {
 def predict(
     model: exported_model.Model, files: list[str], targets: int, out: Path, terminal: Terminal
 ) -> dict[str, float]:
-    """Writes the columns user, item, time, label and score, a row for each target.
+    """Writes the columns user, item, time, label (null: unknown) and score, a row for each target.
 
     Args:
       model: exported.
@@ -38,7 +39,7 @@ def predict(
       terminal: where progress goes.
 
     Returns:
-      `models.metrics` of what was written.
+      `models.metrics` of the rows with a label; nothing if there are none.
     """
     aside = aside_of(out)
     parts: list[metrics.Predictions] = []
@@ -50,8 +51,9 @@ def predict(
             rows = table(examples, by_user.score(model, examples, model.reads))
             writer = writer or pq.ParquetWriter(aside, rows.schema, compression="zstd")
             writer.write_table(rows)
+            known = rows.filter(rows["label"].is_valid())
             parts.append(
-                metrics.Predictions(*(rows[x].to_numpy() for x in ("label", "score", "user")))
+                metrics.Predictions(*(known[x].to_numpy() for x in ("label", "score", "user")))
             )
             done += rows.num_rows
             if time.monotonic() - told > _LINE_SECONDS:
@@ -61,7 +63,8 @@ def predict(
         os.replace(aside, out)
     finally:
         aside.unlink(missing_ok=True)
-    return metrics.Predictions.merge(parts).metrics()
+    labelled = metrics.Predictions.merge(parts)
+    return labelled.metrics() if len(labelled.labels) else {}
 
 
 def table(examples: pa.RecordBatch, scores: np.ndarray) -> pa.Table:
@@ -70,6 +73,8 @@ def table(examples: pa.RecordBatch, scores: np.ndarray) -> pa.Table:
     example = pa.array(np.repeat(np.arange(examples.num_rows), targets))
     columns = {"user": examples.column(features.USER_ID).flatten().take(example)}
     columns |= {name: examples.column(feature).flatten() for name, feature in _COLUMNS.items()}
+    label = columns["label"]
+    columns["label"] = pc.if_else(pc.is_nan(label), pa.scalar(None, label.type), label)
     return pa.table({name: _text(x) for name, x in columns.items()} | {"score": scores})
 
 

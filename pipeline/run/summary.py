@@ -11,6 +11,7 @@ from typing import Any
 from components.evaluator.tfma.read import overall_metrics, verdict
 from components.versions import versions
 from pipeline.config import Config
+from pipeline.log_lines import log_lines
 from pipeline.result_file import write_atomically
 from pipeline.run_folder.check import METADATA
 from pipeline.run_folder.lineage import Artifact, of_run
@@ -52,6 +53,7 @@ def summarize(config: Config, output: Path, run: str, timing: Timing) -> dict[st
             "users": counts["users"],
             "rows": counts["rows"],
             "dropped": counts["dropped"],
+            **{key: counts[key] for key in ("times", "missing", "warnings")},
         },
         "train": training,
         "seconds": {**timing.seconds, "total": timing.total},
@@ -94,6 +96,7 @@ def render(summary: dict[str, Any]) -> str:
         f"{summary['examples']['targets']:,} targets; dropped: "
         + (", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count) or "none")
     )
+    lines += log_lines(summary["examples"], "  ")
     for name, value in (
         ("pushed", summary["pushed_model"]),
         ("report", summary["report"]),

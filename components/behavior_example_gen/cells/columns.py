@@ -8,11 +8,10 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import Field
 
+from components.behavior_example_gen.cells.time_format import pattern
 from models.section import Number, Section
 
-# Ticks of a time unit in a second; days are turned into seconds when they are read, and an order
-# has no seconds: its ticks are its numbers.
-TICKS_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "day": 1, "order": 1}
+NANOSECONDS = 1_000_000_000  # in a second: times of a clock are kept in them until they are written
 
 
 class IdColumn(Section):
@@ -20,7 +19,8 @@ class IdColumn(Section):
 
     column: str = Field(description="Name of the column.")
     type: Literal["int", "string"] = Field(
-        "string", description="How ids are stored: int is faster, and reads 17850.0 as 17850."
+        "string",
+        description="How ids are stored: int is faster, reads 17850.0 as 17850, and 007 as 7.",
     )
     before: str | None = Field(
         None, min_length=1, description="Keep only the text before the first occurrence of this."
@@ -31,12 +31,23 @@ class TimeColumn(Section):
     """The column that orders a user's rows."""
 
     column: str = Field(description="Name of the column.")
-    unit: Literal["s", "ms", "us", "day", "order"] | None = Field(
-        None, description="Unit of a number since 1970 (null: s), or `order` for any order."
+    unit: Literal["s", "ms", "us", "ns", "day", "order"] | None = Field(
+        None,
+        description="Unit of a number since 1970 (null: s), or `order` for whole numbers that are "
+        "no clock. A text in ISO 8601 and a typed time need none.",
     )
     format: str | None = Field(
-        None, description="strptime format of a text, instead of `unit`; without a year: of 1972."
+        None,
+        description="strptime format of a text that is not ISO 8601, instead of `unit`; without a "
+        "year: of 1972; without %z: of UTC.",
     )
+
+    @pydantic.field_validator("format")
+    @classmethod
+    def _format_is_understood(cls, layout: str | None) -> str | None:
+        if layout is not None:
+            pattern(layout)
+        return layout
 
     @pydantic.model_validator(mode="after")
     def _one_way_to_read(self) -> TimeColumn:
@@ -50,7 +61,7 @@ class TimeColumn(Section):
     @property
     def ticks_per_second(self) -> int:
         """Resolution in which times are kept until they are written as seconds."""
-        return TICKS_PER_SECOND[self.unit or "s"]
+        return 1 if self.unit == "order" else NANOSECONDS
 
 
 class FeatureColumn(Section):

@@ -1,25 +1,32 @@
-"""Reads columns of cells as ids, numbers and times; what is no such becomes null, with a reason.
+"""Reads columns of cells as ids and numbers; what is no such becomes null, with a reason.
 
 The common case, a column without faults, is one cast in C++; only a column with faults is looked
-at cell by cell (still vectorised).
+at cell by cell (still vectorised). Times are read in `times`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import decimal
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.behavior_example_gen.cells.columns import IdColumn, TimeColumn
+from components.behavior_example_gen.cells.columns import IdColumn
 
-# What fits 64 bits; 0x1f is what Arrow's cast takes for an integer, too.
-_INTEGER = r"^\s*([+-]?(?:\d{1,18}|[0-8]\d{18})|0[xX][0-9a-fA-F]{1,8})(?:\.0*)?\s*$"
+# What Arrow's cast takes for an integer, too, in a column without faults: signs, and 0x1f.
+_SHORT = r"^\s*([+-]?\d{1,18}|0[xX][0-9a-fA-F]{1,8})(?:\.0*)?\s*$"
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*$"
 _NAN = r"^\s*[+-]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)\s*$"
-_DAY = 86_400
-_YEAR_10000 = 253_402_300_800  # seconds; later times are a sign of a wrong unit
+_ZEROS = r"^0\d"
+_LEAST, _MOST = -(2**63), 2**63 - 1
+NO_INTEGER = "not an integer"
+TOO_LONG = "beyond 64 bits"
+ROUNDED = "a float so large that it stands for several integers"
+_TRUE, _FALSE = ("true", "t", "yes", "y"), ("false", "f", "no", "n")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,139 +42,181 @@ class Column:
     faults: dict[str, np.ndarray]
 
 
-def to_text(cells: pa.Array) -> pa.Array:
-    """Returns [n] string; empty cells are null."""
+def tidy(cells: pa.Array, missing: Sequence[str], trim: bool) -> pa.Array:
+    """Makes the texts that stand for a missing cell null, and cuts spaces off; numbers stay."""
+    if not is_text(cells.type):
+        return cells
     text = cells if pa.types.is_string(cells.type) else cells.cast(pa.string())
-    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    if _is_numeric(text) and not any(map(_starts_as_number, missing)):
+        return without(text, pc.equal(pc.binary_length(text), 0))
+    if trim:
+        text = pc.utf8_trim_whitespace(text)
+    return without(text, pc.is_in(text, pa.array(["", *missing]), skip_nulls=True))
+
+
+def to_text(cells: pa.Array) -> pa.Array:
+    """Returns [n] string; empty cells are null, whole floats are integers."""
+    if pa.types.is_floating(cells.type):
+        read = to_int(cells)
+        return pc.coalesce(read.values.cast(pa.string()), cells.cast(pa.string()))
+    if pa.types.is_decimal(cells.type):
+        with contextlib.suppress(pa.ArrowInvalid):  # fractions, or more digits
+            cells = cells.cast(pa.int64())
+    text = cells if pa.types.is_string(cells.type) else cells.cast(pa.string())
+    return without(text, pc.equal(text, ""))
 
 
 def to_id(cells: pa.Array, config: IdColumn) -> Column:
     """Reads ids: [n] int64 or binary."""
     if config.before is not None:
         text = to_text(cells)
-        head = pc.find_substring(text, config.before)
-        cut = pc.list_element(pc.split_pattern(text, config.before, max_splits=1), 0)
-        cells = to_text(pc.if_else(pc.equal(head, -1), text, cut))
+        cells = to_text(pc.list_element(pc.split_pattern(text, config.before, max_splits=1), 0))
     if config.type == "int":
         return to_int(cells)
+    if pa.types.is_floating(cells.type):
+        whole = to_int(cells)
+        return Column(whole.values.cast(pa.string()).cast(pa.binary()), whole.faults)
     text = to_text(cells)
-    return Column(text.cast(pa.binary()), {"missing": _is_null(text)})
+    return Column(text.cast(pa.binary()), {"missing": is_null(text)})
 
 
 def to_int(cells: pa.Array) -> Column:
-    """Reads integers: [n] int64. "17850.0" is the integer 17850."""
+    """Reads integers, exactly: [n] int64. "17850.0" is the integer 17850, and 1e12 one, too."""
     if pa.types.is_floating(cells.type):
-        return _whole(cells.cast(pa.float64()))
-    if not _is_text(cells.type):
+        return _whole(cells)
+    if not is_text(cells.type):
         try:
-            return Column(cells.cast(pa.int64()), {"missing": _is_null(cells)})
+            return Column(cells.cast(pa.int64()), {"missing": is_null(cells)})
         except pa.ArrowInvalid:  # some do not fit 64 bits, or are fractions
             pass
     text = to_text(cells)
-    missing = _is_null(text)
+    missing = is_null(text)
     try:
         return Column(text.cast(pa.int64()), {"missing": missing})
     except pa.ArrowInvalid:
         pass
-    good = _matches(text, _INTEGER)
-    digits = pc.replace_substring_regex(_only(text, good), _INTEGER, r"\1")
-    digits = pc.replace_substring_regex(digits, r"^\+", "")
-    nan = _matches(text, _NAN)
-    faults = {"missing": missing, "NaN": nan, "not an integer": ~(good | missing | nan)}
-    return Column(digits.cast(pa.int64()), faults)
+    short = matches(text, _SHORT)
+    digits = pc.replace_substring_regex(only(text, short), _SHORT, r"\1")
+    values = pc.replace_substring_regex(digits, r"^\+", "").cast(pa.int64())
+    nan = matches(text, _NAN)
+    rest = ~(short | missing | nan)
+    faults = {"missing": missing, "NaN": nan}
+    if not rest.any():
+        return Column(values, faults | {NO_INTEGER: rest})
+    numbers = np.asarray(values.fill_null(0)).copy()
+    faulty, long = rest.copy(), np.zeros(len(text), bool)
+    distinct = text.filter(pa.array(rest)).dictionary_encode()
+    exact = [_exact(cell) for cell in distinct.dictionary.to_pylist()]
+    whole = np.array([number is not None for number in exact])
+    fits = np.array([number is not None and _LEAST <= number <= _MOST for number in exact])
+    held = np.array([n if ok else 0 for n, ok in zip(exact, fits, strict=True)], np.int64)
+    place = np.asarray(distinct.indices)
+    numbers[rest], faulty[rest] = held[place], ~whole[place]
+    long[rest] = (whole & ~fits)[place]
+    values = pa.array(numbers, mask=missing | nan | faulty | long)
+    return Column(values, faults | {NO_INTEGER: faulty, TOO_LONG: long})
+
+
+def leading_zeros(cells: pa.Array) -> int:
+    """Returns how many texts have zeros before their number, such as 007."""
+    if not is_text(cells.type):
+        return 0
+    zero = pc.starts_with(cells, "0").fill_null(False)
+    if not pc.any(zero).as_py():
+        return 0
+    return int(matches(to_text(cells.filter(zero)), _ZEROS).sum())
+
+
+def to_label(cells: pa.Array) -> Column:
+    """Reads numbers, and true, t, yes, y as 1, false, f, no, n as 0: [n] float64."""
+    if is_text(cells.type):
+        word = pc.utf8_lower(pc.utf8_trim_whitespace(to_text(cells)))
+        is_true, is_false = (pc.is_in(word, pa.array(words)) for words in (_TRUE, _FALSE))
+        if pc.any(is_true).as_py() or pc.any(is_false).as_py():
+            cells = pc.case_when(pc.make_struct(is_true, is_false), "1", "0", word)
+    return to_float(cells)
 
 
 def to_float(cells: pa.Array) -> Column:
     """Reads numbers: [n] float64, never NaN or infinite."""
-    if _is_text(cells.type):
+    if is_text(cells.type):
         text = pc.utf8_trim_whitespace(to_text(cells))
-        missing = _is_null(text)
+        missing = is_null(text)
         try:
             values = text.cast(pa.float64())
             text_fault = np.zeros(len(text), bool)
         except pa.ArrowInvalid:
-            nan_text = _matches(text, _NAN)
-            readable = _matches(text, _NUMBER) | nan_text
-            values = pc.if_else(
-                nan_text, np.nan, _only(text, readable & ~nan_text).cast(pa.float64())
-            )
+            nan_text = matches(text, _NAN)
+            readable = matches(text, _NUMBER) | nan_text
+            numbers = only(text, readable & ~nan_text).cast(pa.float64())
+            values = pc.if_else(nan_text, np.nan, numbers)
             text_fault = ~(readable | missing)
     else:
         values = cells.cast(pa.float64(), safe=False)  # beyond 2**53: rounded
-        missing, text_fault = _is_null(values), np.zeros(len(values), bool)
+        missing, text_fault = is_null(values), np.zeros(len(values), bool)
     nan = ~np.asarray(pc.is_finite(values).fill_null(True))
     faults = {"missing": missing, "NaN": nan, "not a number": text_fault}
-    return Column(_only(values, ~nan), faults)
+    return Column(only(values, ~nan), faults)
 
 
-def to_time(cells: pa.Array, config: TimeColumn) -> Column:
-    """Reads times: [n] int64, never negative, in the ticks of the unit (days: in seconds)."""
-    if config.format is not None and not pa.types.is_temporal(cells.type):
-        read = _by_format(cells, config.format)
-    elif pa.types.is_temporal(cells.type):
-        unit = config.unit if config.unit in ("ms", "us") else "s"
-        values = cells.cast(pa.timestamp(unit), safe=False).cast(pa.int64())
-        read = Column(values, {"missing": _is_null(cells)})
-    else:
-        read = _by_unit(cells, config.unit)
-    values = read.values
-    negative = np.asarray(pc.less(values, 0).fill_null(False))
-    faults = read.faults | {"negative": negative}
-    if config.unit != "order":
-        late = pc.greater_equal(values, _YEAR_10000 * config.ticks_per_second)
-        faults["after the year 9999"] = np.asarray(late.fill_null(False))
-    return Column(values, faults)
-
-
-def _by_format(cells: pa.Array, layout: str) -> Column:
-    text = to_text(cells)
-    missing = _is_null(text)
-    if not any(year in layout for year in ("%Y", "%y", "%D", "%F", "%s")):
-        text = pc.binary_join_element_wise("1972", text, " ")  # a leap year, so that 02-29 exists
-        layout = f"%Y {layout}"
-    stamps = pc.strptime(text, format=layout, unit="s", error_is_null=True)
-    wrong = _is_null(stamps) & ~missing
-    return Column(stamps.cast(pa.int64()), {"missing": missing, f"not {layout}": wrong})
-
-
-def _by_unit(cells: pa.Array, unit: str) -> Column:
-    exact = to_int(cells)
-    if exact.faults.get("not an integer", np.zeros(1, bool)).any():
-        inexact = to_float(cells)
-        within = pc.min_element_wise(pc.floor(inexact.values), 2.0**62, skip_nulls=False)
-        floor = pc.cast(within, pa.int64(), safe=False)
-        exact = Column(pc.coalesce(exact.values, floor), inexact.faults)
-    if unit != "day":
-        return exact
-    within = pc.min_element_wise(exact.values, _YEAR_10000, skip_nulls=False)
-    within = pc.max_element_wise(within, -1, skip_nulls=False)
-    return Column(pc.multiply(within, _DAY), exact.faults)
-
-
-def _whole(values: pa.Array) -> Column:
-    numbers = values.to_numpy(zero_copy_only=False)
-    missing = _is_null(values)
+def _whole(cells: pa.Array) -> Column:
+    numbers = cells.to_numpy(zero_copy_only=False)
+    # Above, integers that differ are one float: an id could be several.
+    most = 2.0 ** (np.finfo(numbers.dtype).nmant + 1)
+    missing = is_null(cells)
     nan = ~np.isfinite(numbers) & ~missing
-    with np.errstate(invalid="ignore"):
-        whole = (np.floor(numbers) == numbers) & (np.abs(numbers) < 2**62)
-    good = whole & ~nan & ~missing
+    whole = np.floor(numbers) == numbers
+    exact = np.abs(numbers) <= most
+    good = whole & exact & ~nan & ~missing
     integers = pa.array(np.where(good, numbers, 0).astype(np.int64), mask=~good)
-    return Column(
-        integers, {"missing": missing, "NaN": nan, "not an integer": ~(whole | nan | missing)}
-    )
+    faults = {"missing": missing, "NaN": nan, NO_INTEGER: ~(whole | nan | missing)}
+    return Column(integers, faults | {ROUNDED: whole & ~(exact | nan | missing)})
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def _exact(cell: str) -> int | None:
+    """The integer that a text with many digits or an exponent is, exactly; None if it is none."""
+    try:
+        number = decimal.Decimal(cell.strip().removesuffix("."))
+    except decimal.InvalidOperation:
+        return None
+    if not number.is_finite() or "_" in cell or not cell.isascii() or number.adjusted() > 40:
+        return None
+    with decimal.localcontext(prec=1000):
+        return int(number) if number == number.to_integral_value() else None
+
+
+def _is_numeric(text: pa.Array) -> bool:
+    """Whether no cell holds anything but digits and signs: neither spaces nor words."""
+    data, offsets = text.buffers()[2], np.frombuffer(text.buffers()[1], np.int32)
+    first, last = offsets[text.offset], offsets[text.offset + len(text)]
+    if data is None or first == last:
+        return False
+    held = np.frombuffer(data, np.uint8)[first:last]
+    return bool(held.min() >= ord("+") and held.max() <= ord("9"))
+
+
+def _starts_as_number(marker: str) -> bool:
+    return marker[:1] in set("+-./0123456789")
+
+
+def is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)
 
 
-def _is_null(cells: pa.Array) -> np.ndarray:
+def is_null(cells: pa.Array) -> np.ndarray:
     return np.asarray(pc.is_null(cells))
 
 
-def _matches(text: pa.Array, pattern: str) -> np.ndarray:
+def matches(text: pa.Array, pattern: str) -> np.ndarray:
     return np.asarray(pc.match_substring_regex(text, pattern).fill_null(False))
 
 
-def _only(values: pa.Array, good: np.ndarray) -> pa.Array:
-    return pc.if_else(pa.array(good), values, pa.scalar(None, values.type))
+def only(values: pa.Array, good: np.ndarray) -> pa.Array:
+    return without(values, pa.array(~good))
+
+
+def without(values: pa.Array, absent: pa.Array) -> pa.Array:
+    """Makes some values null. `pc.if_else` garbles texts that are a slice (Arrow 18)."""
+    if not pc.any(absent).as_py():
+        return values
+    return pc.replace_with_mask(values, absent, pa.scalar(None, values.type))

@@ -6,14 +6,21 @@ import collections
 import dataclasses
 import heapq
 import json
+import operator
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import apache_beam as beam
 
+from components.behavior_example_gen.clean.notes import Notes, Span
 from components.behavior_example_gen.config.ingest_config import SPLITS
 
 SAMPLES = 20  # rows of each reason that are put into quarantine
+_HINTS = {
+    "neither 0 nor 1": "; `label.positives` names other values, `label.at_least` a number",
+    "neither a number nor ISO 8601": "; `format` of the column says how it is written",
+    "beyond 64 bits": "; `type: string` of the column takes any id",
+}
 _OF_SPLIT = ("examples", "targets", "users", "positives")
 
 
@@ -39,6 +46,10 @@ class Counts:
       samples: the first rows of the log that were dropped by each reason, at most `SAMPLES`.
       origins: names of the parts of the log, by number.
       kinds: for each table and column, a file of each kind of values that it holds.
+      spans: the times of the rows that `clean` keeps, by table.
+      readings: as `likely.readings`, by table and by how the configuration reads; of blocks whose
+        times are not all as they should be.
+      notes: what else a user should know.
     """
 
     rows: int = 0
@@ -52,6 +63,11 @@ class Counts:
     samples: dict[str, list[Sample]] = dataclasses.field(default_factory=dict)
     origins: dict[int, str] = dataclasses.field(default_factory=dict)
     kinds: dict[tuple[str, str], dict[str, str]] = dataclasses.field(default_factory=dict)
+    spans: dict[str, Span] = dataclasses.field(default_factory=dict)
+    readings: dict[tuple[str, str], collections.Counter[str]] = dataclasses.field(
+        default_factory=dict
+    )
+    notes: Notes = dataclasses.field(default_factory=Notes)
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -64,6 +80,9 @@ class Counts:
             _merge(self.samples, other.samples, _first_samples),
             self.origins | other.origins,
             _merge(self.kinds, other.kinds, _first_files),
+            _merge(self.spans, other.spans, operator.add),
+            _merge(self.readings, other.readings, operator.add),
+            self.notes + other.notes,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,6 +91,8 @@ class Counts:
             "rows": self.rows,
             "rows_kept": self.rows_kept,
             "users": self.users,
+            "times": {table: span.to_dict() for table, span in self.spans.items()},
+            "missing": dict(self.notes.missing),
             "dropped": dict(sorted(self.dropped.items(), key=lambda item: (-item[1], item[0]))),
             "splits": {
                 name: {key: counter[key] for key in _OF_SPLIT}
@@ -96,7 +117,8 @@ class Counts:
         for reason, count in self.to_dict()["dropped"].items():
             sample = next(iter(self.samples.get(reason, [])), None)
             where = f", first at {self.origins[sample.part]}:{sample.number}" if sample else ""
-            lines.append(f"  {count:>12,}  {reason}{where}")
+            hint = _HINTS.get(reason.partition(": ")[2], "")
+            lines.append(f"  {count:>12,}  {reason}{where}{hint}")
         return "\n".join(lines)
 
     def quarantine(self) -> str:

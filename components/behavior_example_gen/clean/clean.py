@@ -8,12 +8,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.behavior_example_gen.cells.parse import Column, to_float, to_id, to_text, to_time
+from components.behavior_example_gen.cells.parse import (
+    Column,
+    is_null,
+    leading_zeros,
+    tidy,
+    to_float,
+    to_id,
+    to_label,
+    to_text,
+)
+from components.behavior_example_gen.cells.times import to_time
 from components.behavior_example_gen.cells.where import RowFilter
+from components.behavior_example_gen.clean.notes import Notes, Values
 from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig, Table
 from components.behavior_example_gen.hashing import combine, fraction, id_hash
 from components.behavior_example_gen.row import DUPLICATE, FILTER, IN_HISTORY, NO_TARGET, SEQUENCE
 
+UNKNOWN = -2  # label of a target that is only scored
+NEITHER = "neither 0 nor 1"
 _SAMPLE = 0x5A3  # keeps the draw of users apart from all other uses of their hash
 
 
@@ -29,10 +42,12 @@ class Verdict:
     Attributes:
       kept: [n] bool.
       dropped: indices of rows by reason.
+      notes: what a user should know of rows that are not dropped.
     """
 
     kept: np.ndarray
-    dropped: dict[str, np.ndarray]
+    dropped: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    notes: Notes = dataclasses.field(default_factory=Notes)
 
     def drop(self, rows: np.ndarray, reason: str) -> None:
         """Drops the rows of a mask [n]; a row counts once, for the first reason met."""
@@ -46,12 +61,14 @@ class Verdict:
         for fault, rows in column.faults.items():
             if fault != "missing" or missing_is_fault:
                 self.drop(rows, f"{part}: {fault}")
+            elif rows.any():
+                self.notes.missing[part] += int(rows.sum())
         return column.values
 
 
 def clean(
     cells: pa.RecordBatch, config: IngestConfig, sequence: np.ndarray, table: Table = "log"
-) -> tuple[pa.RecordBatch, dict[str, np.ndarray]]:
+) -> tuple[pa.RecordBatch, dict[str, np.ndarray], Notes]:
     """Reads the cells of some rows, and drops the rows that cannot or shall not be used.
 
     Args:
@@ -61,16 +78,20 @@ def clean(
       table: the one that the rows are of.
 
     Returns:
-      The rows that are kept and the indices of the dropped ones by reason. Columns: `user`, `item`,
-      `category`, (`behavior`,) int64 or binary; `time`, int64 ticks; `label`, int8: 1, 0 or -1
-      (no target); (`split`, int8, index of `SPLITS`;) (`oracle`, float64, null without a target;)
-      `feature.<name>`, float32; `sequence`, int64. If impressions are a separate table, rows of
-      both have the same columns, and `in_history`, int8, tells them apart: impressions 0, rows of
-      the log 1. The category of an impression is null where that of the log's item is meant.
+      The rows that are kept, the indices of the dropped ones by reason, and what else there is to
+      say. Columns: `user`, `item`, `category`, (`behavior`,) int64 or binary; `time`, int64 ticks;
+      `label`, int8: 1, 0, -1 (no target) or -2 (only scored); (`split`, int8, index of `SPLITS`;)
+      (`oracle`, float64, null without a target;) `feature.<name>`, float32; `sequence`, int64. If
+      impressions are a separate table, rows of both have the same columns, and `in_history`, int8,
+      tells them apart: impressions 0, rows of the log 1. The category of an impression is null
+      where that of the log's item is meant.
     """
     log, mapping, absent = config.log, config.mapping(table), _Absent(cells.num_rows)
     shown, targets = table == "impressions", table == config.tables()[-1]
-    verdict = Verdict(np.ones(cells.num_rows, bool), {})
+    verdict, rule = Verdict(np.ones(cells.num_rows, bool)), config.table(table)
+    cells = pa.RecordBatch.from_arrays(
+        [tidy(column, rule.missing, rule.trim) for column in cells.columns], cells.schema.names
+    )
     rows: dict[str, pa.Array] = {}
     for part, general in log.mapping.ids().items():
         column, optional = mapping.ids().get(part), part == "category"
@@ -78,6 +99,8 @@ def clean(
             rows[part] = absent.ids(general.type, null=optional)
             continue
         rows[part] = verdict.read(part, to_id(cells[column.column], column), not optional)
+        if column.type == "int" and (zeros := leading_zeros(cells[column.column])):
+            verdict.notes.zeros[part] += zeros
         if optional:  # an item without a category has the one of a log without categories
             rows[part] = _filled(rows[part])
     if log.mapping.category is None:
@@ -118,7 +141,7 @@ def clean(
     batch = pa.RecordBatch.from_pydict(rows)
     if not verdict.kept.all():
         batch = batch.filter(pa.array(verdict.kept))
-    return batch, verdict.dropped
+    return batch, verdict.dropped, verdict.notes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,28 +165,40 @@ def _filled(ids: pa.Array) -> pa.Array:
 def _label(
     cells: pa.RecordBatch, rows: dict[str, pa.Array], config: IngestConfig, verdict: Verdict
 ) -> pa.Array:
-    rule = config.label
+    rule, without = config.label, UNKNOWN if config.scored == "unlabelled" else NO_TARGET
     if rule.column is None:
         positive = np.ones(cells.num_rows, bool)
         if rule.positives is not None:
-            positive = _is_in(rows["behavior"], rule.positives)
+            behaviors = rows["behavior"]
+            if not pa.types.is_integer(behaviors.type):
+                behaviors = behaviors.cast(pa.string())
+            positive = _is_in(behaviors, rule.positives, verdict)
         return pa.array(np.where(positive, 1, NO_TARGET).astype(np.int8))
-    values = verdict.read("label", to_float(cells[rule.column]), missing_is_fault=False)
-    numbers = values.fill_null(np.nan).to_numpy()
+    if rule.positives is not None:
+        text = to_text(cells[rule.column])
+        missing = is_null(text)
+        verdict.read("label", Column(text, {"missing": missing}), missing_is_fault=False)
+        clicked = _is_in(text, rule.positives, verdict)
+        return pa.array(np.where(missing, without, clicked).astype(np.int8))
+    read = to_label(cells[rule.column]) if rule.at_least is None else to_float(cells[rule.column])
+    numbers = read.values.fill_null(np.nan).to_numpy()
     if rule.at_least is None:
-        verdict.drop(~np.isnan(numbers) & (numbers != 0) & (numbers != 1), "label: neither 0 nor 1")
+        neither = read.faults.pop("not a number")
+        neither |= ~np.isnan(numbers) & (numbers != 0) & (numbers != 1)
+        read.faults[NEITHER] = neither
         clicked = numbers == 1
     else:
         clicked = numbers >= rule.at_least
-    return pa.array(np.where(np.isnan(numbers), NO_TARGET, clicked).astype(np.int8))
+    verdict.read("label", read, missing_is_fault=False)
+    return pa.array(np.where(np.isnan(numbers), without, clicked).astype(np.int8))
 
 
-def _is_in(behaviors: pa.Array, positives: list[int | str]) -> np.ndarray:
-    if pa.types.is_integer(behaviors.type):
-        wanted = pa.array(positives, pa.int64())
-    else:
-        wanted = pa.array([str(value).encode() for value in positives], pa.binary())
-    return np.asarray(pc.is_in(behaviors, wanted))
+def _is_in(values: pa.Array, positives: list[int | str], verdict: Verdict) -> np.ndarray:
+    """Which values are among the positive ones: [n] bool. Numbers in a text are their digits."""
+    text = values if pa.types.is_string(values.type) else values.cast(pa.string())
+    wanted = [str(value) for value in positives]
+    verdict.notes.values += Values.of(text, wanted)
+    return np.asarray(pc.is_in(text, pa.array(wanted)))
 
 
 def _split(cells: pa.Array, rows: dict[str, pa.Array], verdict: Verdict) -> pa.Array:

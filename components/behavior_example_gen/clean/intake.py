@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 
+import numpy as np
 import pyarrow as pa
 
+from components.behavior_example_gen.cells.likely import readings, told, usual
 from components.behavior_example_gen.clean.account import SAMPLES, Counts, Sample
 from components.behavior_example_gen.clean.clean import clean
-from components.behavior_example_gen.config.ingest_config import IngestConfig
+from components.behavior_example_gen.clean.notes import Span
+from components.behavior_example_gen.config.ingest_config import IngestConfig, Table
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import Block
 from components.behavior_example_gen.row import PART_ROWS, text
@@ -36,14 +40,16 @@ class Intake:
             if self._config.log.items:
                 cells, known = self._items.join(cells, block.table)
             sequence = block.part * PART_ROWS + numbers
-            rows, dropped = clean(cells, self._config, sequence, block.table)
+            rows, dropped, notes = clean(cells, self._config, sequence, block.table)
+            spans, readings = self._times(cells, rows, dropped, block.table)
         except pa.ArrowException as fault:
             raise LogError(
                 f"{block.origin}: a column has a type that cannot be used: {fault}. Write it as "
                 f"numbers, text or times."
             ) from fault
         counts = Counts(cells.num_rows + len(block.rejected), rows.num_rows)
-        counts.known_items = known
+        counts.known_items, counts.notes = known, notes
+        counts.spans, counts.readings = spans, readings
         counts.kinds, counts.origins = _kinds(block), {block.part: block.origin}
         for reason, indices in dropped.items():
             counts.dropped[reason] += len(indices)
@@ -60,6 +66,24 @@ class Intake:
                 sample = Sample(block.part, refused.number, refused.text)
                 samples.append(sample)
         return rows, counts
+
+    def _times(
+        self,
+        cells: pa.RecordBatch,
+        rows: pa.RecordBatch,
+        dropped: dict[str, np.ndarray],
+        table: Table,
+    ) -> tuple[dict[str, Span], dict[tuple[str, str], collections.Counter[str]]]:
+        """When the rows were; and what their times could be, if they are not all as they should."""
+        column = self._config.mapping(table).time
+        clock = column.unit != "order"
+        span = Span.of(rows["time"], clock)
+        spans = {} if span is None else {table: span}
+        faulty = any(reason.startswith("time: ") for reason in dropped)
+        if not clock or not (faulty or span is None or not usual(span.first, span.last)):
+            return spans, {}
+        raw = cells[column.column]
+        return spans, {(table, told(raw, column)): readings(raw)}
 
     @functools.cached_property
     def _items(self) -> ItemTable:

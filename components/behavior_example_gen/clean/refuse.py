@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from components.behavior_example_gen.clean.account import Counts
 from components.behavior_example_gen.clean.clean import is_fault
+from components.behavior_example_gen.clean.time_check import check_times
 from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig, Table
 from components.behavior_example_gen.errors import LogError
+
+_TRUTH = {"true", "false"}
 
 
 def bad_rows(counts: Counts) -> int:
@@ -38,6 +41,7 @@ def check_rows(counts: Counts, config: IngestConfig) -> None:
     if not counts.rows:
         raise LogError(f"{where}: the log is empty: it has no rows.")
     check_kinds(counts)
+    check_times(counts, config, where)
     bad = bad_rows(counts)
     if bad > config.log.max_bad_row_share * counts.rows:
         raise LogError(
@@ -55,6 +59,21 @@ def check_rows(counts: Counts, config: IngestConfig) -> None:
             f"`log.items.files` ({config.log.items.files}). Mend `log.items.key` "
             f"({config.log.items.key!r}) or `log.columns.item` "
             f"({config.log.mapping.item.column!r}, type {config.log.mapping.item.type})."
+        )
+    _check_positives(counts, config)
+
+
+def _check_positives(counts: Counts, config: IngestConfig) -> None:
+    found = counts.notes.values
+    # YAML's `true` stands for three spellings: one of them is enough.
+    have = {value.lower() if value.lower() in _TRUTH else value for value in +found.rows}
+    lost = [v for v in found.rows if v not in have and v.lower() not in have & _TRUTH]
+    if lost:
+        column = config.label.column or config.log.mapping.behavior.column
+        others = sorted({*(+found.rows), *found.others})
+        raise LogError(
+            f"{describe(config)}: no row has the value {lost[0]!r} of `label.positives` in the "
+            f"column {column!r}, which has {', '.join(map(repr, others))}. Mend `label.positives`."
         )
 
 
@@ -102,4 +121,6 @@ def describe(config: IngestConfig, table: Table = "log") -> str:
 def _label_rule(config: IngestConfig) -> str:
     if config.label.column is None:
         return "`label.negatives`"
+    if config.label.at_least is None:
+        return f"`label.positives` ({config.label.positives}) of the column {config.label.column!r}"
     return f"`label.at_least` ({config.label.at_least}) of the column {config.label.column!r}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 from pydantic import Field
@@ -26,6 +26,19 @@ class NegativesConfig(Section):
     )
 
 
+def _spelled(values: object) -> object:
+    """Turns YAML's true and false into the texts that logs hold for them."""
+    if not isinstance(values, list):
+        return values
+    if None in values:
+        raise ValueError("a missing cell is no label: remove the null, or quote it if it is a text")
+    texts: list[object] = []
+    for value in values:
+        true = isinstance(value, bool)
+        texts += [str(value).lower(), str(value), str(value).upper()] if true else [value]
+    return texts
+
+
 class LabelConfig(Section):
     """Which rows are targets and what their label is: exactly one of `column` and `negatives`."""
 
@@ -33,13 +46,16 @@ class LabelConfig(Section):
         None, description="Column of the label; an empty cell is a behaviour but no target."
     )
     at_least: Number | None = Field(
-        None, description="The label is 1 from this value on; null: the column holds 0 or 1."
+        None, description="The label is 1 from this number on; null: see `positives`."
     )
     negatives: NegativesConfig | None = Field(
         None, description="Every positive row is a target, and negatives are drawn for it."
     )
-    positives: list[Integer | str] | None = Field(
-        None, description="With negatives: behaviours that are positive; null: all of them."
+    positives: Annotated[list[Integer | str], pydantic.BeforeValidator(_spelled)] | None = Field(
+        None,
+        min_length=1,
+        description="With `column`: its values whose label is 1; null: 1, true, t, yes and y. With "
+        "`negatives`: behaviours that are positive; null: all of them.",
     )
 
     @pydantic.model_validator(mode="after")
@@ -50,12 +66,16 @@ class LabelConfig(Section):
                 f"has only positives). Received: column {self.column!r}, negatives "
                 f"{'given' if self.negatives else 'none'}."
             )
-        for key, needs in (("at_least", "column"), ("positives", "negatives")):
-            if getattr(self, key) is not None and getattr(self, needs) is None:
-                raise ValueError(
-                    f"`label.{key}` only has a meaning with `label.{needs}`. Received: "
-                    f"{getattr(self, key)!r}; remove it, or set `label.{needs}`."
-                )
+        if self.at_least is not None and self.column is None:
+            raise ValueError(
+                f"`label.at_least` only has a meaning with `label.column`. Received: "
+                f"{self.at_least!r}; remove it, or set `label.column`."
+            )
+        if self.at_least is not None and self.positives is not None:
+            raise ValueError(
+                f"`label.at_least` and `label.positives` exclude each other. Received: "
+                f"{self.at_least!r} and {self.positives}; remove one of them."
+            )
         return self
 
 
@@ -157,6 +177,11 @@ class IngestConfig(Section):
     seed: int = Field(
         7, ge=0, lt=2**31, description="Seed of negatives, of user_hash and of the order."
     )
+    scored: Literal["labelled", "unlabelled"] | None = Field(
+        None,
+        description="What is only scored, so that splits may be empty: targets with a label, or "
+        "rows without one as well; null: examples train and judge.",
+    )
     shard_memory_mib: int = Field(
         256,
         ge=1,
@@ -185,6 +210,8 @@ class IngestConfig(Section):
                     f"{self.history.include!r}; set it to all."
                 )
         behavior, positives = self.log.mapping.behavior, self.label.positives
+        if self.label.column is not None:
+            return self
         if positives is not None and behavior is None:
             raise ValueError(
                 f"`label.positives` names behaviours, but `log.columns.behavior` is not set. "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import Field
@@ -17,6 +17,24 @@ from components.behavior_example_gen.cells.columns import (
 from components.behavior_example_gen.cells.where import RowFilter
 from components.simulator.config import SimulatorConfig
 from models.section import Section
+
+MISSING = (r"\N", "NULL", "null", "NA", "N/A", "NaN", "nan", "None", "<NA>")
+
+
+def _texts(values: object) -> object:
+    """Refuses what YAML has turned into something else than a text; numbers become their text."""
+    if not isinstance(values, list):
+        return values
+    for value in values:
+        if value is None or isinstance(value, bool | float):
+            raise ValueError(
+                f"needs texts, but YAML reads one of them as {value!r}: put it between quotation "
+                f"marks, as it stands in the log."
+            )
+    return [str(value) for value in values]
+
+
+Texts = Annotated[list[str], pydantic.BeforeValidator(_texts)]
 
 
 class CsvConfig(Section):
@@ -39,6 +57,9 @@ class ItemsConfig(Section):
     csv: CsvConfig = Field(CsvConfig(), description="How the text files are read.")
     key: str = Field(description="Column that holds the item's id.")
     columns: list[str] = Field(min_length=1, description="Columns to join.")
+    min_known: float = Field(
+        0.9, ge=0, le=1, description="Share of rows with a known item below which a run warns."
+    )
 
 
 class TableConfig(Section):
@@ -66,6 +87,10 @@ class TableConfig(Section):
         {},
         description="Further arguments of `source`. A secret is written as ${NAME} of the "
         "environment or ${file:PATH}, and read when the source is opened.",
+    )
+    trim: bool = Field(True, description="Whether spaces around a text cell are cut off.")
+    missing: Texts = Field(
+        list(MISSING), description="Texts that stand for a missing cell; an empty cell always does."
     )
     where: list[str] = Field([], description="Rows to keep: each one COLUMN OPERATOR VALUE.")
 
@@ -177,11 +202,10 @@ class LogConfig(TableConfig):
                     f"`log.columns.{key}` has type {one.type}, and `log.impressions.columns.{key}` "
                     f"type {other.type}: ids of both tables must be of one type."
                 )
-        units = [(t.ticks_per_second, t.unit == "order") for t in (ours.time, theirs.time)]
-        if units[0] != units[1]:
+        if (ours.time.unit == "order") != (theirs.time.unit == "order"):
             raise ValueError(
-                f"`log.columns.time` and `log.impressions.columns.time` must count in one unit. "
-                f"Received: {ours.time.unit} and {theirs.time.unit}"
+                f"`log.columns.time` and `log.impressions.columns.time` must both be an order, or "
+                f"both be times. Received: {ours.time.unit} and {theirs.time.unit}"
             )
         return self
 

@@ -53,7 +53,7 @@ def _sorted(keys: list[np.ndarray]) -> np.ndarray:
 
     The first two make one number, whose sort is vectorised; only its ties need the other keys.
     """
-    first, second = keys[0], keys[1] - keys[1].min()
+    first, second = keys[0], _small(keys[1])
     if (int(first.max()) + 1) * (int(second.max()) + 1) >= 2**63:
         return np.lexsort(keys[::-1])
     packed = first * (second.max() + 1) + second
@@ -64,6 +64,15 @@ def _sorted(keys: list[np.ndarray]) -> np.ndarray:
         rows = order[tied]
         order[tied] = rows[np.lexsort([key[rows] for key in [packed, *keys[2:]][::-1]])]
     return order
+
+
+def _small(times: np.ndarray) -> np.ndarray:
+    """Counts from the first time, in the largest unit in which all of them are whole: [n] int64."""
+    since = times - times.min()
+    for unit in (1_000_000_000, 1_000_000, 1_000):
+        if not (since % unit).any():
+            return since // unit
+    return since
 
 
 def _sortable(values: pa.Array) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.behavior_example_gen.clean.clean import UNKNOWN
 from components.behavior_example_gen.config.ingest_config import IngestConfig
 from components.behavior_example_gen.cut import split
 from components.behavior_example_gen.cut.items import Catalogue
@@ -30,7 +31,7 @@ class WholeLog:
 
     Attributes:
       catalogue: the items, if negatives are drawn or categories of impressions looked up.
-      cuts: first time of validation and of eval, if the split is by time.
+      cuts: first second of validation and of eval, if the split is by time.
     """
 
     catalogue: Catalogue | None = None
@@ -64,7 +65,7 @@ class Targets:
       split: [t] int8, index of `SPLITS`.
       user_hash: [t] uint64.
       user_rows: [t] int64, number of rows of the target's user.
-      seconds, label: [t] int64 and float32.
+      seconds, label: [t] int64 and float32, NaN where it is not known.
       user_id, item, category: Arrow arrays [t].
       oracle: Arrow array [t] float64, or None if the log does not know it.
     """
@@ -182,7 +183,7 @@ def find_targets(rows: UserRows, whole: WholeLog) -> tuple[Targets, collections.
         user_hash=rows.user_hash[row],
         user_rows=size_of(starts(rows.user))[row],
         seconds=rows.seconds[row],
-        label=chosen.label.astype(np.float32),
+        label=np.where(chosen.label == UNKNOWN, np.nan, chosen.label).astype(np.float32),
         user_id=rows.take("user", row),
         item=chosen.item,
         category=chosen.category,
@@ -219,7 +220,7 @@ def _choose(rows: UserRows, whole: WholeLog) -> tuple[_Chosen, collections.Count
 def _split(rows: UserRows, row: np.ndarray, whole: WholeLog) -> np.ndarray:
     rule = rows.config.split
     if rule.by == "time":
-        return split.by_time(rows.time[row], whole.cuts)
+        return split.by_time(rows.seconds[row], whole.cuts)
     if rule.by == "user_tail":
         return split.by_user_tail(rows.user[row], rule.validation, rule.eval)
     if rule.by == "user_hash":

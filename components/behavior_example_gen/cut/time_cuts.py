@@ -9,21 +9,20 @@ import numpy as np
 import pyarrow as pa
 
 from components.behavior_example_gen.cut.split import time_cuts
-from components.behavior_example_gen.row import NO_TARGET
 
 _BUCKETS = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Timeline:
-    """Numbers of targets by time, in buckets of `2**shift` ticks.
+    """Numbers of targets by time, in buckets of `2**shift` seconds; an order counts as seconds.
 
     Buckets are as fine as the range of the times allows for 2**20 of them, so the result depends
     neither on the order nor on the number of the blocks that were merged.
 
     Attributes:
-      shift: log2 of the ticks in a bucket.
-      times: [k] int64, first tick of each bucket, rising.
+      shift: log2 of the seconds in a bucket.
+      times: [k] int64, first second of each bucket, rising.
       counts: [k] int64.
     """
 
@@ -32,14 +31,14 @@ class Timeline:
     counts: np.ndarray
 
     @classmethod
-    def of(cls, rows: pa.Table) -> Timeline:
-        """Counts the targets of rows as `clean` returns them."""
-        times = rows["time"].to_numpy()[rows["label"].to_numpy() != NO_TARGET]
-        return cls.merge(0, times, np.ones(len(times), np.int64))
+    def of(cls, rows: pa.Table, ticks_per_second: int) -> Timeline:
+        """Counts the labelled targets of rows as `clean` returns them."""
+        ticks = rows["time"].to_numpy()[rows["label"].to_numpy() >= 0]
+        return cls.merge(0, ticks // ticks_per_second, np.ones(len(ticks), np.int64))
 
     @classmethod
     def merge(cls, shift: int, times: np.ndarray, counts: np.ndarray) -> Timeline:
-        """Counts equal times together, in buckets of at least `2**shift` ticks."""
+        """Counts equal times together, in buckets of at least `2**shift` seconds."""
         if len(times):
             while (int(times.max()) >> shift) - (int(times.min()) >> shift) >= _BUCKETS:
                 shift += 1

@@ -141,7 +141,7 @@ def test_no_labels_at_all(tmp_path):
 BAD = {
     "text in time": (
         [("1", "2", "noon", "1")],
-        r"1 of 1 rows \(100.00%\) are bad(.|\n)* 1  time: not a number",
+        r"1 of 1 rows \(100.00%\) are bad(.|\n)* 1  time: neither a number nor ISO 8601",
     ),
     "empty": ([], "the log is empty"),
     "one user": ([("1", str(i % 9), str(i), str(i % 2)) for i in range(40)], "of one user only"),

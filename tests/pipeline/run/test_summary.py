@@ -11,7 +11,20 @@ SUMMARY = {
     "reasons": ["5 of 5 scores of the model are NaN or infinite"],
     "metrics": {"auc": None, "logloss": None, "oracle_auc": 0.9},
     "train": {"steps": 1, "targets_per_second": 2.0, "seconds": 3.0},
-    "examples": {"rows": 9, "targets": 5, "dropped": {"no user": 0}},
+    "examples": {
+        "rows": 9,
+        "targets": 5,
+        "dropped": {"no user": 0},
+        "times": {
+            "log": {
+                "first": "2020-09-14T01:40:36Z",
+                "last": "2020-10-01T00:00:00Z",
+                "events_per_day": 0.5,
+            }
+        },
+        "missing": {"category": 3},
+        "warnings": ["x is y."],
+    },
     "pushed_model": None,
     "report": "index.html",
     "log": "log.txt",

@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.behavior_example_gen.cells.columns import IdColumn, TimeColumn
-from components.behavior_example_gen.cells.parse import to_float, to_id, to_int, to_time
+from components.behavior_example_gen.cells.parse import ROUNDED, to_float, to_id, to_int
+from components.behavior_example_gen.cells.times import to_time
 from components.behavior_example_gen.cells.where import RowFilter
+
+S = 1_000_000_000  # nanoseconds
 
 
 def _faults(column):
@@ -24,13 +27,17 @@ def test_integers_of_text():
     cells = pa.array(["17850.0", "-3", " 7 ", "+8", "", None, "nan", "1.5", "x", "9" * 30])
     column = to_int(cells)
     assert column.values.to_pylist() == [17850, -3, 7, 8] + [None] * 6
-    assert _faults(column) == [None] * 4 + ["missing"] * 2 + ["NaN"] + ["not an integer"] * 3
+    assert _faults(column) == [None] * 4 + ["missing"] * 2 + ["NaN"] + [
+        "not an integer",
+        "not an integer",
+        "beyond 64 bits",
+    ]
 
 
 def test_integers_of_numbers():
     column = to_int(pa.array([17850.0, None, float("nan"), float("inf"), 1.5, 1e30]))
     assert column.values.to_pylist() == [17850] + [None] * 5
-    assert _faults(column)[1:] == ["missing", "NaN", "NaN", "not an integer", "not an integer"]
+    assert _faults(column)[1:] == ["missing", "NaN", "NaN", "not an integer", ROUNDED]
     assert to_int(pa.array([3, None], pa.uint8())).values.to_pylist() == [3, None]
 
 
@@ -66,15 +73,18 @@ def test_ids():
 @pytest.mark.parametrize(
     ("unit", "cells", "values", "faults"),
     [
-        ("s", ["0", "1500", "12.9", "-1"], [0, 1500, 12, -1], [None, None, None, "negative"]),
-        ("s", ["1511539200000"], [1511539200000], ["after the year 9999"]),
-        ("ms", ["1511539200123"], [1511539200123], [None]),
-        ("day", ["2", "", "x"], [172800, None, None], [None, "missing", "not a number"]),
-        ("day", ["999999999999999"], [253402300800 * 86400], ["after the year 9999"]),
+        ("s", ["0", "1500", "12.9", "-1"], [0, 1500 * S, 12 * S + S * 9 // 10, None],
+         [None, None, None, "negative"]),
+        ("s", ["1511539200000"], [None], ["after the year 2261"]),
+        ("ms", ["1511539200123"], [1511539200123 * 10**6], [None]),
+        ("day", ["2", "", "x"], [172800 * S, None, None],
+         [None, "missing", "neither a number nor ISO 8601"]),
+        ("day", ["999999999999999"], [None], ["after the year 2261"]),
         ("order", ["7", "999999999999999"], [7, 999999999999999], [None, None]),
-        ("s", ["nan", "soon"], [None, None], ["NaN", "not a number"]),
+        ("order", ["7", "7.5", "x"], [7, None, None], [None, "not an integer", "not an integer"]),
+        ("s", ["nan", "soon"], [None, None], ["NaN", "neither a number nor ISO 8601"]),
     ],
-)
+)  # fmt: skip
 def test_times(unit, cells, values, faults):
     column = to_time(pa.array(cells), TimeColumn(column="t", unit=unit))
     assert column.values.to_pylist() == values
@@ -84,19 +94,20 @@ def test_times(unit, cells, values, faults):
 def test_formatted_times():
     minute = TimeColumn(column="t", format="%m/%d/%Y %H:%M")
     column = to_time(pa.array(["12/1/2010 8:26", "13/1/2010 8:26", "", "1/1/1960 0:00"]), minute)
-    assert column.values.to_pylist()[:3] == [1291191960, None, None]
+    assert column.values.to_pylist() == [1291191960 * S, None, None, None]
     assert _faults(column) == [None, "not %m/%d/%Y %H:%M", "missing", "negative"]
     day = TimeColumn(column="t", format="%m%d")  # of 1972, which has a 29th of February
     column = to_time(pa.array(["0229", "829", "1111"]), day)
-    assert column.values.to_pylist() == [68169600, 83894400, 90288000]
+    assert column.values.to_pylist() == [68169600 * S, 83894400 * S, 90288000 * S]
 
 
 def test_typed_times():
     stamps = pa.array([1_500, None], pa.timestamp("ms"))
-    assert to_time(stamps, TimeColumn(column="t")).values.to_pylist() == [1, None]
-    assert to_time(stamps, TimeColumn(column="t", unit="ms")).values.to_pylist() == [1500, None]
+    for unit in (None, "ms", "us"):  # a type knows its unit
+        read = to_time(stamps, TimeColumn(column="t", unit=unit))
+        assert read.values.to_pylist() == [1_500_000_000, None]
     dates = pa.array([1], pa.date32())
-    assert to_time(dates, TimeColumn(column="t", unit="day")).values.to_pylist() == [86400]
+    assert to_time(dates, TimeColumn(column="t", unit="day")).values.to_pylist() == [86400 * S]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_round_trip_through_json():
 
 def test_a_plain_name_is_a_column():
     column = IngestConfig(**GOOD).log.mapping.time
-    assert (column.column, column.unit, column.ticks_per_second) == ("time", None, 1)
+    assert (column.column, column.unit, column.ticks_per_second) == ("time", None, 10**9)
 
 
 def test_simulated_log_presets_the_columns():
@@ -62,7 +62,7 @@ def test_every_key_says_what_it_means():
         ({"log__features": {"x": {"column": "x", "boundaries": [1, 1]}}}, "must rise strictly"),
         ({"label__negatives": {}}, "exactly one of `column`.*Received: column 'label'"),
         ({"label__column": None}, "exactly one of `column`"),
-        ({"label__positives": [1]}, "`label.positives` only has a meaning with"),
+        ({"label__positives": [1], "label__at_least": 1}, "exclude each other"),
         ({"history__min_length": 9, "history__max_length": 8}, r"`history.min_length` \(9\)"),
         ({"split__eval": 0.9}, "leave something to train on.*0.1 \\+ 0.9"),
         ({"split__by": "column"}, "`split.column` belongs to"),

@@ -25,7 +25,7 @@ from tests.components.behavior_example_gen.texts import write_log
 SHOWN = {key: column for key, column in logs.COLUMNS.items() if key != "behavior"}
 
 
-MILLISECONDS = {"column": "t", "unit": "ms"}
+ORDER = {"column": "t", "unit": "order"}
 
 
 def _config(own_category=True, history=None, **log):
@@ -158,8 +158,8 @@ def test_impressions_that_cannot_be_used_are_refused_before_the_start(tmp_path):
             "`log.columns.user` has type int, and `log.impressions.columns.user` type string",
         ),
         (
-            {"log": {"impressions": {"files": "b", "columns": SHOWN | {"time": MILLISECONDS}}}},
-            "must count in one unit. Received: None and ms",
+            {"log": {"impressions": {"files": "b", "columns": SHOWN | {"time": ORDER}}}},
+            "must both be an order, or both be times. Received: None and order",
         ),
         ({"log": {"impressions": {"columns": SHOWN}}}, "needs `files` or a `source`"),
     ],

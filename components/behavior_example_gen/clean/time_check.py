@@ -1,0 +1,92 @@
+"""Whether the times of a log are what the configuration says they are."""
+
+from __future__ import annotations
+
+import collections
+
+import pyarrow as pa
+
+from components.behavior_example_gen.cells.columns import TimeColumn
+from components.behavior_example_gen.cells.likely import formats
+from components.behavior_example_gen.cells.time_format import read_iso
+from components.behavior_example_gen.cells.times import UNITS
+from components.behavior_example_gen.clean.account import Counts
+from components.behavior_example_gen.config.ingest_config import IngestConfig
+from components.behavior_example_gen.errors import LogError
+
+_MOST, _FEW = 0.9, 0.1
+_FAULTS = ("time: not ", "time: neither ")
+
+
+def check_times(counts: Counts, config: IngestConfig, where: str) -> None:
+    """Refuses times that are likely of another unit or form.
+
+    Numbers of no likely unit are accepted: so are the made-up times of a test, from 0 on.
+
+    Args:
+      counts: of the log, or of the head of a table.
+      config: the configuration.
+      where: the log or the table, for the message.
+
+    Raises:
+      LogError: naming the column, the key, and its likely value.
+    """
+    for (table, told), found in counts.readings.items():
+        key = "log.columns.time" if table == "log" else "log.impressions.columns.time"
+        column = config.mapping(table).time
+        likely = _likely(found, told, column)
+        if likely is None:
+            _check_form(counts, key, column, where)
+            continue
+        remedy = f"Set `{key}.unit: {likely}`"
+        if likely not in UNITS:
+            remedy = f'Set `{key}.format: "{likely}"`, without `unit`'
+        elif column.format is not None:
+            remedy += ", and remove `format`"
+        elif told != (column.unit or "s"):
+            remedy = f"The file gives them the type of {told}: write it again, with {likely}"
+        raise LogError(
+            f"{where}: the column {column.column!r} is read as {told}, but {found[likely]:,} of "
+            f"its {found['']:,} numbers are times between 1990 and now only as {likely}. {remedy}; "
+            f"or `{key}.unit: order`, if they are no times."
+        )
+
+
+def _likely(found: collections.Counter[str], told: str, column: TimeColumn) -> str | None:
+    """The one reading by which nearly all numbers are times, if that is not the one told."""
+    total = found[""]
+    sure = {name: count for name, count in found.items() if name not in ("", "day", told)}
+    if found[told] > _FEW * total:
+        return None
+    best = max(sure, key=lambda name: sure[name], default=None)
+    if best is not None and sure[best] >= _MOST * total:
+        return best
+    # Days are small numbers, as made-up times are: only all of them together are a sign.
+    guessed = column.unit is None and column.format is None and told == "s"
+    return "day" if guessed and found["day"] == total > 0 else None
+
+
+def _check_form(counts: Counts, key: str, column: TimeColumn, where: str) -> None:
+    """Names the format of texts that were not read, if there are too many of them to be faults."""
+    reasons = [reason for reason in counts.dropped if reason.startswith(_FAULTS)]
+    rows = sum(counts.dropped[reason] for reason in reasons)
+    cells = [
+        sample.row[column.column]
+        for reason in reasons
+        for sample in counts.samples[reason]
+        if isinstance(sample.row, dict) and column.column in sample.row
+    ]
+    if rows <= _MOST * counts.rows or not cells:
+        return
+    remedy = ""
+    if column.format is not None and read_iso(pa.array(cells))[1].all():
+        remedy = f"They are ISO 8601: remove `{key}.format`"
+    elif fitting := formats(cells):
+        remedy = " or ".join(f'`{key}.format: "{layout}"`' for layout in fitting)
+        remedy = f"Set {remedy}" + (", whichever is meant" if len(fitting) > 1 else "")
+    if remedy:
+        told = f"format {column.format!r}" if column.format else "numbers or ISO 8601"
+        raise LogError(
+            f"{where}: the column {column.column!r} cannot be read as {told}: {rows:,} of "
+            f"{counts.rows:,} rows have times such as {cells[0]!r}. {remedy}."
+        )

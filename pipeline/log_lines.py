@@ -1,0 +1,19 @@
+"""What a terminal says of a log's rows, after an ingest and after a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def log_lines(counts: dict[str, Any], indent: str) -> list[str]:
+    """When the rows of each table were, what they lack, and what may not be meant."""
+    lines = []
+    for table, span in counts["times"].items():
+        rate = f": {span['events_per_day']:,} events a day" if "events_per_day" in span else ""
+        what = "times" if rate else "order"
+        lines.append(f"{what} of the {table}: {span['first']} to {span['last']}{rate}")
+    if missing := {part: rows for part, rows in counts["missing"].items() if rows}:
+        shown = ", ".join(f"{rows:,} {part}" for part, rows in missing.items())
+        lines.append(f"rows kept without: {shown}")
+    lines += [f"WARNING {warning}" for warning in counts["warnings"]]
+    return [f"{indent}{line}" for line in lines]
