@@ -35,7 +35,7 @@ class Intake:
         try:
             if self._config.log.items:
                 cells, known = self._items.join(cells, block.table)
-            sequence = block.part * PART_ROWS + numbers
+            sequence = block.part * PART_ROWS + block.order()
             rows, dropped = clean(cells, self._config, sequence, block.table)
         except pa.ArrowException as fault:
             raise LogError(
