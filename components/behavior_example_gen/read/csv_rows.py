@@ -101,11 +101,7 @@ def _cells(text: bytes, dialect: Dialect) -> tuple[list[tuple[int, int]], list[i
             ranges.append((begin, end))
         if found.lastindex is None:  # an escaped byte
             continue
-        if not found[2]:
-            unmatched.append(begin)
-        elif text[end : end + 1] not in behind:
-            if several or (dialect.escape is None and text[end - 2 : end - 1] == b"\\"):
-                unmatched.append(begin)
-        elif several and dialect.escape is None and b'\\""' in found[0]:
+        escaped = dialect.escape is None and text[end - 2 : end - 1] == b"\\"
+        if not found[2] or (text[end : end + 1] not in behind and (several or escaped)):
             unmatched.append(begin)
     return ranges, unmatched
