@@ -13,6 +13,7 @@ from tfx import v1 as tfx
 from tfx.orchestration.pipeline import RunOptions
 
 from components.behavior_example_gen.check import fingerprint
+from components.literal_paths import plain
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 from pipeline.pipeline import Places, create_pipeline
@@ -57,6 +58,7 @@ def run(
     """
     start = time.monotonic()
     output.mkdir(parents=True, exist_ok=True)
+    output = plain(output)
     pipeline = create_pipeline(
         config, places(config, output), fingerprint(config.ingest), cache=from_node is None
     )
@@ -87,7 +89,7 @@ def run_to_transform(config: Config, output: Path, terminal: Terminal) -> Output
       ComponentFailed: if a component raised.
     """
     output.mkdir(parents=True, exist_ok=True)
-    where = places(config, output)
+    where = places(config, plain(output))
     pipeline = create_pipeline(config, where, fingerprint(config.ingest))
     execute(pipeline, terminal, RunOptions(to_nodes=["Transform"]))
     return artifacts(Path(where.metadata))

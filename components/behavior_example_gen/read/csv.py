@@ -104,13 +104,15 @@ class _Parser:
 
         Rows cannot be more than lines, as a return ends none by itself; so none is in two lines.
         """
-        marks = self._dialect.quote
-        return (
-            rows == text.count(b"\n") + (not text.endswith(b"\n"))
-            and (b"\r" not in text or text.count(b"\r") == text.count(b"\r\n"))
-            and (marks is None or text.count(marks) % 2 == 0)
-            and (marks is None or self._dialect.escape is not None or b"\\" + marks not in text)
-        )
+        if rows != text.count(b"\n") or not text.endswith(b"\n"):
+            return False
+        if b"\r" in text and text.count(b"\r") != text.count(b"\r\n"):
+            return False
+        quote, escape = self._dialect.quote, self._dialect.escape
+        if quote is None or quote not in text:
+            return True
+        escaped = escape is None and b"\\" in text and b"\\" + quote in text
+        return text.count(quote) % 2 == 0 and not escaped
 
     def _ends(self, batch: pa.RecordBatch) -> np.ndarray:
         """Returns [n] bool: whether nothing is behind a delimiter at the end of a row."""

@@ -32,16 +32,14 @@ class Dialect:
 
     @functools.cached_property
     def special(self) -> re.Pattern[bytes]:
-        """Matches whatever a line end may lie in: an escaped byte, or a cell in quotation marks."""
-        delimiter, quote = re.escape(self.delimiter), re.escape(self.quote or b"")
+        """Matches an escaped byte, or a cell in quotation marks; its closing one may be missing."""
+        delimiter, quote = re.escape(self.delimiter), re.escape(self.quote)
         escape = re.escape(self.escape or b"")
         escaped = [escape + b"."] if escape else []
-        quoted = []
-        if quote:
-            inside = b"|".join([b"[^" + quote + escape + b"]++", quote + quote, *escaped])
-            opens = b"(?:\\A|[" + delimiter + b"\n\r])"
-            quoted = [opens + b"(" + quote + b"(?:" + inside + b")*+)(" + quote + b"?)"]
-        return re.compile(b"|".join([*escaped, *quoted]) or b"(?!)", re.DOTALL)
+        inside = b"|".join([b"[^" + quote + escape + b"]++", quote + quote, *escaped])
+        opens = b"(?:\\A|[" + delimiter + b"\n\r])"
+        quoted = opens + b"(" + quote + b"(?:" + inside + b")*+)(" + quote + b"?)"
+        return re.compile(b"|".join([*escaped, quoted]), re.DOTALL)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,9 +73,16 @@ def find_rows(text: bytes, dialect: Dialect) -> Rows:
     ends = newlines
     if b"\r" in text:
         ends = np.flatnonzero((data == _NEWLINE) | (data == _RETURN))
-    inside, unmatched = _cells(text, dialect)
-    if inside:
-        first, last = np.array(inside).T
+    escaped = _escaped(data, dialect.escape)
+    unmatched: list[int] = []
+    if dialect.quote is None or dialect.quote not in text:
+        first = last = np.zeros(0, np.int64)
+    elif (cells := _plain_cells(data, dialect, escaped)) is not None:
+        first, last = cells
+    else:
+        first, last, unmatched = _cells(text, dialect)
+    ends = ends[~escaped[ends]]
+    if len(first):
         cell = np.searchsorted(first, ends, "right") - 1
         ends = ends[(cell < 0) | (ends >= last[cell])]
     begins = np.append(0, ends + 1)
@@ -88,20 +93,53 @@ def find_rows(text: bytes, dialect: Dialect) -> Rows:
     return Rows(text, begins, np.searchsorted(newlines, begins), flags)
 
 
-def _cells(text: bytes, dialect: Dialect) -> tuple[list[tuple[int, int]], list[int]]:
-    """Returns the ranges in which line ends do not count, and where marks do not match."""
-    ranges, unmatched = [], []
-    if not any(mark in text for mark in (dialect.quote, dialect.escape) if mark):
-        return ranges, unmatched
+def _escaped(data: np.ndarray, escape: bytes | None) -> np.ndarray:
+    """Returns [n] bool: whether an escape before it takes the meaning from a byte."""
+    escaped = np.zeros(len(data) + 1, bool)
+    if escape is not None:
+        found = np.flatnonzero(data == ord(escape))
+        place = np.arange(len(found))
+        run = np.maximum.accumulate(np.where(np.diff(found, prepend=-2) != 1, place, 0))
+        escaped[found[(place - run) % 2 == 0] + 1] = True  # of several in a row, every second
+    return escaped[:-1]
+
+
+def _plain_cells(
+    data: np.ndarray, dialect: Dialect, escaped: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Returns [n] int64 each, where cells in marks begin and end, if every mark is in its place.
+
+    That is at the beginning or the end of a cell, or doubled. A doubled mark ends a cell here, and
+    begins the next.
+    """
+    marks = np.flatnonzero(data == ord(dialect.quote))
+    marks = marks[~escaped[marks]]
+    if len(marks) % 2:
+        return None
+    opens, closes = marks[::2], marks[1::2]
+    edge = np.zeros(256, bool)
+    edge[[ord(dialect.delimiter), _NEWLINE, _RETURN]] = True
+    before = (edge[data[opens - 1]] & ~escaped[opens - 1]) | (opens == 0)
+    behind = edge[data[np.minimum(closes + 1, len(data) - 1)]] | (closes == len(data) - 1)
+    doubled = closes[:-1] + 1 == opens[1:]
+    before[1:] |= doubled
+    behind[:-1] |= doubled
+    return (opens, closes + 1) if before.all() and behind.all() else None
+
+
+def _cells(text: bytes, dialect: Dialect) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Returns where cells in marks begin and end, and where those begin that do not match."""
+    first, last, unmatched = [], [], []
     behind = (dialect.delimiter, b"\n", b"\r", b"")
     for found in dialect.special.finditer(text):
-        begin, end = found.start(1 if found.lastindex else 0), found.end()
-        several = text.find(b"\n", begin, end) >= 0 or text.find(b"\r", begin, end) >= 0
-        if several:
-            ranges.append((begin, end))
         if found.lastindex is None:  # an escaped byte
             continue
+        begin, end = found.start(1), found.end()
+        several = text.find(b"\n", begin, end) >= 0 or text.find(b"\r", begin, end) >= 0
+        if several:
+            first.append(begin)
+            last.append(end)
         escaped = dialect.escape is None and text[end - 2 : end - 1] == b"\\"
         if not found[2] or (text[end : end + 1] not in behind and (several or escaped)):
             unmatched.append(begin)
-    return ranges, unmatched
+    return np.array(first, np.int64), np.array(last, np.int64), unmatched

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
+from components import literal_paths
 from components.behavior_example_gen.errors import LogError
 
 # What of apache-beam must be installed for a scheme of paths.
@@ -121,23 +122,13 @@ def _local(path: str) -> list[FileMetadata]:
             return [_metadata(file) for file in _walk(path)]
         if os.path.lexists(path):
             return [_metadata(path)]
-        base, pattern = _split(path)
+        base, pattern = literal_paths.split(path)
         found = glob.glob(pattern, root_dir=base, recursive=True) if pattern else []
         visible = [os.path.join(base, name) for name in found if not _is_hidden(name)]
         inside = [_walk(path) if os.path.isdir(path) else [path] for path in visible]
         return [_metadata(file) for files in inside for file in files]
     except OSError as fault:
         raise LogError(f"{path}: cannot be looked up: {fault}.") from fault
-
-
-def _split(path: str) -> tuple[str, str]:
-    """Cuts a path behind the folders that exist; the rest is a pattern."""
-    parts = path.split("/")
-    for size in range(len(parts) - 1, 0, -1):
-        base = "/".join(parts[:size]) or "/"
-        if os.path.isdir(base):
-            return base, "/".join(parts[size:])
-    return ".", path
 
 
 def _walk(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:

@@ -157,7 +157,7 @@ def test_too_many_bad_rows_stop_and_leave_the_quarantine_but_no_counts(tmp_path)
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        (pa.array(["1", "2"] * 60), "holds text, but integers"),
+        (pa.array([True, False] * 60), "holds truth values, but integers"),
         (pa.array([1.0, 2.0] * 60), "holds fractions, but integers"),
     ],
 )

@@ -259,7 +259,10 @@ def _damaged(tmp_path):
         writer.write(b"\x0a\xff\xffnot an example")
     return {
         "cut.csv.gz": (cut[:-1000], "is a truncated gzip file"),
-        "plain.csv.gz": (text.encode(), "is no gzip file"),
+        "plain.csv.gz": (
+            b"\0" + text.encode(),
+            "is not packed as its name says, and no utf-8 text",
+        ),
         "cut.parquet": (broken, "is no Parquet file, or a truncated one"),
         "void.csv": (b"", "the file is empty"),
         "void.parquet": (b"", "is no Parquet file"),
@@ -269,7 +272,7 @@ def _damaged(tmp_path):
         "some.tfrecord": (records.read_bytes(), "has no column 'b'. Present: a, c"),
         "other.csv": (b"aa,bb\n1,2\n", "has no column 'b'. Present: aa, bb. Did you mean 'bb'"),
         "twice.csv": (b"a,b,b\n1,2,3\n", "has more than one column 'b'"),
-        "packed.csv": (gzip.compress(text.encode()), "is no utf-8 text, as it holds zero bytes"),
+        "packed.parquet": (gzip.compress(broken), "is a gzip file, and Parquet is never packed"),
         "wide.csv": ("a,b\n1,2\n".encode("utf-16"), "is no utf-8 text, as it holds zero bytes"),
         "apple.csv": (b"a,b\r1,2\r", "the first row cannot be read: .* end with a newline"),
         "endless.csv": (b"a,b," + b"c" * 10_000, "a row is longer than 0 MiB"),
@@ -290,7 +293,7 @@ def _damaged(tmp_path):
         "some.tfrecord",
         "other.csv",
         "twice.csv",
-        "packed.csv",
+        "packed.parquet",
         "wide.csv",
         "apple.csv",
         "endless.csv",
