@@ -11,9 +11,10 @@ from typing import NamedTuple
 from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.files import own_columns
-from components.behavior_example_gen.read.packing import is_named_packed
+from components.behavior_example_gen.read.packing import is_named_packed, packing
 
 _BYTES = 1 << 12  # in which a file that is no text shows it
+_TAR = slice(257, 262)  # where an archive says that it is one
 _PREAMBLE = 50  # lines among which a header is looked for
 _TAIL = "behind the last delimiter"
 _DELIMITERS = (",", ";", "\t", "|", "\x01")
@@ -57,15 +58,8 @@ def read_head(
     Raises:
       LogError: if it is no text, or lacks a column.
     """
-    if b"\0" in text[:_BYTES] and is_named_packed(path):
-        raise LogError(
-            f"{path}: is not packed as its name says, and no {config.encoding} text. Copy it again."
-        )
     if b"\0" in text[:_BYTES]:
-        raise LogError(
-            f"{path}: is no {config.encoding} text, as it holds zero bytes. Unpack it, set "
-            f"`log.format`, or set `csv.encoding`, for example to utf-16."
-        )
+        raise LogError(f"{path}: {_no_text(path, text, config)}")
     size = _row_end(text, 0, config)
     first = text[:size].rstrip(b"\r\n").decode(errors="replace")
     if not first:
@@ -97,6 +91,17 @@ def read_head(
     own = own_columns(path, columns, names, given, hint)
     tail = _TAIL if ends_empty else None
     return Head([*names, *filter(None, [tail])], own, tail, size)
+
+
+def _no_text(path: str, text: bytes, config: CsvConfig) -> str:
+    if text[_TAR] == b"ustar":
+        return "is a tar archive. Unpack it into a folder."
+    if is_named_packed(path) and packing(path) is None:
+        return f"is not packed as its name says, and no {config.encoding} text. Copy it again."
+    return (
+        f"is no {config.encoding} text, as it holds zero bytes. Unpack it, set `log.format` or "
+        f"`csv.encoding`, for example to utf-16."
+    )
 
 
 def _row_end(text: bytes, begin: int, config: CsvConfig) -> int:
@@ -135,5 +140,8 @@ def _hint(text: bytes, line: int, config: CsvConfig, wanted: Sequence[str]) -> s
             if wanted <= {cell.strip().strip(config.quote or "") for cell in row.split(delimiter)}:
                 skip = f"`csv.skip_rows: {number - 1}`" if number > line else ""
                 cut = f"`csv.delimiter: {delimiter!r}`" if delimiter != config.delimiter else ""
-                return f"Line {number} names them: set {' and '.join(filter(None, [cut, skip]))}."
+                if cut or skip:
+                    ways = " and ".join(filter(None, [cut, skip]))
+                    return f"Line {number} names them: set {ways}."
+                return "Marks behind a space quote nothing: write cells without these spaces."
     return ""

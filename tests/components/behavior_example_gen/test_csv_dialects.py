@@ -211,6 +211,7 @@ def test_cells_behind_the_last_delimiter_do_not_vanish(tmp_path):
         ("a\x01b\n1\x01x\n", {}, r"Present: a\\x01b.*set `csv.delimiter: '\\x01'`"),
         ("made by\n\na,b\n1,x\n", {}, "Line 3 names them: set `csv.skip_rows: 2`"),
         ("made by\na|b\n1|x\n", {}, "set `csv.delimiter: '|'` and `csv.skip_rows: 1`"),
+        ('"a", "b"\n"1", "x"\n', {}, "Marks behind a space quote nothing"),
         ("a,b\n1,x\n", {"skip_rows": 9}, "leaves out 9 lines, but the file has no more than"),
     ],
 )

@@ -6,6 +6,7 @@ import io
 import lzma
 import os
 import socket
+import tarfile
 import zipfile
 from decimal import Decimal
 from pathlib import Path
@@ -317,6 +318,17 @@ def test_zip_files(tmp_path):
         path.write_bytes(data)
         with pytest.raises(LogError, match=rf"log.zip: .*{says}"):
             _read(path)
+
+
+def test_archives_are_named(tmp_path):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        member = tarfile.TarInfo("a.csv")
+        member.size = len(TEXT)
+        archive.addfile(member, io.BytesIO(TEXT))
+    (tmp_path / "log.tar.gz").write_bytes(packed.getvalue())
+    with pytest.raises(LogError, match=r"log.tar.gz: is a tar archive. Unpack it into a folder"):
+        _read(tmp_path / "log.tar.gz")
 
 
 def test_hidden_names_are_left_out_at_every_level(tmp_path):
