@@ -96,13 +96,17 @@ def read_table(
         for file in find_files(folder, files)
         for block in read_file(file.path, 0, "auto", csv, columns)
     ]
-    for block in blocks:
-        for row in block.rejected:
-            if row.reason == NOT_UTF8:
-                raise LogError(
-                    f"{block.origin}: row {row.number} is not {csv.encoding} text. Set "
-                    f"`csv.encoding`, for example to latin-1. ({row.text[:100]!r})"
-                )
+    for row, origin in ((row, block.origin) for block in blocks for row in block.rejected):
+        if row.reason == NOT_UTF8:
+            raise LogError(
+                f"{origin}: row {row.number} is not {csv.encoding} text. Set `csv.encoding`, for "
+                f"example to latin-1. ({row.text[:100]!r})"
+            )
+        reason = row.reason.removeprefix("row: ")
+        raise LogError(
+            f"{origin}: row {row.number} of a table to join: {reason}. Mend it, or how the table "
+            f"is cut. ({row.text[:100]!r})"
+        )
     if not sum(block.batch.num_rows for block in blocks):
         raise LogError(f"{files} in {folder!r} holds no row. Write it again, or remove it.")
     return one_batch(pa.Table.from_batches([block.batch for block in blocks]))

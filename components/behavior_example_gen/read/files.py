@@ -160,11 +160,11 @@ def _metadata(path: str) -> FileMetadata:
 def _remote(path: str) -> list[FileMetadata]:
     """An object of a store, the objects below a path, or those that a glob means."""
     path = path.rstrip("/")
-    literal = re.sub(r"[[*?]", r"[\g<0>]", path)
+    literal = glob.escape(path)
     inside = _visible(_match(f"{literal}/**"), path)
     if found := inside or _match(literal):
         return found
-    base = re.match(r"[^[*?]*", path)[0].rpartition("/")[0]
+    base = re.match(r"[^\[*?]*", path)[0].rpartition("/")[0]
     return _visible(_match(path) + _match(f"{path}/**"), base)
 
 

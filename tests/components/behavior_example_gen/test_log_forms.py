@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import yaml
+from apache_beam.io.filesystem import FileMetadata, FileSystem
 from apache_beam.testing.util import assert_that
 
 from components.behavior_example_gen.check import check_log
@@ -24,7 +25,7 @@ from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read import json_lines
 from components.behavior_example_gen.read.block import NO_OBJECT, NOT_UTF8, UNEQUAL, UNMATCHED
-from components.behavior_example_gen.read.file import read_file
+from components.behavior_example_gen.read.file import read_file, read_table
 from components.behavior_example_gen.read.files import find_files
 from components.behavior_example_gen.sources import open_sources
 
@@ -427,3 +428,67 @@ def test_rows_of_beam_schemas_are_read():
 def _same_rows(found):
     names = ["user", "item", "cat", "ts", "click"]  # as `used_columns` orders them
     assert sorted(found[0]) == sorted([row[names.index(n)] for n in names] for row in ROWS)
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [("2,y,z", "wrong number of columns"), (r'2,"y\" disk"', "quotation marks that do not match")],
+)
+def test_no_row_of_a_table_to_join_vanishes(tmp_path, row, says):
+    (tmp_path / "items.csv").write_text(f"a,b\n1,x\n{row}\n3,z\n")
+    with pytest.raises(LogError, match=rf"items.csv: row 3 of a table to join: {says}"):
+        read_table(str(tmp_path), "items.csv", CsvConfig(), ["a", "b"])
+
+
+class _Store(FileSystem):
+    """An object store: names of objects, and no folders."""
+
+    objects = ("log/a.csv", "log/_SUCCESS", "log/_temporary/b.csv", "log/dt=1 [x]/c.csv", "z.csv")
+
+    @classmethod
+    def scheme(cls):
+        return "store"
+
+    def has_dirs(self):
+        return False
+
+    def join(self, base, *paths):
+        return "/".join([base.rstrip("/"), *paths])
+
+    def split(self, path):
+        return tuple(path.rsplit("/", 1))
+
+    def exists(self, path):
+        return path in [f"store://b/{name}" for name in self.objects]
+
+    def metadata(self, path):
+        return FileMetadata(path, 1, 1.0)
+
+    def _list(self, prefix):
+        paths = [f"store://b/{name}" for name in self.objects]
+        return [self.metadata(path) for path in paths if path.startswith(prefix)]
+
+    def _no(self, *args):
+        raise NotImplementedError
+
+    mkdirs = create = open = copy = rename = size = last_updated = checksum = delete = _no
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ("log", ["log/a.csv", "log/dt=1 [x]/c.csv"]),
+        ("log/", ["log/a.csv", "log/dt=1 [x]/c.csv"]),
+        ("log/*", ["log/a.csv", "log/dt=1 [x]/c.csv"]),
+        ("log/*.csv", ["log/a.csv"]),
+        ("log/dt=1 [x]", ["log/dt=1 [x]/c.csv"]),
+        ("log/dt=1 [x]/c.csv", ["log/dt=1 [x]/c.csv"]),
+        ("log/dt*/*.csv", ["log/dt=1 [x]/c.csv"]),
+        ("log/_temporary", ["log/_temporary/b.csv"]),
+        ("log/_SUCCESS", ["log/_SUCCESS"]),
+        ("?.csv", ["z.csv"]),
+    ],
+)
+def test_objects_of_a_store(files, found):
+    paths = [file.path for file in find_files("store://b", files)]
+    assert paths == [f"store://b/{name}" for name in found]
