@@ -11,7 +11,8 @@ from components.behavior_example_gen.read.block import Block
 
 _ROWS = 1000  # of a file that are looked at
 _LEAST = 3  # values of a cell that is taken for a sequence
-_BETWEEN = re.compile(r"[;|,\s\x02\x03\x1d\x1e]+")
+_BETWEEN = re.compile(r"[;|,\x02\x03\x1d\x1e]+")
+_SPACED = re.compile(r"[;|,\s\x02\x03\x1d\x1e]+")  # an item may be a title, of several words
 _NUMBERS = re.compile(
     r"\s*[\[(]?\s*\d+(\.\d+)?([;|,\s\x02\x03\x1d\x1e]+\d+(\.\d+)?){2,}\s*[\])]?\s*"
 )
@@ -35,7 +36,8 @@ def check_no_sequences(block: Block, config: IngestConfig) -> None:
     }
     items = set(cells.get("item", ()))
     for part, texts in cells.items():
-        found = [tokens for text in texts if len(tokens := _BETWEEN.split(text)) >= _LEAST]
+        between = _BETWEEN if part in ("user", "item") else _SPACED
+        found = [tokens for text in texts if len(tokens := between.split(text)) >= _LEAST]
         tokens = collections.Counter(token for cell in found for token in set(cell))
         if part in ("user", "item"):
             first = {cell[0] for cell in found}
@@ -45,7 +47,7 @@ def check_no_sequences(block: Block, config: IngestConfig) -> None:
             known = sum(count for token, count in tokens.items() if token in items)
             total = sum(tokens.values())
         if len(found) * 2 > len(texts) and known * 2 > total:
-            _refuse(block, mapping.ids()[part].column, part, found and texts[0])
+            _refuse(block, mapping.ids()[part].column, part, texts[0])
     time = mapping.time
     if time.format is None and time.column in block.batch.schema.names:
         texts = [str(cell) for cell in block.batch[time.column][:_ROWS].to_pylist() if cell]

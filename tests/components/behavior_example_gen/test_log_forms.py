@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import json
 import lzma
 import os
 import socket
@@ -27,6 +28,7 @@ from components.behavior_example_gen.read import json_lines
 from components.behavior_example_gen.read.block import NO_OBJECT, NOT_UTF8, UNEQUAL, UNMATCHED
 from components.behavior_example_gen.read.file import read_file, read_table
 from components.behavior_example_gen.read.files import find_files
+from components.behavior_example_gen.run import write_examples
 from components.behavior_example_gen.sources import open_sources
 
 CASES = Path(__file__).resolve().parents[2] / "fixtures" / "cases"
@@ -417,6 +419,33 @@ def test_a_sequence_in_a_cell_is_named():
     check_log(_config("multivalue_cat"))  # several categories are no items
 
 
+@pytest.mark.parametrize(
+    ("column", "cell", "says"),
+    [
+        ("cat", "i1 i2 i3 i4", "'cat', `log.columns.category`"),
+        ("item", "i{0}|i{1}|i{2}", "'item', `log.columns.item`"),
+        ("ts", "1600000000,1600000001,1600000002", "'ts', `log.columns.time`"),
+        ("cat", "red|green|blue", None),
+        ("item", "red small shoes for red small feet", None),
+        ("item", "shop{0}|de|{1}", None),
+        ("user", "a,b", None),
+    ],
+)
+def test_what_looks_like_a_sequence(tmp_path, column, cell, says):
+    rows = [
+        {"user": f"u{i % 3}", "item": f"i{i % 5}", "cat": "c", "ts": 1600000000 + i, "click": i % 2}
+        | {column: cell.format(i % 4, i % 5, i % 3)}
+        for i in range(60)
+    ]
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    config = _config("jsonl", folder=str(tmp_path), files="log.jsonl")
+    if says is None:
+        check_log(config)
+    else:
+        with pytest.raises(LogError, match=f"log.jsonl: the column {says}, looks like a sequence"):
+            check_log(config)
+
+
 def test_rows_of_beam_schemas_are_read():
     config = _config("jsonl_beam", options={"path": str(CASES / "jsonl_beam" / "a.json")})
     with beam.Pipeline() as pipeline:
@@ -492,3 +521,16 @@ class _Store(FileSystem):
 def test_objects_of_a_store(files, found):
     paths = [file.path for file in find_files("store://b", files)]
     assert paths == [f"store://b/{name}" for name in found]
+
+
+def test_examples_are_written_into_a_folder_of_any_name(tmp_path):
+    folder = tmp_path / "out [1] dt=2024-01-01 *?"
+    folder.mkdir()
+    for _ in range(2):  # the second time over what is there
+        counts = write_examples(_config("zst"), str(folder), beam.Pipeline)
+        assert counts["rows"] == counts["rows_kept"] == len(ROWS)
+        left = sorted(path.name for path in folder.iterdir())
+        assert left == [
+            "Split-eval", "Split-train", "Split-validation", "counts.json", "quarantine.jsonl"
+        ]  # fmt: skip
+        assert [*(folder / "Split-train").iterdir()]
