@@ -1,16 +1,12 @@
 """Reads text files in blocks of Arrow, every row with the number of its line.
 
-A file is cut into blocks of whole rows here, and not by Arrow's own streaming reader, which cannot
+A file is cut into blocks of whole rows by us, and not by Arrow's own streaming reader, which cannot
 say where the rows are that it leaves out. Its count of rows is checked against one of our own.
 """
 
 from __future__ import annotations
 
-import codecs
-import functools
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -21,15 +17,12 @@ from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import RAGGED, UNMATCHED, Block, Rejected
 from components.behavior_example_gen.read.csv_head import Head, read_head
-from components.behavior_example_gen.read.csv_rows import Dialect, find_rows
+from components.behavior_example_gen.read.csv_rows import find_rows
+from components.behavior_example_gen.read.csv_text import UNIT_SEPARATOR, dialect_of, whole_rows
 from components.behavior_example_gen.read.packing import open_unpacked
 from components.behavior_example_gen.tables import one_batch
 
-_BLOCK_BYTES = 8 << 20
 _CHUNK_BYTES = 1 << 20  # of a block, parsed at a time
-_LONGEST_ROW = 64 << 20
-_UNIT_SEPARATOR = b"\x1f"  # stands for a delimiter of several bytes
-_EXCEL = re.compile(rb'"?sep=(.+?)"?\r?\n', re.IGNORECASE)
 
 
 def csv_blocks(
@@ -40,8 +33,7 @@ def csv_blocks(
     A column of `given` is read only if the file has it.
     """
     with open_unpacked(path) as file:
-        line, chunks = _without_preamble(path, _decoded(file, config.encoding), config)
-        texts = _whole_rows(path, chunks, config)
+        line, texts = whole_rows(path, file, config)
         text = next(texts, b"")
         head = read_head(path, text, line, config, columns, given)
         parser = _Parser(path, part, config, head)
@@ -57,7 +49,7 @@ class _Parser:
 
     def __init__(self, path: str, part: int, config: CsvConfig, head: Head):
         self._path, self._part, self._config, self._head = path, part, config, head
-        self._dialect = _dialect(config)
+        self._dialect = dialect_of(config)
 
     def parse(self, text: bytes, line: int) -> Block:
         """Parses some rows; `line` is the number of the first one's.
@@ -125,7 +117,7 @@ class _Parser:
         batch = batch.select(self._head.columns)
         if len(self._config.delimiter.encode()) == 1 or self._dialect.quote is None:
             return batch
-        separator = _UNIT_SEPARATOR.decode()
+        separator = UNIT_SEPARATOR.decode()
         cells = [
             pc.replace_substring(column, separator, self._config.delimiter)
             for column in batch.columns
@@ -169,113 +161,5 @@ class _Parser:
         return one_batch(table)
 
     def _shown(self, row: bytes) -> str:
-        text = row.rstrip(b"\r").replace(_UNIT_SEPARATOR, self._config.delimiter.encode())
+        text = row.rstrip(b"\r").replace(UNIT_SEPARATOR, self._config.delimiter.encode())
         return text.decode(errors="replace")
-
-
-def _dialect(config: CsvConfig) -> Dialect:
-    delimiter = config.delimiter.encode()
-    return Dialect(
-        delimiter if len(delimiter) == 1 else _UNIT_SEPARATOR,
-        config.quote.encode() if config.quote else None,
-        config.escape.encode() if config.escape else None,
-    )
-
-
-def _decoded(file: BinaryIO, encoding: str) -> Iterator[bytes]:
-    """Yields the text as UTF-8, without a byte-order mark."""
-    chunks = iter(functools.partial(file.read, _BLOCK_BYTES), b"")
-    if codecs.lookup(encoding).name != "utf-8":
-        chunks = (text.encode() for text in codecs.iterdecode(chunks, encoding))
-    yield next(chunks, b"").removeprefix(codecs.BOM_UTF8)
-    yield from chunks
-
-
-def _without_preamble(
-    path: str, chunks: Iterator[bytes], config: CsvConfig
-) -> tuple[int, Iterator[bytes]]:
-    """Leaves out the lines before the first row: returns its number, and the text from there.
-
-    That is `skip_rows` lines, a line `sep=;` as Excel writes it, and blank lines.
-    """
-    head = next(chunks, b"")
-    while head.count(b"\n") < config.skip_rows + 1 and (chunk := next(chunks, b"")):
-        head += chunk
-    line, begin = 1, 0
-    while line <= config.skip_rows and (end := head.find(b"\n", begin) + 1):
-        line, begin = line + 1, end
-    if line <= config.skip_rows:
-        raise LogError(
-            f"{path}: `csv.skip_rows` leaves out {config.skip_rows} lines, but the file has no "
-            f"more than {line}. Lower it."
-        )
-    if excel := _EXCEL.match(head, begin):
-        separator = excel[1].decode(errors="replace")
-        if separator != config.delimiter:
-            raise LogError(
-                f"{path}: its first line says that {separator!r} is between columns. Set "
-                f"`csv.delimiter: {separator!r}`. Received: {config.delimiter!r}"
-            )
-        line, begin = line + 1, excel.end()
-    while blank := re.compile(rb"\r?\n").match(head, begin):
-        line, begin = line + 1, blank.end()
-
-    def rest() -> Iterator[bytes]:
-        yield head[begin:]
-        yield from chunks
-
-    return line, rest()
-
-
-def _whole_rows(path: str, chunks: Iterator[bytes], config: CsvConfig) -> Iterator[bytes]:
-    """Cuts a text where no row is cut.
-
-    A quotation mark that is not closed before the end of the file, or within the longest row that
-    can be meant, would take all rows behind it for one cell: its line is handed on alone.
-    """
-    old, dialect = config.delimiter.encode(), _dialect(config)
-    rest, chunk = b"", next(chunks, b"")
-    while chunk or rest:
-        rest += chunk or b"\n" * (not rest.endswith(b"\n"))
-        end = _cut(rest, dialect)
-        if not end and (not chunk or len(rest) > _LONGEST_ROW):
-            end = rest.find(b"\n") + 1
-            if not end:
-                raise LogError(
-                    f"{path}: a row is longer than {_LONGEST_ROW >> 20} MiB. Write it as text, "
-                    f"with a row a line."
-                )
-        if end:
-            yield _separated(path, rest[:end], old, dialect.delimiter)
-            rest = rest[end:]
-        chunk = next(chunks, b"")
-
-
-def _separated(path: str, text: bytes, old: bytes, new: bytes) -> bytes:
-    """Puts one byte between columns."""
-    if old == new:
-        return text
-    if new in text:
-        raise LogError(
-            f"{path}: holds the control character {new.decode()!r}, so it cannot be cut by a "
-            f"`csv.delimiter` of several bytes ({old.decode()!r}). Write it with another one."
-        )
-    return text.replace(old, new)
-
-
-def _cut(text: bytes, dialect: Dialect) -> int:
-    """Returns behind which newline a text can be cut, 0 if nowhere.
-
-    A newline between quotation marks is none: there, the number of marks before it is odd.
-    """
-    if dialect.escape is not None and dialect.escape in text:  # what is escaped counts for nothing
-        text = re.sub(re.escape(dialect.escape) + b".", b"\0\0", text, flags=re.DOTALL)
-    end, mark = text.rfind(b"\n") + 1, dialect.quote
-    if mark is None or mark not in text:
-        return end
-    marks = text.count(mark, 0, end)
-    while end and marks % 2:
-        before = text.rfind(b"\n", 0, text.rfind(mark, 0, end)) + 1
-        marks -= text.count(mark, before, end)
-        end = before
-    return end

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from components.behavior_example_gen.config.characters import meant
 from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.read import csv as csv_source
+from components.behavior_example_gen.read import csv_text
 from components.behavior_example_gen.read.block import RAGGED, UNMATCHED
 from components.behavior_example_gen.read.csv_rows import Dialect, find_rows
 from components.behavior_example_gen.read.file import read_file
@@ -68,7 +68,7 @@ def test_what_python_writes_comes_back(tmp_path_factory, rows, dialect, size):
     quote = None if dialect["quoting"] == csv.QUOTE_NONE else dialect["quotechar"]
     config = {"delimiter": dialect["delimiter"], "quote": quote, "escape": dialect["escapechar"]}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_source, "_BLOCK_BYTES", size)
+        patch.setattr(csv_text, "_BLOCK_BYTES", size)
         blocks = _blocks(path, ("a", "b", "c"), **config)
     assert _cells(blocks) == [list(row) for row in rows]
     assert [n for b in blocks for n in b.numbers().tolist()] == starts[1:]
@@ -121,7 +121,7 @@ def test_no_line_of_any_text_vanishes(tmp_path_factory, lines, escape, size):
     path = tmp_path_factory.mktemp("any") / "log.csv"
     path.write_bytes("\n".join(["a,b", *lines]).encode())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_source, "_BLOCK_BYTES", size)
+        patch.setattr(csv_text, "_BLOCK_BYTES", size)
         blocks = _blocks(path, escape=escape)
     kept = {n for b in blocks for n in b.numbers().tolist()}
     rejected = {row.number for b in blocks for row in b.rejected}
@@ -184,7 +184,7 @@ def test_delimiters_of_several_characters_in_quoted_cells(tmp_path):
 )
 @pytest.mark.parametrize("size", [4, 1 << 20])
 def test_what_is_before_and_behind_rows(tmp_path, monkeypatch, text, config, rows, first, size):
-    monkeypatch.setattr(csv_source, "_BLOCK_BYTES", max(size, 40))
+    monkeypatch.setattr(csv_text, "_BLOCK_BYTES", max(size, 40))
     path = tmp_path / "log.csv"
     path.write_bytes(text.encode())
     if rows is None:
