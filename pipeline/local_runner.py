@@ -14,6 +14,7 @@ from tfx.orchestration.pipeline import RunOptions
 
 from components.artifact_content import CONTENT, fault
 from components.behavior_example_gen.check import fingerprint
+from components.literal_paths import plain
 from components.secrets import resolve
 from pipeline.config import Config
 from pipeline.errors import ConfigError
@@ -63,6 +64,7 @@ def run(
     """
     start = time.monotonic()
     output.mkdir(parents=True, exist_ok=True)
+    output = plain(output)
     pipeline = create_pipeline(
         config, places(config, output), fingerprint(config.ingest), cache=from_node is None
     )
@@ -94,6 +96,7 @@ def run_to_transform(config: Config, output: Path, terminal: Terminal) -> Output
       ComponentFailed: if a component raised.
     """
     output.mkdir(parents=True, exist_ok=True)
+    output = plain(output)
     pipeline = create_pipeline(config, places(config, output), fingerprint(config.ingest))
     name, _ = execute(config, pipeline, output, terminal, RunOptions(to_nodes=["Transform"]))
     return of_run(output / METADATA, name)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from components.behavior_example_gen.beam import progress
 from components.behavior_example_gen.clean.account import Counts
 from components.behavior_example_gen.clean.intake import Intake
-from components.behavior_example_gen.clean.refuse import bad_rows, check_kinds, check_rows, describe
+from components.behavior_example_gen.clean.refuse import (
+    bad_rows,
+    check_kinds,
+    check_marks,
+    check_rows,
+    describe,
+)
+from components.behavior_example_gen.clean.sequences import check_no_sequences
 from components.behavior_example_gen.clean.time_check import check_times
 from components.behavior_example_gen.config.ingest_config import IngestConfig, Table
 from components.behavior_example_gen.errors import LogError
@@ -33,11 +40,13 @@ def check_log(config: IngestConfig) -> None:
             continue
         heads[table] = Counts()
         for block, complete in source.heads():
+            check_no_sequences(block.of(table), config)
             heads[table] += intake.take(block.of(table))[1]
             whole &= complete
             progress.add(checked=1)
         every += heads[table]
     check_kinds(every)
+    check_marks(every, config)
     for table, counts in heads.items():
         check_times(counts, config, describe(config, table))
     if whole:

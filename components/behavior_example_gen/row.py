@@ -8,7 +8,7 @@ DUPLICATE = "duplicate"
 IN_HISTORY = "in_history"  # column of a log with impressions
 SEQUENCE = "sequence"  # position in the log, where that counts
 _TEXT = 200  # characters of a cell that are put into quarantine
-PART_ROWS = 1 << 40  # more rows than any part of a log has: sequence = part * PART_ROWS + number
+PART_ROWS = 1 << 40  # more rows than any part of a log has: sequence = part * PART_ROWS + place
 
 
 def text(cell: object) -> str:

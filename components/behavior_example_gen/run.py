@@ -15,6 +15,7 @@ from components.behavior_example_gen.clean.account import Counts
 from components.behavior_example_gen.clean.refuse import check_splits
 from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
 from components.behavior_example_gen.ingest import COUNTS, ingest, unwrap
+from components.literal_paths import take_paths_literally
 
 WORK = ".work"
 
@@ -36,6 +37,7 @@ def write_examples(
     Raises:
       LogError: if the log cannot be used. The quarantine may be there, the counts are not.
     """
+    take_paths_literally()
     begun = time.monotonic()
     work, result = FileSystems.join(folder, WORK), FileSystems.join(folder, COUNTS)
     for leftover in (result, work, *(FileSystems.join(folder, f"Split-{s}") for s in SPLITS)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
@@ -13,6 +14,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
 
 from components.errors import InputError
+from components.literal_paths import plain
 from components.log_keys import log_key
 from components.scoring import by_user, predictions
 from components.scoring.slices import Slicer, as_text, single
@@ -43,7 +45,8 @@ class Model:
     """
 
     def __init__(self, path: str):
-        self._loaded = tf.saved_model.load(path)  # the signature alone would not keep it alive
+        # The signature alone would not keep it alive.
+        self._loaded = tf.saved_model.load(str(plain(Path(path))))
         self._signature = self._loaded.signatures[features.SERVING_DEFAULT]
         self.reads = {*raw_features(path), features.TARGET_HIST_END}
 

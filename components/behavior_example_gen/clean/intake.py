@@ -39,7 +39,7 @@ class Intake:
         try:
             if self._config.log.items:
                 cells, known = self._items.join(cells, block.table)
-            sequence = block.part * PART_ROWS + numbers
+            sequence = block.part * PART_ROWS + block.order()
             rows, dropped, notes = clean(cells, self._config, sequence, block.table)
             spans, readings = self._times(cells, rows, dropped, block.table)
         except pa.ArrowException as fault:

@@ -7,6 +7,9 @@ from components.behavior_example_gen.clean.clean import is_fault
 from components.behavior_example_gen.clean.time_check import check_times
 from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig, Table
 from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.read.block import UNMATCHED
+
+_SAME_AS_TEXT = {"integers", "text"}
 
 _TRUTH = {"true", "false"}
 
@@ -19,16 +22,36 @@ def bad_rows(counts: Counts) -> int:
 def check_kinds(counts: Counts) -> None:
     """Refuses a column that holds values of one kind in a file, and of another in the next.
 
+    Numbers and their text are of one kind: 7 and "7" are read as the same.
+
     Raises:
       LogError: naming the column and two files.
     """
     for (_, column), kinds in counts.kinds.items():
-        if len(kinds) > 1:
+        if len(kinds) > 1 and not set(kinds) <= _SAME_AS_TEXT:
             (one, first), (other, second) = sorted(kinds.items(), key=lambda item: item[1])[:2]
             raise LogError(
                 f"{second}: the column {column!r} holds {other}, but {one} in {first}. Write it "
                 f"with one type in all files."
             )
+
+
+def check_marks(counts: Counts, config: IngestConfig) -> None:
+    """Refuses texts whose quotation marks have another meaning than the configured one.
+
+    Raises:
+      LogError: naming the file, the first lines, and what to set.
+    """
+    lost = counts.dropped[UNMATCHED]
+    if lost > config.log.max_bad_row_share * counts.rows:
+        samples = counts.samples[UNMATCHED]
+        origin = counts.origins[samples[0].part]
+        lines = ", ".join(f"{s.number:,}" for s in samples[:5] if s.part == samples[0].part)
+        raise LogError(
+            f"{origin}: quotation marks do not match in {lost:,} of {counts.rows:,} rows, first in "
+            f"the lines {lines}: rows would run together. Set `csv.escape: '\\'` if marks in "
+            f'cells are written as \\", as Spark does; or `csv.quote: null` if they mean nothing.'
+        )
 
 
 def check_rows(counts: Counts, config: IngestConfig) -> None:
@@ -41,6 +64,7 @@ def check_rows(counts: Counts, config: IngestConfig) -> None:
     if not counts.rows:
         raise LogError(f"{where}: the log is empty: it has no rows.")
     check_kinds(counts)
+    check_marks(counts, config)
     check_times(counts, config, where)
     bad = bad_rows(counts)
     if bad > config.log.max_bad_row_share * counts.rows:

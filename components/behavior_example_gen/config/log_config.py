@@ -15,6 +15,7 @@ from components.behavior_example_gen.cells.columns import (
     ImpressionColumns,
 )
 from components.behavior_example_gen.cells.where import RowFilter
+from components.behavior_example_gen.config.characters import Character
 from components.simulator.config import SimulatorConfig
 from models.section import Section
 
@@ -40,14 +41,45 @@ Texts = Annotated[list[str], pydantic.BeforeValidator(_texts)]
 class CsvConfig(Section):
     """How a text file is cut into rows and columns."""
 
-    delimiter: str = Field(",", min_length=1, description="Text between two columns.")
+    delimiter: Character = Field(
+        ",", min_length=1, description="Text between two columns, such as ';', tab or \\001."
+    )
     header: list[str] | None = Field(
         None, description="Names of the columns; null: the first row names them."
     )
+    skip_rows: int = Field(
+        0, ge=0, description="Lines before the first row, or the header, that are left out."
+    )
     encoding: str = Field("utf-8", description="Encoding of the text, such as latin-1.")
-    quote: str | None = Field(
+    quote: Character | None = Field(
         '"', min_length=1, max_length=1, description="Quotation mark; null: none has a meaning."
     )
+    escape: Character | None = Field(
+        None,
+        min_length=1,
+        max_length=1,
+        description="What takes the meaning from the character behind it, such as the backslash "
+        "of Spark and MySQL; null: nothing does, and a mark in a cell is doubled.",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _characters_differ(self) -> CsvConfig:
+        keys = {"delimiter": self.delimiter, "quote": self.quote, "escape": self.escape}
+        used: dict[str, str] = {}
+        for key, text in keys.items():
+            if text is None:
+                continue
+            if "\n" in text or "\r" in text or "\0" in text:
+                raise ValueError(f"`csv.{key}` must be no line end and no zero. Received: {text!r}")
+            if key != "delimiter" and not text.isascii():
+                raise ValueError(f"`csv.{key}` must be an ASCII character. Received: {text!r}")
+            if text in used:
+                raise ValueError(
+                    f"`csv.{used[text]}` and `csv.{key}` must differ. Received: {text!r} for both; "
+                    f"a doubled quotation mark in a cell needs no `csv.escape`."
+                )
+            used[text] = key
+        return self
 
 
 class ItemsConfig(Section):
@@ -69,12 +101,15 @@ class TableConfig(Section):
         ".", description="Folder of the files, also gs:// or s3://; relative: to where you are."
     )
     files: str | list[str] | None = Field(
-        None, description="File, glob or folder within `folder`, or a list of them."
+        None,
+        description="File, glob or folder within `folder`, or a list of them. Names that begin "
+        "with . or _ are left out, unless a file is named.",
     )
-    format: Literal["auto", "csv", "parquet", "tfrecord"] = Field(
+    format: Literal["auto", "csv", "json", "parquet", "tfrecord"] = Field(
         "auto",
-        description="Format of the files; auto: Parquet (*.parquet) and TFRecord (*.tfrecord*) by "
-        "name, otherwise text. An event of a TFRecord is one tf.train.Example.",
+        description="Format of the files; auto: Parquet (*.parquet), JSON lines (*.jsonl, *.json, "
+        "*.ndjson) and TFRecord (*.tfrecord*) by name, otherwise text. An event of a TFRecord is "
+        "one tf.train.Example.",
     )
     csv: CsvConfig = Field(CsvConfig(), description="How the text files are read.")
     source: str | None = Field(

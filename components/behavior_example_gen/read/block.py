@@ -7,11 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.behavior_example_gen.config.ingest_config import Table
 
 RAGGED = "row: wrong number of columns"
 NOT_UTF8 = "row: not utf-8 text (of a text file: see csv.encoding)"
+UNMATCHED = "row: quotation marks that do not match (see csv.escape and csv.quote)"
+NO_OBJECT = "row: not a JSON object"
+UNEQUAL = "row: lists of different lengths"
 _LONGEST_TEXT = 1000  # characters
 # Impressions lie before the log: of equal times, an impression comes first and sees no behaviour.
 _PARTS = 1 << 20
@@ -46,6 +50,8 @@ class Block:
       rejected: rows that are not in `batch`, by rising number.
       lines: [batch.num_rows] int64, the numbers of the rows, if they are not `first`, `first` + 1
         and so on.
+      places: [batch.num_rows] int64, rising: the place of each row in its part, if that is not its
+        number, as where one row of a file is many events.
       table: the table that the rows are of.
     """
 
@@ -55,6 +61,7 @@ class Block:
     batch: pa.RecordBatch
     rejected: tuple[Rejected, ...] = ()
     lines: np.ndarray | None = None
+    places: np.ndarray | None = None
     table: Table = "log"
 
     def numbers(self) -> np.ndarray:
@@ -62,6 +69,10 @@ class Block:
         if self.lines is not None:
             return self.lines
         return np.arange(self.first, self.first + self.batch.num_rows)
+
+    def order(self) -> np.ndarray:
+        """Returns [batch.num_rows] int64: what orders the rows of a part."""
+        return self.numbers() if self.places is None else self.places
 
     def of(self, table: Table) -> Block:
         """Returns the block as one of a table."""
@@ -93,6 +104,7 @@ class Block:
             batch=pa.RecordBatch.from_arrays(strings, names),
             rejected=tuple(sorted(rejected)),
             lines=self.lines if good.all() else numbers[good],
+            places=self.places if self.places is None else self.places[good],
         )
 
 
@@ -109,9 +121,11 @@ def is_utf8(texts: pa.Array) -> np.ndarray:
 
 
 def _plain(column: pa.Array) -> pa.Array:
-    """Returns a column without a dictionary, and texts of any kind as binary."""
+    """Returns a column without a dictionary, decimals as text, and texts of any kind as binary."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
+    if pa.types.is_decimal(column.type):  # exact: 12.00 is 12
+        column = pc.replace_substring_regex(column.cast(pa.string()), r"\.0*$|(\.\d*?)0+$", r"\1")
     kind = column.type
     texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_large_binary)
     views = (pa.types.is_string_view, pa.types.is_binary_view)

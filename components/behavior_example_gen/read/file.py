@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import contextlib
+import dataclasses
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import pyarrow as pa
@@ -11,33 +16,52 @@ from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import NOT_UTF8, Block
 from components.behavior_example_gen.read.csv import csv_blocks
-from components.behavior_example_gen.read.files import find_files
+from components.behavior_example_gen.read.files import find_files, partitions
+from components.behavior_example_gen.read.json_lines import json_blocks
+from components.behavior_example_gen.read.packing import packing, unpacked_name
 from components.behavior_example_gen.read.parquet import parquet_blocks
 from components.behavior_example_gen.read.tfrecord import tfrecord_blocks
 from components.behavior_example_gen.tables import one_batch
 
-Layout = Literal["csv", "parquet", "tfrecord"]
+Layout = Literal["csv", "json", "parquet", "tfrecord"]
+# What readers and unpackers raise for a file that is damaged, or not what it is taken for.
+_UNREADABLE = (
+    pa.ArrowException,
+    OSError,
+    UnicodeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def layout_of(path: str, layout: str) -> Layout:
     """Returns how a file is laid out; "auto": by its name."""
     if layout != "auto":
         return layout
-    name = path.rsplit("/", 1)[-1].removesuffix(".gz")
+    name = unpacked_name(path).lower()
     if name.endswith((".parquet", ".pq")):
         return "parquet"
+    if name.endswith((".jsonl", ".json", ".ndjson")):
+        return "json"
     return "tfrecord" if ".tfrecord" in name else "csv"
 
 
 def read_file(
     path: str, part: int, layout: str, csv: CsvConfig, columns: Sequence[str]
 ) -> Iterator[Block]:
-    """Reads the columns of one file: text from CSV, typed from the others.
+    """Reads the columns of one file: text from CSV and JSON, typed from the others.
+
+    A column that the file lacks, but its folders name, as in `dt=2024-01-01/`, has the value that
+    they say in every row.
 
     Args:
       path: the file.
       part: its place in the log.
-      layout: "auto", "csv", "parquet" or "tfrecord".
+      layout: "auto", "csv", "json", "parquet" or "tfrecord".
       csv: how a text file is cut.
       columns: names of the columns to read, at least one.
 
@@ -47,15 +71,19 @@ def read_file(
     Raises:
       LogError: if the file cannot be read to its end, or lacks a column.
     """
-    layout = layout_of(path, layout)
+    layout, given = layout_of(path, layout), partitions(path)
     try:
-        if layout == "parquet":
-            yield from (block.checked() for block in parquet_blocks(path, part, columns))
-        elif layout == "tfrecord":
-            yield from (block.checked() for block in tfrecord_blocks(path, part, columns))
+        if layout == "csv":
+            blocks = csv_blocks(path, part, csv, columns, given)
+        elif layout == "json":
+            blocks = json_blocks(path, part, columns, given)
+        elif layout == "parquet":
+            blocks = (block.checked() for block in parquet_blocks(path, part, columns, given))
         else:
-            yield from csv_blocks(path, part, csv, columns)
-    except (pa.ArrowException, OSError, UnicodeError, EOFError, LookupError) as fault:
+            blocks = (block.checked() for block in tfrecord_blocks(path, part, columns, given))
+        for block in blocks:
+            yield _filled(block, columns, given)
+    except _UNREADABLE as fault:
         raise LogError(_explain(path, csv, fault, layout)) from fault
 
 
@@ -68,33 +96,52 @@ def read_table(
         for file in find_files(folder, files)
         for block in read_file(file.path, 0, "auto", csv, columns)
     ]
-    for block in blocks:
-        for row in block.rejected:
-            if row.reason == NOT_UTF8:
-                raise LogError(
-                    f"{block.origin}: row {row.number} is not {csv.encoding} text. Set "
-                    f"`csv.encoding`, for example to latin-1. ({row.text[:100]!r})"
-                )
+    for row, origin in ((row, block.origin) for block in blocks for row in block.rejected):
+        if row.reason == NOT_UTF8:
+            raise LogError(
+                f"{origin}: row {row.number} is not {csv.encoding} text. Set `csv.encoding`, for "
+                f"example to latin-1. ({row.text[:100]!r})"
+            )
+        reason = row.reason.removeprefix("row: ")
+        raise LogError(
+            f"{origin}: row {row.number} of a table to join: {reason}. Mend it, or how the table "
+            f"is cut. ({row.text[:100]!r})"
+        )
     if not sum(block.batch.num_rows for block in blocks):
         raise LogError(f"{files} in {folder!r} holds no row. Write it again, or remove it.")
     return one_batch(pa.Table.from_batches([block.batch for block in blocks]))
 
 
+def _filled(block: Block, columns: Sequence[str], given: Mapping[str, str | None]) -> Block:
+    """Adds the columns that only the file's folders name."""
+    batch = block.batch
+    if batch.schema.names == list(columns):
+        return block
+    cells = [
+        batch[name]
+        if name in batch.schema.names
+        else pa.repeat(pa.scalar(given[name], pa.string()), batch.num_rows)
+        for name in columns
+    ]
+    return dataclasses.replace(block, batch=pa.RecordBatch.from_arrays(cells, list(columns)))
+
+
 def _explain(path: str, csv: CsvConfig, fault: Exception, layout: Layout) -> str:
     text = " ".join(str(fault).split())
-    lower = text.lower()
     unreadable = isinstance(fault, UnicodeError) or "UTF8" in text or "UTF-8" in text
+    unknown = isinstance(fault, LookupError) and "unknown encoding" in text
+    packed = None
+    with contextlib.suppress(Exception):
+        packed = packing(path)
+    cut = isinstance(fault, EOFError) or "truncated" in text.lower()
     remedies = {
         f"is not {csv.encoding} text. Set `csv.encoding`, for example to latin-1.": unreadable,
-        f"`csv.encoding` {csv.encoding!r} is unknown. Set utf-8, latin-1 or another.": isinstance(
-            fault, LookupError
+        f"`csv.encoding` {csv.encoding!r} is unknown. Set utf-8, latin-1 or another.": unknown,
+        f"is a {packed} file, and Parquet is never packed as a whole. Unpack it.": (
+            packed is not None and layout == "parquet"
         ),
-        "is a truncated gzip file. Copy it again, complete.": (
-            path.endswith(".gz") and "truncated" in lower
-        ),
-        "is no gzip file, or a damaged one. Copy it again, or drop `.gz`.": (
-            path.endswith(".gz") and "zlib" in lower
-        ),
+        f"is a truncated {packed} file. Copy it again, complete.": packed is not None and cut,
+        f"is a damaged {packed} file. Copy it again.": packed is not None,
         "is no Parquet file, or a truncated one. Copy it again, complete.": layout == "parquet",
         "holds no row. Remove it, or write it again.": "Empty CSV file" in text,
     }

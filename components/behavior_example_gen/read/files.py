@@ -1,64 +1,71 @@
-"""Finds and opens files through Beam's file systems: local, gs://, s3:// and others."""
+"""Finds files through Beam's file systems: local, gs://, s3:// and others."""
 
 from __future__ import annotations
 
-import contextlib
 import difflib
-from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+import glob
+import os
+import re
+import stat
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
 
-import pyarrow as pa
-from apache_beam.io.filesystem import CompressionTypes, FileMetadata
+from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
+from components import literal_paths
 from components.behavior_example_gen.errors import LogError
 
 # What of apache-beam must be installed for a scheme of paths.
 _EXTRAS = {"gs": "gcp", "s3": "aws", "azfs": "azure", "hdfs": "hadoop"}
+_HIDDEN = (".", "_")  # how names of what programs leave beside data begin
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+_SPECIAL = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 def find_files(folder: str, names: str | Sequence[str]) -> list[FileMetadata]:
     """Returns the files that the names, globs or folders mean, sorted by path, each once.
 
+    A path that exists is taken as it is, whatever characters it has. Of folders and globs, files
+    and folders whose names begin with `.` or `_` are left out at every level; a file that is
+    named is not.
+
     Raises:
-      LogError: if a name means no file, or its kind of path needs a package that is missing.
+      LogError: if a name means no file, or one that is no regular file, or if its kind of path
+        needs a package that is missing.
     """
     found: dict[str, FileMetadata] = {}
     for name in [names] if isinstance(names, str) else names:
         absolute = name.startswith("/") or "://" in name
         if not absolute:
             _check_scheme(folder)
-        pattern = name if absolute else FileSystems.join(folder, name)
-        _check_scheme(pattern)
-        matches = _match(pattern.rstrip("/") + "/**") or _match(pattern)
+        path = name if absolute else FileSystems.join(folder, name)
+        _check_scheme(path)
+        matches = _remote(path) if "://" in path else _local(path)
         if not matches:
-            beside = "" if absolute else FileSystems.join(folder, "*")
-            present = [FileSystems.split(m.path)[1] for m in (_match(beside) if beside else [])]
+            there = [] if absolute else _beside(folder)
             raise LogError(
-                f"No file matches {pattern!r}. {nearest(name, present)} Check `folder` and `files`."
+                f"No file matches {path!r}. {nearest(name, there)} Check `folder` and `files`; "
+                f"names that begin with . or _ are read only where a file is named."
             )
         found |= {match.path: match for match in matches}
     return [found[path] for path in sorted(found)]
 
 
-@contextlib.contextmanager
-def open_plain(path: str) -> Iterator[BinaryIO]:
-    """Opens a file as it is."""
-    with contextlib.closing(
-        FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-    ) as file:
-        yield file
+def partitions(path: str) -> dict[str, str | None]:
+    """Returns the columns that the folders of a file name, as in `dt=2024-01-01/part-0.parquet`.
 
-
-@contextlib.contextmanager
-def open_unpacked(path: str) -> Iterator[BinaryIO]:
-    """Opens a file, decompressed by Arrow, which unlike Beam notices a truncated gzip."""
-    with open_plain(path) as file:
-        if path.endswith(".gz"):
-            with pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "gzip") as stream:
-                yield stream
-        else:
-            yield file
+    Names and values are as Hive and Spark write them: encoded as in addresses, and a missing value
+    by a name of its own.
+    """
+    pairs = [part.partition("=") for part in path.split("/")[:-1] if "=" in part]
+    decode = urllib.parse.unquote
+    return {decode(k): None if v == _NO_VALUE else decode(v) for k, _, v in pairs if k}
 
 
 def nearest(name: str, present: Sequence[str]) -> str:
@@ -67,24 +74,121 @@ def nearest(name: str, present: Sequence[str]) -> str:
         return "There is nothing there."
     near = difflib.get_close_matches(name, present, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    shown = ", ".join(sorted(present)[:30])
+    shown = ", ".join(printable(name) for name in sorted(present)[:30])
     return f"Present: {shown}.{hint}"
 
 
-def check_columns(path: str, wanted: Sequence[str], present: Sequence[str]) -> None:
+def printable(text: str) -> str:
+    """Returns a text with its control characters as a program would write them."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def check_columns(path: str, wanted: Sequence[str], present: Sequence[str], hint: str = "") -> None:
     """Refuses a table without exactly one column of each wanted name.
 
     Raises:
-      LogError: naming the table, the column and the nearest one.
+      LogError: naming the table, the column, the nearest one and, if given, a hint.
     """
     for name in wanted:
         if list(present).count(name) != 1:
             times = "no" if name not in present else "more than one"
-            raise LogError(
-                f"{path}: has {times} column {name!r}. {nearest(name, present)} Mend the name in "
-                f"`log.columns` (or `features`, `label`, `where`, `split`), `csv.header` or "
-                f"`csv.delimiter`."
+            hint = hint or (
+                "Mend the name in `log.columns` (or `features`, `label`, `where`, `split`), "
+                "`csv.header` or `csv.delimiter`."
             )
+            raise LogError(f"{path}: has {times} column {name!r}. {nearest(name, present)} {hint}")
+
+
+def own_columns(
+    path: str,
+    wanted: Sequence[str],
+    present: Sequence[str],
+    given: Mapping[str, object],
+    hint: str = "",
+) -> list[str]:
+    """Returns the wanted columns that a file itself has; the others its folders must have given.
+
+    Raises:
+      LogError: if a column is in neither.
+    """
+    own = [name for name in wanted if name in present or name not in given]
+    check_columns(path, own, present, hint)
+    return own
+
+
+def _local(path: str) -> list[FileMetadata]:
+    try:
+        if os.path.isdir(path):
+            return [_metadata(file) for file in _walk(path)]
+        if os.path.lexists(path):
+            return [_metadata(path)]
+        base, pattern = literal_paths.split(path)
+        found = glob.glob(pattern, root_dir=base, recursive=True) if pattern else []
+        visible = [os.path.join(base, name) for name in found if not _is_hidden(name)]
+        inside = [_walk(path) if os.path.isdir(path) else [path] for path in visible]
+        return [_metadata(file) for files in inside for file in files]
+    except OSError as fault:
+        raise LogError(f"{path}: cannot be looked up: {fault}.") from fault
+
+
+def _walk(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yields the visible files in a folder; links are followed, but in no circle."""
+    above = (*above, os.path.realpath(folder))
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(_HIDDEN):
+                continue
+            if not entry.is_dir():
+                yield entry.path
+            elif os.path.realpath(entry.path) not in above:
+                yield from _walk(entry.path, above)
+
+
+def _metadata(path: str) -> FileMetadata:
+    try:
+        facts = os.stat(path)
+    except FileNotFoundError as fault:
+        raise LogError(f"{path}: is a link to a file that is not there. Mend it.") from fault
+    special = _SPECIAL.get(stat.S_IFMT(facts.st_mode))
+    if special:
+        raise LogError(
+            f"{path}: is {special}, which cannot be read twice. Write it into a file first."
+        )
+    return FileMetadata(path, facts.st_size, facts.st_mtime)
+
+
+def _remote(path: str) -> list[FileMetadata]:
+    """An object of a store, the objects below a path, or those that a glob means."""
+    path = path.rstrip("/")
+    literal = glob.escape(path)
+    inside = _visible(_match(f"{literal}/**"), path)
+    if found := inside or _match(literal):
+        return found
+    base = re.match(r"[^\[*?]*", path)[0].rpartition("/")[0]
+    return _visible(_match(path) + _match(f"{path}/**"), base)
+
+
+def _visible(matches: list[FileMetadata], below: str) -> list[FileMetadata]:
+    return [match for match in matches if not _is_hidden(match.path[len(below) :])]
+
+
+def _match(pattern: str) -> list[FileMetadata]:
+    try:
+        return FileSystems.match([pattern])[0].metadata_list
+    except Exception as fault:
+        raise LogError(f"{pattern}: cannot be looked up: {fault}.{_needs(pattern)}") from fault
+
+
+def _is_hidden(path: str) -> bool:
+    """Whether a path, below the folder that was asked for, leads through a hidden name."""
+    return any(part.startswith(_HIDDEN) for part in path.split("/"))
+
+
+def _beside(folder: str) -> list[str]:
+    if "://" in folder:
+        pattern = FileSystems.join(folder, "*")
+        return [FileSystems.split(match.path)[1] for match in _match(pattern)]
+    return os.listdir(folder) if os.path.isdir(folder) else []
 
 
 def _check_scheme(path: str) -> None:
@@ -101,12 +205,3 @@ def _needs(path: str) -> str:
     if extra is None:
         return ""
     return f" Paths of {scheme}:// need: pip install 'apache-beam[{extra}]', and access to them."
-
-
-def _match(pattern: str) -> list[FileMetadata]:
-    try:
-        matches = FileSystems.match([pattern])[0].metadata_list
-    except Exception as fault:
-        raise LogError(f"{pattern}: cannot be looked up: {fault}.{_needs(pattern)}") from fault
-    hidden = ("_", ".")
-    return [m for m in matches if not FileSystems.split(m.path)[1].startswith(hidden)]

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow.parquet
 
 from components.behavior_example_gen.read.block import Block
-from components.behavior_example_gen.read.files import check_columns, open_plain
+from components.behavior_example_gen.read.files import own_columns
+from components.behavior_example_gen.read.nested import by_event, has_lists, paths, select
+from components.behavior_example_gen.read.packing import open_plain
 
 _BLOCK_ROWS = 1 << 18
+_BLOCK_LISTS = 1 << 10  # rows, each of many events
 
 
-def parquet_blocks(path: str, part: int, columns: Sequence[str]) -> Iterator[Block]:
-    """Reads the columns of one Parquet file, typed, in the order of the file."""
+def parquet_blocks(
+    path: str, part: int, columns: Sequence[str], given: Mapping[str, object]
+) -> Iterator[Block]:
+    """Reads the columns of one Parquet file, typed, in the order of the file.
+
+    A name is that of a column, or a dotted path into its structs; a row that holds lists is one
+    event per element. A column of `given` is read only if the file has it.
+    """
     with open_plain(path) as file:
         table = pyarrow.parquet.ParquetFile(file)
-        check_columns(path, columns, table.schema_arrow.names)
-        first = 1
-        for batch in table.iter_batches(_BLOCK_ROWS, columns=list(columns)):
-            yield Block(path, part, first, batch.select(list(columns)))
-            first += batch.num_rows
+        schema = table.schema_arrow
+        own = own_columns(path, columns, list(paths(schema)), given)
+        stored = [n if n in schema.names else n.partition(".")[0] for n in own]
+        size = _BLOCK_LISTS if has_lists(schema, own) else _BLOCK_ROWS
+        first = place = 1
+        for batch in table.iter_batches(size, columns=list(dict.fromkeys(stored))):
+            block = by_event(Block(path, part, first, select(batch, own)), place)
+            yield block
+            first, place = first + batch.num_rows, place + block.batch.num_rows

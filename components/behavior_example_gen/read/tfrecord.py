@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import Block
-from components.behavior_example_gen.read.files import check_columns, open_unpacked
+from components.behavior_example_gen.read.files import check_columns
+from components.behavior_example_gen.read.packing import open_unpacked
 from components.behavior_example_gen.record_checksum import checksum
 
 _BLOCK_ROWS = 1 << 16
@@ -21,10 +22,13 @@ _FOOTER = struct.Struct("<I")  # masked CRC of the record
 _LONGEST = 1 << 28  # bytes; no event is as long
 
 
-def tfrecord_blocks(path: str, part: int, columns: Sequence[str]) -> Iterator[Block]:
+def tfrecord_blocks(
+    path: str, part: int, columns: Sequence[str], given: Mapping[str, object]
+) -> Iterator[Block]:
     """Reads the features of one file of examples, in the order of the file.
 
-    A feature has one value, or none: a missing cell.
+    A feature has one value, or none: a missing cell. One of `given` is read only if the first
+    examples have it.
 
     Raises:
       LogError: if a record is damaged or no example, a feature is nowhere in the file, or holds
@@ -33,6 +37,7 @@ def tfrecord_blocks(path: str, part: int, columns: Sequence[str]) -> Iterator[Bl
     from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
     decoder, first, seen = ExamplesToRecordBatchDecoder(), 1, set()
+    own = list(columns)
     for records in _batches(path):
         try:
             decoded = decoder.DecodeBatch(records)
@@ -42,11 +47,13 @@ def tfrecord_blocks(path: str, part: int, columns: Sequence[str]) -> Iterator[Bl
                 f"from record {first:,} on. Write one Example per event."
             ) from fault
         seen |= set(decoded.schema.names)
-        cells = [_scalars(path, decoded, name) for name in columns]
-        yield Block(path, part, first, pa.RecordBatch.from_arrays(cells, list(columns)))
+        if first == 1:
+            own = [name for name in columns if name in seen or name not in given]
+        cells = [_scalars(path, decoded, name) for name in own]
+        yield Block(path, part, first, pa.RecordBatch.from_arrays(cells, own))
         first += len(records)
     if first > 1:
-        check_columns(path, columns, sorted(seen))
+        check_columns(path, own, sorted(seen))
 
 
 def _scalars(path: str, decoded: pa.RecordBatch, name: str) -> pa.Array:
@@ -87,6 +94,5 @@ def _read_record(file: BinaryIO, path: str) -> bytes | None:
             if len(footer) == _FOOTER.size and _FOOTER.unpack(footer)[0] == checksum(record):
                 return record
     raise LogError(
-        f"{path}: is no TFRecord file, or a truncated or damaged one (a GZIP file must be named "
-        f"*.gz). Copy it again, complete."
+        f"{path}: is no TFRecord file, or a truncated or damaged one. Copy it again, complete."
     )

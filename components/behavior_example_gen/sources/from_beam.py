@@ -15,6 +15,7 @@ import pyarrow as pa
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import Block
 from components.behavior_example_gen.read.files import check_columns
+from components.behavior_example_gen.read.nested import by_event, paths, pick, select
 from components.behavior_example_gen.sources.source import Source
 
 _BLOCK_ROWS = 1 << 14
@@ -26,7 +27,8 @@ class BeamSource(Source):
 
     Args:
       name: what it is called in messages.
-      transform: gives rows as mappings, or `pa.RecordBatch`es or `pa.Table`s.
+      transform: gives rows as mappings, named tuples or `beam.Row`s, or `pa.RecordBatch`es or
+        `pa.Table`s.
       columns: names of the columns to read, at least one.
     """
 
@@ -89,7 +91,8 @@ def beam_source(path: str, options: Mapping[str, Any], columns: Sequence[str]) -
 def to_arrow(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.RecordBatch:
     """Turns rows into columns; one of mixed types becomes text."""
     present = set().union(*rows)
-    cells = {name: [row.get(name) for row in rows] for name in columns if name in present}
+    known = [n for n in columns if n in present or n.partition(".")[0] in present]
+    cells = {name: [pick(row, name) for row in rows] for name in known}
     return pa.RecordBatch.from_pydict({name: _column(values) for name, values in cells.items()})
 
 
@@ -101,10 +104,10 @@ def _column(values: list[Any]) -> pa.Array:
 
 
 def _select(batch: pa.RecordBatch | pa.Table, name: str, columns: list[str]) -> Iterator[Block]:
-    check_columns(name, columns, batch.schema.names)
+    check_columns(name, columns, list(paths(batch.schema)))
     table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
-    for part in table.select(columns).to_batches():
-        yield Block(f"{name} (a batch)", 0, 1, part).checked()
+    for part in table.to_batches():
+        yield by_event(Block(f"{name} (a batch)", 0, 1, select(part, columns)), 1).checked()
 
 
 class _ByKind(beam.DoFn):
@@ -116,8 +119,10 @@ class _ByKind(beam.DoFn):
             yield beam.pvalue.TaggedOutput(_BATCHES, element)
         elif isinstance(element, Mapping):
             yield element
+        elif hasattr(element, "_asdict"):  # a named tuple, or a row of a Beam schema
+            yield element._asdict()
         else:
             raise LogError(
-                f"`log.source` {self._name!r} must give mappings (rows) or Arrow batches. "
-                f"Received: {type(element).__name__}"
+                f"`log.source` {self._name!r} must give mappings or named tuples (rows), or Arrow "
+                f"batches. Received: {type(element).__name__}"
             )

@@ -1,4 +1,4 @@
-"""Files as a source: text, Parquet or TFRecord."""
+"""Files as a source: text, JSON lines, Parquet or TFRecord."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from components.behavior_example_gen.read.file import (
     read_file,
 )
 from components.behavior_example_gen.read.files import find_files
+from components.behavior_example_gen.read.packing import is_named_packed
 from components.behavior_example_gen.sources.source import Source
 
-_BYTES_IN_MEMORY = {"csv": 2, "parquet": 6, "tfrecord": 1}  # for each byte of a file
+_BYTES_IN_MEMORY = {"csv": 2, "json": 1, "parquet": 6, "tfrecord": 1}  # for each byte of a file
 _BYTES_UNZIPPED = 6
 
 
@@ -50,7 +51,7 @@ class FileSource(Source):
         return sum(
             file.size_in_bytes
             * _BYTES_IN_MEMORY[layout_of(file.path, self._table.format)]
-            * (_BYTES_UNZIPPED if file.path.endswith(".gz") else 1)
+            * (_BYTES_UNZIPPED if is_named_packed(file.path) else 1)
             for file in self._files
         )
 

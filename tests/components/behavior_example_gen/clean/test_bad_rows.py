@@ -11,7 +11,7 @@ from components.behavior_example_gen.check import check_log
 from components.behavior_example_gen.clean.account import SAMPLES
 from components.behavior_example_gen.config.ingest_config import SPLITS
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.read import csv
+from components.behavior_example_gen.read import csv_text
 from components.behavior_example_gen.read.block import NOT_UTF8, RAGGED
 from tests.components.behavior_example_gen import logs, oracle, runs
 
@@ -158,7 +158,7 @@ def test_too_many_bad_rows_stop_and_leave_the_quarantine_but_no_counts(tmp_path)
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        (pa.array(["1", "2"] * 60), "holds text, but integers"),
+        (pa.array([True, False] * 60), "holds truth values, but integers"),
         (pa.array([1.0, 2.0] * 60), "holds fractions, but integers"),
     ],
 )
@@ -177,7 +177,7 @@ def test_a_column_that_changes_its_type_between_files_is_named(tmp_path, changed
 
 
 def test_a_log_that_begins_with_rows_that_are_not_wanted_can_be_used(tmp_path, monkeypatch):
-    monkeypatch.setattr(csv, "_BLOCK_BYTES", 300)
+    monkeypatch.setattr(csv_text, "_BLOCK_BYTES", 300)
     runs.write_log(tmp_path / "log.csv", "\n".join([HEAD, *GOOD]))
     log = {"folder": str(tmp_path), "files": "log.csv", "where": ["time >= 100"]}
     check_log(logs.config(log=log))

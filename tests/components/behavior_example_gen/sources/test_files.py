@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.read import csv as csv_source
-from components.behavior_example_gen.read import tfrecord
+from components.behavior_example_gen.read import csv_text, tfrecord
 from components.behavior_example_gen.read.block import NOT_UTF8, RAGGED
 from components.behavior_example_gen.read.file import read_file, read_table
 from components.behavior_example_gen.read.files import find_files
@@ -106,7 +105,7 @@ def test_every_row_has_the_number_of_its_line(tmp_path_factory, lines, size, end
     text = b"0,head\n" + b"\n".join(lines) + b"\n" * ends
     path.write_bytes(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_source, "_BLOCK_BYTES", size)
+        patch.setattr(csv_text, "_BLOCK_BYTES", size)
         blocks = _blocks(path, ["a", "b"], header=["a", "b"])
     good, bad = _literal(text)
     read = [
@@ -120,7 +119,7 @@ def test_every_row_has_the_number_of_its_line(tmp_path_factory, lines, size, end
 
 @pytest.mark.parametrize("size", [5, 20, 1000])
 def test_lines_of_quoted_newlines(tmp_path, monkeypatch, size):
-    monkeypatch.setattr(csv_source, "_BLOCK_BYTES", size)
+    monkeypatch.setattr(csv_text, "_BLOCK_BYTES", size)
     path = tmp_path / "log.csv"
     path.write_text('a,b\n1,"x\ny"\n2,z\n3\n\n4,"say ""hi""\n\n"\n5,w\n')
     blocks = _blocks(path, ["a", "b"])
@@ -133,8 +132,8 @@ def test_lines_of_quoted_newlines(tmp_path, monkeypatch, size):
 
 
 def test_a_stray_quotation_mark_is_a_character(tmp_path, monkeypatch):
-    monkeypatch.setattr(csv_source, "_BLOCK_BYTES", 16)
-    monkeypatch.setattr(csv_source, "_LONGEST_ROW", 64)
+    monkeypatch.setattr(csv_text, "_BLOCK_BYTES", 16)
+    monkeypatch.setattr(csv_text, "_LONGEST_ROW", 64)
     path = write_log(tmp_path / "log.csv", "a,b\n" + "".join(f'{i},5" disk\n' for i in range(99)))
     path.write_text(path.read_text() + "99,x\n")
     assert _read(path, ["a"]) == [[str(i) for i in range(100)]]
@@ -154,8 +153,8 @@ def test_stray_quotation_marks_hide_no_line(tmp_path_factory, lines, size, longe
     path = tmp_path_factory.mktemp("stray") / "log.csv"
     path.write_bytes(b"\n".join([b"a,b", *lines]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_source, "_BLOCK_BYTES", size)
-        patch.setattr(csv_source, "_LONGEST_ROW", longest)
+        patch.setattr(csv_text, "_BLOCK_BYTES", size)
+        patch.setattr(csv_text, "_LONGEST_ROW", longest)
         blocks = _blocks(path, ["a", "b"])
     cells = [row for block in blocks for row in block.batch.to_pylist()]
     inside = sum((cell or "").rstrip("\n").count("\n") for row in cells for cell in row.values())
@@ -174,7 +173,7 @@ def test_a_quotation_mark_that_is_never_closed_costs_its_own_line(tmp_path):
 
 @pytest.mark.parametrize("block", [64, 1000])
 def test_delimiters_of_several_characters(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(csv_source, "_BLOCK_BYTES", block)
+    monkeypatch.setattr(csv_text, "_BLOCK_BYTES", block)
     rows = [f"{i}::{'x' * (i % 7)}" + "::odd" * (i % 50 == 3) for i in range(300)]
     path = write_log(tmp_path / "log.csv.gz", "\n".join(rows))
     blocks = _blocks(path, ["a"], delimiter="::", header=["a", "b"])
@@ -259,7 +258,10 @@ def _damaged(tmp_path):
         writer.write(b"\x0a\xff\xffnot an example")
     return {
         "cut.csv.gz": (cut[:-1000], "is a truncated gzip file"),
-        "plain.csv.gz": (text.encode(), "is no gzip file"),
+        "plain.csv.gz": (
+            b"\0" + text.encode(),
+            "is not packed as its name says, and no utf-8 text",
+        ),
         "cut.parquet": (broken, "is no Parquet file, or a truncated one"),
         "void.csv": (b"", "the file is empty"),
         "void.parquet": (b"", "is no Parquet file"),
@@ -269,7 +271,7 @@ def _damaged(tmp_path):
         "some.tfrecord": (records.read_bytes(), "has no column 'b'. Present: a, c"),
         "other.csv": (b"aa,bb\n1,2\n", "has no column 'b'. Present: aa, bb. Did you mean 'bb'"),
         "twice.csv": (b"a,b,b\n1,2,3\n", "has more than one column 'b'"),
-        "packed.csv": (gzip.compress(text.encode()), "is no utf-8 text, as it holds zero bytes"),
+        "packed.parquet": (gzip.compress(broken), "is a gzip file, and Parquet is never packed"),
         "wide.csv": ("a,b\n1,2\n".encode("utf-16"), "is no utf-8 text, as it holds zero bytes"),
         "apple.csv": (b"a,b\r1,2\r", "the first row cannot be read: .* end with a newline"),
         "endless.csv": (b"a,b," + b"c" * 10_000, "a row is longer than 0 MiB"),
@@ -290,15 +292,15 @@ def _damaged(tmp_path):
         "some.tfrecord",
         "other.csv",
         "twice.csv",
-        "packed.csv",
+        "packed.parquet",
         "wide.csv",
         "apple.csv",
         "endless.csv",
     ],
 )
 def test_damaged_files_are_named(tmp_path, monkeypatch, name):
-    monkeypatch.setattr(csv_source, "_BLOCK_BYTES", 4096)
-    monkeypatch.setattr(csv_source, "_LONGEST_ROW", 5000)
+    monkeypatch.setattr(csv_text, "_BLOCK_BYTES", 4096)
+    monkeypatch.setattr(csv_text, "_LONGEST_ROW", 5000)
     data, says = _damaged(tmp_path)[name]
     (tmp_path / name).write_bytes(data)
     with pytest.raises(LogError, match=f"{name}: .*{says}"):

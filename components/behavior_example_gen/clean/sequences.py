@@ -1,0 +1,65 @@
+"""Finds cells that hold a sequence, where one event is meant."""
+
+from __future__ import annotations
+
+import collections
+import re
+
+from components.behavior_example_gen.config.ingest_config import IngestConfig
+from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.read.block import Block
+
+_ROWS = 1000  # of a file that are looked at
+_LEAST = 3  # values of a cell that is taken for a sequence
+_BETWEEN = re.compile(r"[;|,\x02\x03\x1d\x1e]+")
+_SPACED = re.compile(r"[;|,\s\x02\x03\x1d\x1e]+")  # an item may be a title, of several words
+_NUMBERS = re.compile(
+    r"\s*[\[(]?\s*\d+(\.\d+)?([;|,\s\x02\x03\x1d\x1e]+\d+(\.\d+)?){2,}\s*[\])]?\s*"
+)
+
+
+def check_no_sequences(block: Block, config: IngestConfig) -> None:
+    """Refuses rows whose cells hold several items, or several times.
+
+    Several values in a cell are no sequence by themselves: an item can have several categories, and
+    an id can be made of parts. What gives a sequence away is that its values are items: those of
+    the item column, or, in that column, the same ones at several places.
+
+    Raises:
+      LogError: naming the column, and what to do.
+    """
+    mapping = config.mapping(block.table)
+    cells = {
+        part: [str(cell) for cell in block.batch[column.column][:_ROWS].to_pylist() if cell]
+        for part, column in mapping.ids().items()
+        if column.column in block.batch.schema.names and column.before is None
+    }
+    items = set(cells.get("item", ()))
+    for part, texts in cells.items():
+        between = _BETWEEN if part in ("user", "item") else _SPACED
+        found = [tokens for text in texts if len(tokens := between.split(text)) >= _LEAST]
+        tokens = collections.Counter(token for cell in found for token in set(cell))
+        if part in ("user", "item"):
+            first = {cell[0] for cell in found}
+            known = sum(token in first for cell in found for token in cell[1:])
+            total = sum(len(cell) - 1 for cell in found)
+        else:
+            known = sum(count for token, count in tokens.items() if token in items)
+            total = sum(tokens.values())
+        if len(found) * 2 > len(texts) and known * 2 > total:
+            _refuse(block, mapping.ids()[part].column, part, texts[0])
+    time = mapping.time
+    if time.format is None and time.column in block.batch.schema.names:
+        texts = [str(cell) for cell in block.batch[time.column][:_ROWS].to_pylist() if cell]
+        found = [text for text in texts if _NUMBERS.fullmatch(text)]
+        if len(found) * 2 > len(texts):
+            _refuse(block, time.column, "time", found[0])
+
+
+def _refuse(block: Block, column: str, part: str, cell: str) -> None:
+    shown = cell if len(cell) <= 40 else f"{cell[:40]}..."
+    raise LogError(
+        f"{block.origin}: the column {column!r}, `log.columns.{part}`, looks like a sequence in a "
+        f"cell: {shown!r}. A row is one event: write one for each value, or write lists in Parquet "
+        f"or JSON lines, whose elements are read as events; or name a column with one value."
+    )

@@ -1,0 +1,147 @@
+"""What the first rows of a text say: the names of its columns."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from components.behavior_example_gen.config.log_config import CsvConfig
+from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.read.files import own_columns
+from components.behavior_example_gen.read.packing import is_named_packed, packing
+
+_BYTES = 1 << 12  # in which a file that is no text shows it
+_TAR = slice(257, 262)  # where an archive says that it is one
+_PREAMBLE = 50  # lines among which a header is looked for
+_TAIL = "behind the last delimiter"
+_DELIMITERS = (",", ";", "\t", "|", "\x01")
+
+
+class Head(NamedTuple):
+    """The columns of a text.
+
+    Attributes:
+      names: of all columns, in order.
+      columns: of those that are asked for.
+      tail: of a last column that must be empty, as rows end with a delimiter and their header does
+        not.
+      size: bytes of the header.
+    """
+
+    names: list[str]
+    columns: list[str]
+    tail: str | None
+    size: int
+
+
+def read_head(
+    path: str,
+    text: bytes,
+    line: int,
+    config: CsvConfig,
+    columns: Sequence[str],
+    given: Mapping[str, object],
+) -> Head:
+    """Reads the names of the columns.
+
+    Args:
+      path: the file, for messages.
+      text: the first rows, one at least, cut by a delimiter of one byte.
+      line: the number of the first one's line.
+      config: how they are cut.
+      columns: the names that are asked for.
+      given: those of them that need not be there.
+
+    Raises:
+      LogError: if it is no text, or lacks a column.
+    """
+    if b"\0" in text[:_BYTES]:
+        raise LogError(f"{path}: {_no_text(path, text, config)}")
+    size = _row_end(text, 0, config)
+    first = text[:size].rstrip(b"\r\n").decode(errors="replace")
+    if not first:
+        raise LogError(f"{path}: the file is empty. Remove it, or write it again.")
+    try:
+        cells = _cells(first, config)
+    except csv.Error as fault:
+        raise LogError(
+            f"{path}: the first row cannot be read: {fault}. Write it as text whose lines end "
+            f"with a newline."
+        ) from fault
+    if config.header is None:
+        names = [cell.strip() for cell in cells]
+        row = text[size : _row_end(text, size, config)].rstrip(b"\r\n").decode(errors="replace")
+        with contextlib.suppress(csv.Error):
+            cells = _cells(row, config)
+    else:
+        names, size = config.header, 0
+    ends_empty = len(cells) == len(names) + 1 and not cells[-1]
+    if config.header is not None and len(cells) != len(names) and not ends_empty:
+        shown = config.delimiter.join(cells)[:200]
+        raise LogError(
+            f"{path}: `csv.header` names {len(names)} columns, but the first row has "
+            f"{len(cells)}: {shown!r}. Mend `csv.header` or `csv.delimiter` "
+            f"({config.delimiter!r})."
+        )
+    lacking = [name for name in columns if name not in names and name not in given]
+    hint = _hint(text, line, config, lacking) if lacking else ""
+    own = own_columns(path, columns, names, given, hint)
+    tail = _TAIL if ends_empty else None
+    return Head([*names, *filter(None, [tail])], own, tail, size)
+
+
+def _no_text(path: str, text: bytes, config: CsvConfig) -> str:
+    if text[_TAR] == b"ustar":
+        return "is a tar archive. Unpack it into a folder."
+    if is_named_packed(path) and packing(path) is None:
+        return f"is not packed as its name says, and no {config.encoding} text. Copy it again."
+    return (
+        f"is no {config.encoding} text, as it holds zero bytes. Unpack it, set `log.format` or "
+        f"`csv.encoding`, for example to utf-16."
+    )
+
+
+def _row_end(text: bytes, begin: int, config: CsvConfig) -> int:
+    """Returns where the row ends that begins at some byte."""
+    marks = 0
+    while begin < len(text):
+        end = text.find(b"\n", begin) + 1 or len(text)
+        marks += text.count(config.quote.encode(), begin, end) if config.quote else 0
+        begin = end
+        if marks % 2 == 0:
+            break
+    return begin
+
+
+def _cells(row: str, config: CsvConfig) -> list[str]:
+    one_byte = len(config.delimiter.encode()) == 1
+    lines = re.split(r"(?<=\n)", row)
+    rows = csv.reader(
+        lines,
+        delimiter=config.delimiter if one_byte else "\x1f",
+        quotechar=config.quote or '"',
+        escapechar=config.escape,
+        quoting=csv.QUOTE_NONE if config.quote is None else csv.QUOTE_MINIMAL,
+    )
+    return next(rows, [])
+
+
+def _hint(text: bytes, line: int, config: CsvConfig, wanted: Sequence[str]) -> str:
+    """Returns the way out if another line, or another delimiter, has the columns that we want."""
+    if config.header is not None:
+        return ""
+    lines = text[: 1 << 20].decode(errors="replace").splitlines()[:_PREAMBLE]
+    wanted = set(wanted)
+    for delimiter in (config.delimiter, *_DELIMITERS):
+        for number, row in enumerate(lines, line):
+            if wanted <= {cell.strip().strip(config.quote or "") for cell in row.split(delimiter)}:
+                skip = f"`csv.skip_rows: {number - 1}`" if number > line else ""
+                cut = f"`csv.delimiter: {delimiter!r}`" if delimiter != config.delimiter else ""
+                if cut or skip:
+                    ways = " and ".join(filter(None, [cut, skip]))
+                    return f"Line {number} names them: set {ways}."
+                return "Marks behind a space quote nothing: write cells without these spaces."
+    return ""

@@ -1,0 +1,140 @@
+"""Cuts a text file into blocks of whole rows, from behind its preamble."""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from components.behavior_example_gen.config.log_config import CsvConfig
+from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.read.csv_rows import Dialect
+
+_BLOCK_BYTES = 8 << 20
+_LONGEST_ROW = 64 << 20
+UNIT_SEPARATOR = b"\x1f"  # stands for a delimiter of several bytes
+_EXCEL = re.compile(rb'"?sep=(.+?)"?\r?\n', re.IGNORECASE)
+_BLANK = re.compile(rb"\r?\n")
+
+
+def whole_rows(path: str, file: BinaryIO, config: CsvConfig) -> tuple[int, Iterator[bytes]]:
+    """Returns the number of the first row's line, and the text from there, some rows at a time.
+
+    The text is UTF-8, without a byte-order mark, and has one byte between two columns.
+
+    Raises:
+      LogError: if the text cannot be cut so.
+    """
+    line, chunks = _without_preamble(path, _decoded(file, config.encoding), config)
+    return line, _whole_rows(path, chunks, config)
+
+
+def dialect_of(config: CsvConfig) -> Dialect:
+    """Returns how the blocks are cut into rows and cells."""
+    delimiter = config.delimiter.encode()
+    return Dialect(
+        delimiter if len(delimiter) == 1 else UNIT_SEPARATOR,
+        config.quote.encode() if config.quote else None,
+        config.escape.encode() if config.escape else None,
+    )
+
+
+def _decoded(file: BinaryIO, encoding: str) -> Iterator[bytes]:
+    """Yields the text as UTF-8, without a byte-order mark."""
+    chunks = iter(functools.partial(file.read, _BLOCK_BYTES), b"")
+    if codecs.lookup(encoding).name != "utf-8":
+        chunks = (text.encode() for text in codecs.iterdecode(chunks, encoding))
+    yield next(chunks, b"").removeprefix(codecs.BOM_UTF8)
+    yield from chunks
+
+
+def _without_preamble(
+    path: str, chunks: Iterator[bytes], config: CsvConfig
+) -> tuple[int, Iterator[bytes]]:
+    """Leaves out the lines before the first row: returns its number, and the text from there.
+
+    That is `skip_rows` lines, a line `sep=;` as Excel writes it, and blank lines.
+    """
+    head = next(chunks, b"")
+    while head.count(b"\n") < config.skip_rows + 1 and (chunk := next(chunks, b"")):
+        head += chunk
+    line, begin = 1, 0
+    while line <= config.skip_rows and (end := head.find(b"\n", begin) + 1):
+        line, begin = line + 1, end
+    if line <= config.skip_rows:
+        raise LogError(
+            f"{path}: `csv.skip_rows` leaves out {config.skip_rows} lines, but the file has no "
+            f"more than {line}. Lower it."
+        )
+    if excel := _EXCEL.match(head, begin):
+        separator = excel[1].decode(errors="replace")
+        if separator != config.delimiter:
+            raise LogError(
+                f"{path}: its first line says that {separator!r} is between columns. Set "
+                f"`csv.delimiter: {separator!r}`. Received: {config.delimiter!r}"
+            )
+        line, begin = line + 1, excel.end()
+    while blank := _BLANK.match(head, begin):
+        line, begin = line + 1, blank.end()
+
+    def rest() -> Iterator[bytes]:
+        yield head[begin:]
+        yield from chunks
+
+    return line, rest()
+
+
+def _whole_rows(path: str, chunks: Iterator[bytes], config: CsvConfig) -> Iterator[bytes]:
+    """Cuts a text where no row is cut.
+
+    A quotation mark that is not closed before the end of the file, or within the longest row that
+    can be meant, would take all rows behind it for one cell: its line is handed on alone.
+    """
+    old, dialect = config.delimiter.encode(), dialect_of(config)
+    rest, chunk = b"", next(chunks, b"")
+    while chunk or rest:
+        rest += chunk or b"\n" * (not rest.endswith(b"\n"))
+        end = _cut(rest, dialect)
+        if not end and (not chunk or len(rest) > _LONGEST_ROW):
+            end = rest.find(b"\n") + 1
+            if not end:
+                raise LogError(
+                    f"{path}: a row is longer than {_LONGEST_ROW >> 20} MiB. Write it as text, "
+                    f"with a row a line."
+                )
+        if end:
+            yield _separated(path, rest[:end], old, dialect.delimiter)
+            rest = rest[end:]
+        chunk = next(chunks, b"")
+
+
+def _separated(path: str, text: bytes, old: bytes, new: bytes) -> bytes:
+    """Puts one byte between columns."""
+    if old == new:
+        return text
+    if new in text:
+        raise LogError(
+            f"{path}: holds the control character {new.decode()!r}, so it cannot be cut by a "
+            f"`csv.delimiter` of several bytes ({old.decode()!r}). Write it with another one."
+        )
+    return text.replace(old, new)
+
+
+def _cut(text: bytes, dialect: Dialect) -> int:
+    """Returns behind which newline a text can be cut, 0 if nowhere.
+
+    A newline between quotation marks is none: there, the number of marks before it is odd.
+    """
+    if dialect.escape is not None and dialect.escape in text:  # what is escaped counts for nothing
+        text = re.sub(re.escape(dialect.escape) + b".", b"\0\0", text, flags=re.DOTALL)
+    end, mark = text.rfind(b"\n") + 1, dialect.quote
+    if mark is None or mark not in text:
+        return end
+    marks = text.count(mark, 0, end)
+    while end and marks % 2:
+        before = text.rfind(b"\n", 0, text.rfind(mark, 0, end)) + 1
+        marks -= text.count(mark, before, end)
+        end = before
+    return end

@@ -1,0 +1,126 @@
+"""Fields of structs and elements of lists as plain columns: `a.b` is the field b of the column a.
+
+A row that holds lists, such as one of a user, is one event per element; its other columns hold for
+all of them. A list of structs is a list of each field.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.read.block import UNEQUAL, Block, Rejected
+
+
+def paths(fields: pa.Schema | pa.StructType) -> Iterator[str]:
+    """Yields the names of all columns, and the dotted paths of all fields in them."""
+    for field in fields:
+        yield field.name
+        inner = field.type.value_type if _is_list(field.type) else field.type
+        if pa.types.is_struct(inner):
+            yield from (f"{field.name}.{path}" for path in paths(inner))
+
+
+def select(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+    """Returns the columns of some paths, under these names."""
+    return pa.RecordBatch.from_arrays([_at(batch, name) for name in columns], list(columns))
+
+
+def pick(row: Mapping[str, Any], path: str) -> Any:
+    """Returns what a path means in a row, None if it is not there; in a list, of each element."""
+    if path in row or "." not in path:
+        return row.get(path)
+    name, _, rest = path.partition(".")
+    inner = row.get(name)
+    if isinstance(inner, list):
+        return [pick(e, rest) if isinstance(e, Mapping) else None for e in inner]
+    return pick(inner, rest) if isinstance(inner, Mapping) else None
+
+
+def by_event(block: Block, first_place: int) -> Block:
+    """Turns rows that hold lists into one row per element; others stay as they are.
+
+    Args:
+      block: some rows.
+      first_place: the place of the first event in its part.
+
+    Raises:
+      LogError: if a column holds structs, or lists of lists.
+    """
+    batch, numbers = block.batch, block.numbers()
+    for field in batch.schema:
+        _check_plain(block.origin, field)
+    lists = [column for column in batch.columns if _is_list(column.type)]
+    if not lists:
+        return block
+    sizes = [pc.list_value_length(column).fill_null(0).to_numpy() for column in lists]
+    equal = np.logical_and.reduce([size == sizes[0] for size in sizes])
+    rejected = [
+        Rejected.of(int(numbers[row]), UNEQUAL, str(batch.slice(row, 1).to_pylist()[0]))
+        for row in np.flatnonzero(~equal)
+    ]
+    batch = batch.filter(pa.array(equal))
+    index = np.repeat(np.arange(batch.num_rows), sizes[0][equal])
+    cells = [
+        pc.list_flatten(column) if _is_list(column.type) else column.take(pa.array(index))
+        for column in batch.columns
+    ]
+    return dataclasses.replace(
+        block,
+        batch=pa.RecordBatch.from_arrays(cells, batch.schema.names),
+        rejected=tuple(sorted([*block.rejected, *rejected])),
+        lines=numbers[equal][index],
+        places=first_place + np.arange(len(index)),
+    )
+
+
+def has_lists(schema: pa.Schema, columns: Sequence[str]) -> bool:
+    """Whether a row of some columns can be many events."""
+    return any(_is_list(column.type) for column in select(_empty(schema), columns).columns)
+
+
+def _empty(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)
+
+
+def _at(batch: pa.RecordBatch, path: str) -> pa.Array:
+    if path in batch.schema.names:
+        return batch[path]
+    name, *rest = path.split(".")
+    return _inside(batch[name], rest)
+
+
+def _inside(column: pa.Array, path: Sequence[str]) -> pa.Array:
+    if not path:
+        return column
+    if _is_list(column.type):
+        inner = _inside(pc.list_flatten(column), path)
+        sizes = pc.list_value_length(column).fill_null(0).to_numpy()
+        ends = np.append(0, np.cumsum(sizes)).astype(np.int64)
+        return pa.LargeListArray.from_arrays(pa.array(ends), inner)
+    return _inside(pc.struct_field(column, path[0]), path[1:])
+
+
+def _check_plain(origin: str, field: pa.Field) -> None:
+    kind = field.type.value_type if _is_list(field.type) else field.type
+    if pa.types.is_struct(kind):
+        names = ", ".join(f"{field.name}.{inner.name}" for inner in kind)
+        raise LogError(
+            f"{origin}: the column {field.name!r} holds several fields. Name one: {names}."
+        )
+    if _is_list(kind) or pa.types.is_map(kind):
+        raise LogError(
+            f"{origin}: the column {field.name!r} has the type {field.type}, which is no event. "
+            f"Write a row per event, or a list of plain values per row."
+        )
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(is_(kind) for is_ in tests)
