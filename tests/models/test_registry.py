@@ -88,7 +88,7 @@ def test_all_ways_to_read_behaviors_give_the_same(model, monkeypatch):
     masked = model(batch).numpy()
     monkeypatch.setattr(view, "MASKED_LENGTH", 0)
     np.testing.assert_allclose(model(batch), masked, **TOLERANCE)
-    monkeypatch.setattr(View, "reads_own", lambda self, chosen: False)
+    monkeypatch.setattr(View, "_sources", lambda self, chosen: None)
     np.testing.assert_allclose(model(batch), masked, **TOLERANCE)
 
 
