@@ -89,6 +89,11 @@ class ImpressionColumns(Section):
         "has none, the category 0 or '' of all items.",
     )
     time: Time = Field(description="When; the order of a user's rows.")
+    request: Id | None = Field(
+        None,
+        description="Which of a user's rows were shown together: all of them see the history as "
+        "of the earliest. Null, or an empty cell: rows of one time that see the same.",
+    )
     oracle: str | None = Field(
         None, description="True click probability, which only a simulated log knows."
     )

@@ -7,7 +7,7 @@ from typing import Literal
 import pydantic
 from pydantic import Field
 
-from components.behavior_example_gen.cells.columns import ImpressionColumns
+from components.behavior_example_gen.cells.columns import IdColumn, ImpressionColumns
 from components.behavior_example_gen.cells.where import RowFilter
 from components.behavior_example_gen.config.log_config import LogConfig, TableConfig
 from models.section import Section
@@ -184,6 +184,11 @@ class IngestConfig(Section):
         return self.mapping(self.tables()[-1]).oracle
 
     @property
+    def request(self) -> IdColumn | None:
+        """The column of requests, in the table that holds the targets."""
+        return self.mapping(self.tables()[-1]).request
+
+    @property
     def looks_up_categories(self) -> bool:
         """Whether impressions get the categories that their items have in the log."""
         impressions, ours = self.log.impressions, self.log.mapping.category
@@ -205,7 +210,8 @@ class IngestConfig(Section):
         if table == "log":
             names += [feature.column for feature in self.log.features.values()]
         if table == self.tables()[-1]:  # the one that holds the targets
-            further = (self.oracle, self.label.column, self.split.column)
+            request = self.request and self.request.column
+            further = (request, self.oracle, self.label.column, self.split.column)
             names += [name for name in further if name]
         names += [RowFilter.parse(text).column for text in self.table(table).where]
         return list(dict.fromkeys(names))

@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.behavior_example_gen import requests
+from components.behavior_example_gen.clean.clean import REQUEST
 from components.behavior_example_gen.config.ingest_config import IngestConfig
 from components.behavior_example_gen.cut import split
 from components.behavior_example_gen.cut.items import Catalogue
@@ -65,6 +67,7 @@ class Targets:
       user_hash: [t] uint64.
       user_rows: [t] int64, number of rows of the target's user.
       seconds, label: [t] int64 and float32.
+      request: [t] int64, a user's requests from 0 on: targets of one were shown together.
       user_id, item, category: Arrow arrays [t].
       oracle: Arrow array [t] float64, or None if the log does not know it.
     """
@@ -79,6 +82,7 @@ class Targets:
     user_rows: np.ndarray
     seconds: np.ndarray
     label: np.ndarray
+    request: np.ndarray
     user_id: pa.Array
     item: pa.Array
     category: pa.Array
@@ -113,7 +117,10 @@ class UserRows:
         else:
             self.in_history = self.label == 1
         self.hist_begin = hist_begin(self.user, self.in_history)
-        self.hist_end = hist_end(self.user, self.time, self.in_history, config.history.ties)
+        end = hist_end(self.user, self.time, self.in_history, config.history.ties)
+        ids = batch[REQUEST] if REQUEST in batch.schema.names else None
+        self.request = requests.first_rows(self.user, self.time, end, ids)  # its first row
+        self.hist_end = end[self.request]
 
     def take(self, name: str, rows: np.ndarray) -> pa.Array:
         """Returns a column of some rows."""
@@ -135,9 +142,13 @@ class UserRows:
 
 @dataclasses.dataclass(frozen=True)
 class _Chosen:
-    """The rows that are targets, [t]: their places in `UserRows`, splits, items and labels."""
+    """The rows that are targets, [t]: their places in `UserRows`, requests, splits, items, labels.
+
+    Requests are numbers within a user, by which a user's targets rise.
+    """
 
     row: np.ndarray
+    request: np.ndarray
     split: np.ndarray
     item: pa.Array
     category: pa.Array
@@ -158,6 +169,7 @@ def find_targets(rows: UserRows, whole: WholeLog) -> tuple[Targets, collections.
     chosen, dropped = _choose(rows, whole)
     row, history = chosen.row, rows.in_history
     begin, end = rows.hist_begin[row], rows.hist_end[row]
+    seconds = rows.seconds[rows.request[row]]  # a request's targets share one moment
     window = window_begin(begin, end, rule.max_length)
     sessions = None
     if rule.session_gap is not None:
@@ -171,7 +183,7 @@ def find_targets(rows: UserRows, whole: WholeLog) -> tuple[Targets, collections.
         local_begin=local_begin(
             sessions,
             rows.seconds[history],
-            rows.seconds[row],
+            seconds,
             end,
             window,
             rule.session_gap,
@@ -181,8 +193,9 @@ def find_targets(rows: UserRows, whole: WholeLog) -> tuple[Targets, collections.
         split=chosen.split,
         user_hash=rows.user_hash[row],
         user_rows=size_of(starts(rows.user))[row],
-        seconds=rows.seconds[row],
+        seconds=seconds,
         label=chosen.label.astype(np.float32),
+        request=chosen.request,
         user_id=rows.take("user", row),
         item=chosen.item,
         category=chosen.category,
@@ -200,26 +213,42 @@ def _choose(rows: UserRows, whole: WholeLog) -> tuple[_Chosen, collections.Count
     dropped[f"target: {few}"] = int((target & ~enough).sum())
 
     row = np.flatnonzero(target & enough)
+    row = row[np.argsort(rows.request[row], kind="stable")]
+    request = requests.number(rows.user[row], rows.request[row])
     place = _split(rows, row, whole)
+    if config.split.by == "column":
+        kept = rows.batch["split"].to_numpy()[row] == place
+        dropped["target: its request began in another split"] = int((~kept).sum())
+        row, request, place = row[kept], request[kept], place[kept]
     if most is not None:
-        draw = combine(config.seed, rows.user_hash[row], rows.number[row])
-        kept = split.sample_per_user(rows.user[row], place == split.EVAL, draw, most)
+        first = rows.number[rows.request[row]]
+        draws = (
+            combine(config.seed, rows.user_hash[row], first),  # whole requests first
+            combine(config.seed, rows.user_hash[row], rows.number[row]),
+        )
+        kept = split.sample_per_user(rows.user[row], place == split.EVAL, draws, most)
         dropped["target: more than split.eval_per_user"] = int((~kept).sum())
-        row, place = row[kept], place[kept]
+        row, request, place = row[kept], request[kept], place[kept]
     if config.label.negatives is not None:
-        chosen = _with_negatives(rows, row, place, whole.catalogue)
+        chosen = _with_negatives(rows, row, request, place, whole.catalogue)
         asked = len(row) * (1 + config.label.negatives.per_positive)
         dropped["target: no negative found"] = asked - len(chosen.row)
     else:
         item, category = rows.take("item", row), rows.take("category", row)
-        chosen = _Chosen(row, place, item, category, rows.label[row])
+        chosen = _Chosen(row, request, place, item, category, rows.label[row])
     return chosen, +dropped
 
 
 def _split(rows: UserRows, row: np.ndarray, whole: WholeLog) -> np.ndarray:
+    """The split of each target: that of its request, so that no request is torn."""
+    begins = starts(rows.user[row], rows.request[row])
+    return _split_requests(rows, row[begins], whole)[np.cumsum(begins) - 1]
+
+
+def _split_requests(rows: UserRows, row: np.ndarray, whole: WholeLog) -> np.ndarray:
     rule = rows.config.split
     if rule.by == "time":
-        return split.by_time(rows.time[row], whole.cuts)
+        return split.by_time(rows.time[rows.request[row]], whole.cuts)
     if rule.by == "user_tail":
         return split.by_user_tail(rows.user[row], rule.validation, rule.eval)
     if rule.by == "user_hash":
@@ -229,9 +258,9 @@ def _split(rows: UserRows, row: np.ndarray, whole: WholeLog) -> np.ndarray:
 
 
 def _with_negatives(
-    rows: UserRows, row: np.ndarray, place: np.ndarray, catalogue: Catalogue
+    rows: UserRows, row: np.ndarray, request: np.ndarray, place: np.ndarray, catalogue: Catalogue
 ) -> _Chosen:
-    """Puts the negatives of each positive target behind it.
+    """Puts the negatives of each positive target behind it, into its request.
 
     Positives, too, take their item's category from the catalogue: were it that of their own row,
     an unusual one would give them away.
@@ -256,6 +285,7 @@ def _with_negatives(
     copies = np.nonzero(found)[0]
     return _Chosen(
         row[copies],
+        request[copies],
         place[copies],
         catalogue.items.take(item),
         catalogue.categories.take(item),
