@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from components.evaluator.tfma.read import overall_metrics, verdict
+from components.evaluator.trivial_rules import words
 from pipeline.config import Config
 from pipeline.result_file import _version, write_atomically
 from pipeline.run_folder.lineage import Artifact, artifacts
 
+_REPEATS = {
+    "keep": "positives and negatives may be items that the user had before",
+    "drop": "neither positives nor negatives are items that the user had before",
+}
 _PACKAGES = ("everlong", "tensorflow", "tfx", "apache-beam", "tensorflow-recommenders")
 
 
@@ -53,7 +58,9 @@ def summarize(config: Config, output: Path, timing: Timing) -> dict[str, Any]:
             "users": counts["users"],
             "rows": counts["rows"],
             "dropped": counts["dropped"],
+            "repeats": counts.get("repeats"),
         },
+        "trivial_rules": gate["trivial_rules"],
         "train": training,
         "seconds": {**timing.seconds, "total": timing.total},
         "cached": timing.cached,
@@ -87,10 +94,15 @@ def render(summary: dict[str, Any]) -> str:
         reached = (auc - 0.5) / (oracle - 0.5)
         lines.append(f"            {reached:.1%} of the way from 0.5 to the oracle's AUC")
     lines.append(
+        f"  rules     AUC without a model (within requests): {words(summary['trivial_rules'])}"
+    )
+    lines.append(
         f"  training  {train['steps']:,} steps, {train['targets_per_second']:,.0f} targets/s, "
         f"{train['seconds']:.1f} s"
     )
-    dropped = summary["examples"]["dropped"]
+    dropped, repeats = summary["examples"]["dropped"], summary["examples"]["repeats"]
+    if repeats:
+        lines.append(f"  drawn     negatives; repeats: {repeats} ({_REPEATS[repeats]})")
     lines.append(
         f"  log       {summary['examples']['rows']:,} rows, "
         f"{summary['examples']['targets']:,} targets; dropped: "

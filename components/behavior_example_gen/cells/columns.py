@@ -122,5 +122,6 @@ SIMULATED = ColumnConfig(
     category=IdColumn(column="category_id", type="int"),
     time=TimeColumn(column="time"),
     behavior=IdColumn(column="behavior", type="int"),
+    request=IdColumn(column="request", type="int"),
     oracle="click_probability",
 )

@@ -66,8 +66,9 @@ def clean(
       `category`, (`behavior`,) int64 or binary; `time`, int64 ticks; `label`, int8: 1, 0 or -1
       (no target); (`split`, int8, index of `SPLITS`;) (`request`, int64 or binary, null without
       one;) (`oracle`, float64, null without a target;) `feature.<name>`, float32; `sequence`,
-      int64. If impressions are a separate table, rows of both have the same columns, and `in_history`, int8, tells them apart: impressions 0, rows of
-      the log 1. The category of an impression is null where that of the log's item is meant.
+      int64. If impressions are a separate table, rows of both have the same columns, and
+      `in_history`, int8, tells them apart: impressions 0, rows of the log 1. The category
+      of an impression is null where that of the log's item is meant.
     """
     log, mapping, absent = config.log, config.mapping(table), _Absent(cells.num_rows)
     shown, targets = table == "impressions", table == config.tables()[-1]

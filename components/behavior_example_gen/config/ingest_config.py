@@ -24,6 +24,11 @@ class NegativesConfig(Section):
     by: Literal["uniform", "popularity"] = Field(
         "uniform", description="Chance of an item: equal, or by its number of rows."
     )
+    repeats: Literal["drop", "keep"] = Field(
+        "keep",
+        description="Items that the user had before: drop them as positives and as negatives, or "
+        "keep them as both.",
+    )
 
 
 class LabelConfig(Section):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +23,8 @@ from components.behavior_example_gen.cut.session import local_begin, session_beg
 from components.behavior_example_gen.cut.visible import hist_begin, hist_end
 from components.behavior_example_gen.hashing import combine, id_hash
 from components.behavior_example_gen.row import IN_HISTORY, NO_TARGET
-from components.segments import rank_of, size_of, starts
+from components.behavior_example_gen.tables import one_batch
+from components.segments import begin_of, rank_of, size_of, starts
 from models import features
 
 
@@ -31,12 +33,25 @@ class WholeLog:
     """What must be known of the whole log.
 
     Attributes:
-      catalogue: the items, if negatives are drawn or categories of impressions looked up.
+      catalogue: the items, if negatives are drawn or categories of impressions looked up. If the
+        split is by time, negatives are drawn from the items before validation.
+      eval_catalogue: the items before eval; None: as `catalogue`.
       cuts: first time of validation and of eval, if the split is by time.
     """
 
     catalogue: Catalogue | None = None
     cuts: tuple[int, int] | None = None
+    eval_catalogue: Catalogue | None = None
+
+    def catalogues(self, place: np.ndarray) -> Iterator[tuple[Catalogue, np.ndarray]]:
+        """Yields each catalogue with the targets [t] bool that it is for, by their splits [t]."""
+        evaluates = place == split.EVAL
+        for catalogue, which in (
+            (self.catalogue, ~evaluates),
+            (self.eval_catalogue or self.catalogue, evaluates),
+        ):
+            if catalogue is not None:
+                yield catalogue, which
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,6 +142,16 @@ class UserRows:
         return self.batch[name].take(pa.array(rows))
 
     @functools.cached_property
+    def repeated(self) -> np.ndarray:
+        """[n] bool: rows of the history whose item an earlier one of the user has."""
+        rows = np.flatnonzero(self.in_history)
+        item = self.take("item", rows).dictionary_encode().indices.to_numpy().astype(np.int64)
+        _, first = np.unique(self.user[rows] * (len(rows) + 1) + item, return_index=True)
+        repeated = self.in_history.copy()
+        repeated[rows[first]] = False
+        return repeated
+
+    @functools.cached_property
     def histories(self) -> Histories:
         """The rows that are in the histories."""
         rows, names = np.flatnonzero(self.in_history), self.batch.schema.names
@@ -207,7 +232,10 @@ def find_targets(rows: UserRows, whole: WholeLog) -> tuple[Targets, collections.
 def _choose(rows: UserRows, whole: WholeLog) -> tuple[_Chosen, collections.Counter[str]]:
     config, dropped = rows.config, collections.Counter()
     least, most = config.history.min_length, config.split.eval_per_user
-    target = rows.label != NO_TARGET
+    target, negatives = rows.label != NO_TARGET, config.label.negatives
+    if negatives is not None and negatives.repeats == "drop":
+        dropped["target: an item that the user had before"] = int((target & rows.repeated).sum())
+        target &= ~rows.repeated
     enough = rows.hist_end - rows.hist_begin >= least
     few = "no visible behaviour" if least == 1 else f"fewer than {least} visible behaviours"
     dropped[f"target: {few}"] = int((target & ~enough).sum())
@@ -220,6 +248,12 @@ def _choose(rows: UserRows, whole: WholeLog) -> tuple[_Chosen, collections.Count
         kept = rows.batch["split"].to_numpy()[row] == place
         dropped["target: its request began in another split"] = int((~kept).sum())
         row, request, place = row[kept], request[kept], place[kept]
+    if negatives is not None:
+        kept = np.zeros(len(row), bool)
+        for catalogue, which in whole.catalogues(place):
+            kept[which] = catalogue.index(rows.take("item", row[which])) != NONE
+        dropped["target: its item is new since its split began"] = int((~kept).sum())
+        row, request, place = row[kept], request[kept], place[kept]
     if most is not None:
         first = rows.number[rows.request[row]]
         draws = (
@@ -229,9 +263,9 @@ def _choose(rows: UserRows, whole: WholeLog) -> tuple[_Chosen, collections.Count
         kept = split.sample_per_user(rows.user[row], place == split.EVAL, draws, most)
         dropped["target: more than split.eval_per_user"] = int((~kept).sum())
         row, request, place = row[kept], request[kept], place[kept]
-    if config.label.negatives is not None:
-        chosen = _with_negatives(rows, row, request, place, whole.catalogue)
-        asked = len(row) * (1 + config.label.negatives.per_positive)
+    if negatives is not None and len(row):
+        chosen = _with_negatives(rows, row, request, place, whole)
+        asked = len(row) * (1 + negatives.per_positive)
         dropped["target: no negative found"] = asked - len(chosen.row)
     else:
         item, category = rows.take("item", row), rows.take("category", row)
@@ -258,36 +292,57 @@ def _split_requests(rows: UserRows, row: np.ndarray, whole: WholeLog) -> np.ndar
 
 
 def _with_negatives(
-    rows: UserRows, row: np.ndarray, request: np.ndarray, place: np.ndarray, catalogue: Catalogue
+    rows: UserRows, row: np.ndarray, request: np.ndarray, place: np.ndarray, whole: WholeLog
 ) -> _Chosen:
     """Puts the negatives of each positive target behind it, into its request.
 
     Positives, too, take their item's category from the catalogue: were it that of their own row,
     an unusual one would give them away.
     """
+    parts, copies = [], []
+    for catalogue, which in whole.catalogues(place):
+        candidates = _candidates(rows, row[which], catalogue)
+        found = candidates != NONE
+        copied = np.flatnonzero(which)[np.nonzero(found)[0]]
+        item = pa.array(candidates[found])
+        label = np.broadcast_to(np.arange(candidates.shape[1]) == 0, candidates.shape)[found]
+        columns = catalogue.items.take(item), catalogue.categories.take(item), pa.array(label)
+        parts.append(pa.table(dict(zip(("item", "category", "label"), columns, strict=True))))
+        copies.append(copied)
+    copied = np.concatenate(copies)
+    order = np.argsort(copied, kind="stable")
+    copied, drawn = copied[order], one_batch(pa.concat_tables(parts)).take(pa.array(order))
+    label = drawn["label"].to_numpy(zero_copy_only=False)
+    return _Chosen(
+        row[copied], request[copied], place[copied], drawn["item"], drawn["category"], label
+    )
+
+
+def _candidates(rows: UserRows, row: np.ndarray, catalogue: Catalogue) -> np.ndarray:
+    """The item of each positive target and its negatives, as places in the catalogue or `NONE`."""
     rule = rows.config.label.negatives
-    index = catalogue.index(rows.batch["item"])
-    items = len(catalogue.items)
+    index, items = catalogue.index(rows.batch["item"]), len(catalogue.items)
+    known = index != NONE
+    # Not only of the same request: what is positive at that time is no negative of any.
+    moment = begin_of(starts(rows.user, rows.time))[rows.request]
+    positive = known & (rows.label == 1)
+    given = FirstTimes(moment[positive], index[positive], moment[positive], items)
+    past = known & rows.in_history
+    had = FirstTimes(rows.user[past], index[past], rows.time[past], items)
+    user, at = rows.user[row], moment[row]
+
+    def refuse(which: np.ndarray, item: np.ndarray) -> np.ndarray:
+        refused = given.until(at[which], item, at[which])
+        if rule.repeats == "drop":
+            refused |= had.until(user[which], item, rows.time[at[which]])
+        return refused
+
     drawn = draw_negatives(
         seed=rows.config.seed,
-        user=rows.user[row],
         user_hash=rows.user_hash[row],
         target=rows.number[row],
-        time=rows.time[row],
         weights=catalogue.counts if rule.by == "popularity" else np.ones(items),
-        had=FirstTimes(rows.user, index, rows.time, items),
+        refuse=refuse,
         per_positive=rule.per_positive,
     )
-    candidates = np.concatenate([index[row][:, None], drawn], axis=1)
-    found = candidates != NONE
-    item = pa.array(candidates[found])
-    label = np.broadcast_to(np.arange(rule.per_positive + 1) == 0, candidates.shape)[found]
-    copies = np.nonzero(found)[0]
-    return _Chosen(
-        row[copies],
-        request[copies],
-        place[copies],
-        catalogue.items.take(item),
-        catalogue.categories.take(item),
-        label,
-    )
+    return np.concatenate([index[row][:, None], drawn], axis=1)

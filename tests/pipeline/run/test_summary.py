@@ -11,7 +11,8 @@ SUMMARY = {
     "reasons": ["5 of 5 scores of the model are NaN or infinite"],
     "metrics": {"auc": None, "logloss": None, "oracle_auc": 0.9},
     "train": {"steps": 1, "targets_per_second": 2.0, "seconds": 3.0},
-    "examples": {"rows": 9, "targets": 5, "dropped": {"no user": 0}},
+    "examples": {"rows": 9, "targets": 5, "dropped": {"no user": 0}, "repeats": None},
+    "trivial_rules": {"seen before": {"auc": 0.5, "within_requests": None}},
     "pushed_model": None,
     "report": "index.html",
     "log": "log.txt",
@@ -33,3 +34,12 @@ def test_what_is_not_defined_is_a_dash(metrics, told):
     assert text.splitlines()[1] == "toy: NOT BLESSED, nothing was pushed"
     assert told in text
     assert ("of the way" in text) == (metrics["auc"] is not None and "oracle_auc" in metrics)
+
+
+def test_rules_without_a_model_stand_beside_it():
+    lines = render(SUMMARY).splitlines()
+    assert "  rules     AUC without a model (within requests): seen before 0.500 (-)" in lines
+    assert not any("drawn" in line for line in lines)
+    drawn = SUMMARY | {"examples": SUMMARY["examples"] | {"repeats": "drop"}}
+    told = "neither positives nor negatives are items that the user had before"
+    assert f"  drawn     negatives; repeats: drop ({told})" in render(drawn).splitlines()
