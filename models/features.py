@@ -22,6 +22,7 @@ HISTORY_BEHAVIOR = "history_behavior"  # [B, L], optional: pv/cart/fav/buy, a ra
 TARGET_ITEM = "target_item"  # [B, T]
 TARGET_CATEGORY = "target_category"  # [B, T]
 TARGET_TIME = "target_time"  # [B, T]
+TARGET_REQUEST = "target_request"  # [B, T], equal within a user: shown together; -1 padded
 TARGET_HIST_END = "target_hist_end"  # [B, T], exclusive end of the visible history
 TARGET_LOCAL_BEGIN = "target_local_begin"  # [B, T], local = history[local_begin:hist_end]
 TARGET_MATCH = "target_match"  # [B, T, M], last behaviours in the target's category, -1 padded

@@ -237,7 +237,8 @@ def pad(
       match: M of `target_match`; None without it.
 
     Returns:
-      The features padded on the right with 0 (`target_match`, [B, T, M]: with -1),
+      The features padded on the right with 0 (`target_request`, and `target_match`, [B, T, M]:
+      with -1),
       `history_length` [B] int32 and `target_valid` [B, T] bool.
     """
     batch = {}
@@ -247,7 +248,7 @@ def pad(
             batch[name] = tf.reshape(flat, [-1, targets, match])
         else:
             size = length if name.startswith(features.HISTORY_PREFIX) else targets
-            batch[name] = dense(values, size)
+            batch[name] = dense(values, size, -1 if name == features.TARGET_REQUEST else 0)
     batch[features.HISTORY_LENGTH] = tf.cast(ragged[features.HISTORY_ITEM].row_lengths(), tf.int32)
     batch[features.TARGET_VALID] = tf.sequence_mask(
         ragged[features.TARGET_ITEM].row_lengths(), targets

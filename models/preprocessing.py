@@ -26,6 +26,7 @@ PASSED_THROUGH = (
     features.USER_ID,
     features.HISTORY_TIME,
     features.TARGET_TIME,
+    features.TARGET_REQUEST,
     features.TARGET_HIST_END,
     features.TARGET_LOCAL_BEGIN,
     features.TARGET_MATCH,

@@ -24,6 +24,7 @@ NOT_SERVED = frozenset(
     {
         features.USER_ID,
         features.LABEL,
+        features.TARGET_REQUEST,
         features.TARGET_LOCAL_BEGIN,
         features.TARGET_MATCH,
         features.TARGET_ORACLE,

@@ -33,7 +33,7 @@ COUNTS, QUARANTINE = "counts.json", "quarantine.jsonl"
 _MIN_SHARDS, _MAX_SHARDS = 4, 4096  # files that readers can interleave; pieces of a spill file
 _WORKING = 8  # bytes that sorting and cutting take, for each byte of the rows
 _SPILL_BYTES = 32 << 20  # of raw rows that one spill file is made of
-_COUNTED, _TIMES, _ITEMS = "counts", "times", "items"
+_COUNTED, _TIMES, _ITEMS, _EVAL_ITEMS = "counts", "times", "items", "eval_items"
 
 
 def ingest(pipeline: beam.Pipeline, config: IngestConfig, output: str, work: str) -> None:
@@ -57,11 +57,16 @@ def ingest(pipeline: beam.Pipeline, config: IngestConfig, output: str, work: str
     whole = {"checked": beam.pvalue.AsSingleton(checked)}
     for tag, combine in _needed(config).items():
         whole[tag] = beam.pvalue.AsSingleton(read[tag] | tag >> beam.CombineGlobally(combine))
-    cut = (
-        read.pieces
-        | "GroupByShard" >> beam.GroupByKey()
-        | "Cut" >> beam.ParDo(_Cut(config, shards, output, work), **whole)
-    )
+    pieces = read.pieces | "GroupByShard" >> beam.GroupByKey()
+    if _draws_by_time(config):
+        before = pieces | "CountBefore" >> beam.ParDo(
+            _CountBefore(config.log.mapping.time.ticks_per_second), **whole
+        ).with_outputs(_ITEMS, _EVAL_ITEMS)
+        every = (before[_ITEMS], before[_EVAL_ITEMS]) | "BeforeEval" >> beam.Flatten()
+        for tag, pairs in ((_ITEMS, before[_ITEMS]), (_EVAL_ITEMS, every)):
+            found = pairs | tag >> beam.CombineGlobally(CombineItems())
+            whole[tag] = beam.pvalue.AsSingleton(found)
+    cut = pieces | "Cut" >> beam.ParDo(_Cut(config, shards, output, work), **whole)
     _ = (
         (taken, cut)
         | "AllCounts" >> beam.Flatten()
@@ -134,6 +139,33 @@ class _Spill(ParallelDoFn):
         return results
 
 
+class _CountBefore(ParallelDoFn):
+    """Counts the items of a shard that came before the cuts in time: negatives know no future."""
+
+    busy = "count_seconds"
+
+    def __init__(self, ticks_per_second: int):
+        super().__init__()
+        self._ticks_per_second = ticks_per_second
+
+    def process(
+        self, element: tuple[int, list[Piece]], checked: None, times: tuple[int, int]
+    ) -> Iterator[object]:
+        yield from self.submit((list(element[1]), times))
+
+    def work(self, task: tuple[list[Piece], tuple[int, int]]) -> list[object]:
+        pieces, (validation, evaluation) = task
+        rows = pa.table(gather(pieces).select(["time", "item", "category"]))
+        seconds = rows["time"].to_numpy() // self._ticks_per_second
+        first = seconds < validation
+        counted = {_ITEMS: first, _EVAL_ITEMS: ~first & (seconds < evaluation)}
+        return [
+            beam.pvalue.TaggedOutput(tag, count_pairs(rows.filter(pa.array(which))))
+            for tag, which in counted.items()
+            if which.any()
+        ]
+
+
 class _Cut(ParallelDoFn):
     """Makes the examples of the users of a shard."""
 
@@ -150,9 +182,10 @@ class _Cut(ParallelDoFn):
         checked: None,
         times: tuple[int, int] | None = None,
         items: Catalogue | None = None,
+        eval_items: Catalogue | None = None,
     ) -> Iterator[Counts]:
         number, pieces = element
-        yield from self.submit((number, list(pieces), WholeLog(items, times)))
+        yield from self.submit((number, list(pieces), WholeLog(items, times, eval_items)))
 
     def work(self, task: tuple[int, list[Piece], WholeLog]) -> list[Counts]:
         number, pieces, whole = task
@@ -170,11 +203,16 @@ class _Cut(ParallelDoFn):
 def _needed(config: IngestConfig) -> dict[str, beam.CombineFn]:
     """What must be known of the whole log before its users are cut."""
     needed: dict[str, beam.CombineFn] = {}
-    if config.label.negatives is not None or config.looks_up_categories:
+    draws = config.label.negatives is not None and not _draws_by_time(config)
+    if draws or config.looks_up_categories:
         needed[_ITEMS] = CombineItems()
     if config.split.by == "time":
         needed[_TIMES] = CombineTimes(config.split.validation, config.split.eval)
     return needed
+
+
+def _draws_by_time(config: IngestConfig) -> bool:
+    return config.label.negatives is not None and config.split.by == "time"
 
 
 def _check(counts: Counts, config_json: str, output: str) -> None:
@@ -186,7 +224,10 @@ def _check(counts: Counts, config_json: str, output: str) -> None:
 def _write_counts(counts: Counts, config_json: str, output: str, work: str) -> None:
     write_text(counts.quarantine(), FileSystems.join(output, QUARANTINE))
     plain = counts.to_dict()
-    if IngestConfig.model_validate_json(config_json).log.items is not None:
+    config = IngestConfig.model_validate_json(config_json)
+    if config.log.items is not None:
         plain["known_items"] = counts.known_items
-    plain["warnings"] = remarks(counts, IngestConfig.model_validate_json(config_json))
+    plain["warnings"] = remarks(counts, config)
+    if config.label.negatives is not None:
+        plain["repeats"] = config.label.negatives.repeats
     write_text(json.dumps(plain), FileSystems.join(work, COUNTS))

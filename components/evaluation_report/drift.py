@@ -8,7 +8,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 EARLIER = "earlier data"
-_BY_CONSTRUCTION = {"target_hist_end", "target_local_begin", "target_match"}
+_BY_CONSTRUCTION = {"target_request", "target_hist_end", "target_local_begin", "target_match"}
 
 Statistics = statistics_pb2.DatasetFeatureStatisticsList
 

@@ -17,6 +17,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.evaluator import trivial_rules
 from components.evaluator.config import GateConfig
 from components.evaluator.gate.judge import Verdict, judge
 from components.evaluator.gate.scored import Scored
@@ -53,6 +54,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         problem = incompatible(_saved_model(baseline), schema) if baseline else None
         compared = baseline if problem is None else None
         graph = artifact_utils.get_single_uri(input_dict["transform_graph"])
+        files = [
+            path
+            for uri in artifact_utils.get_split_uris(input_dict["examples"], _SPLIT)
+            for path in sorted(fileio.glob(io_utils.all_files_pattern(uri)))
+        ]
         score = ScoreFiles(
             _saved_model(model),
             _saved_model(compared) if compared else None,
@@ -60,13 +66,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             graph,
             schema,
         )
-        self._evaluate(score, input_dict["examples"], schema, gate, compared is not None, folder)
+        self._evaluate(score, files, schema, gate, compared is not None, folder)
 
         table = predictions.read(folder)
         verdict = judge(Scored.from_table(table, gate.sliced), gate, problem)
         told = verdict.to_json() | {
             "model": model.uri,
             "baseline": baseline and baseline.uri,
+            "trivial_rules": trivial_rules.measure(files, schema, graph),
             "seconds": round(time.monotonic() - begun, 3),
         }
         io_utils.write_string_file(
@@ -78,18 +85,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     def _evaluate(
         self,
         score: ScoreFiles,
-        examples: list[types.Artifact],
+        files: list[str],
         schema: schema_pb2.Schema,
         gate: GateConfig,
         compared: bool,
         folder: str,
     ) -> None:
         """Writes the predictions table and TFMA's metrics."""
-        files = [
-            path
-            for uri in artifact_utils.get_split_uris(examples, _SPLIT)
-            for path in sorted(fileio.glob(io_utils.all_files_pattern(uri)))
-        ]
         oracle = any(feature.name == features.TARGET_ORACLE for feature in schema.feature)
         config = eval_config(gate.slices, compared, oracle)
         with self._make_beam_pipeline() as pipeline:

@@ -99,6 +99,12 @@ class SimulatorConfig(Section):
     session_length: float = Field(
         36.0, ge=1, le=1e6, description="Mean number of impressions of a session."
     )
+    list_length: int = Field(
+        6,
+        ge=1,
+        description="Impressions of a request: shown at one time, the last of a session may be "
+        "fewer.",
+    )
     sessions_per_day: float = Field(0.4, gt=0, le=5, description="Mean number of sessions a day.")
     searches: int = Field(
         3,

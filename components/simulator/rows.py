@@ -27,7 +27,8 @@ class Rows:
 
     Attributes:
       category, item: [N] int64.
-      time: [N] int64, seconds, strictly increasing.
+      time: [N] int64, seconds, strictly increasing but within a list, which has one time.
+      begins: [N] bool, whether the row is a search or the first impression of a list.
       is_search: [N] bool; a search for the category, else an impression of the item.
       left: [N] int, impressions from this row on, to the last.
       causes: [N, 5] float, raw `CAUSES` of a click: +1 or -1; 1 or 0; around 0; -1 to 1; +1 or -1.
@@ -36,6 +37,7 @@ class Rows:
     category: np.ndarray
     item: np.ndarray
     time: np.ndarray
+    begins: np.ndarray
     is_search: np.ndarray
     left: np.ndarray
     causes: np.ndarray
@@ -48,12 +50,14 @@ class Sessions:
     Attributes:
       session: [N] int, the session of each row.
       rank: [N] int, the place of each row in its session.
+      begins: [N] bool, whether the row is a search or begins a list of impressions.
       time: [N] int64.
       start: [S] int64, the time of each session's first row.
     """
 
     session: np.ndarray
     rank: np.ndarray
+    begins: np.ndarray
     time: np.ndarray
     start: np.ndarray
 
@@ -90,10 +94,12 @@ def draw_rows(config: SimulatorConfig, rng: np.random.Generator) -> Rows:
     side = 1 - 2 * (own % 2)  # [C]
     goes_with_searched = side[which] * np.where(same, 0, side[searched[session]]).sum(axis=1)
     item = items[which, rng.integers(config.user_items, size=n)]
+    item = _distinct(which, item, sessions.begins, config.items_per_category)
     return Rows(
         category=own[which],
         item=own[which] * config.items_per_category + item,
         time=sessions.time,
+        begins=sessions.begins,
         is_search=is_search,
         left=left,
         causes=np.stack(
@@ -116,6 +122,29 @@ def _popular_items(config: SimulatorConfig, rng: np.random.Generator, count: int
     return np.searchsorted(edges[:-1] / edges[-1], rng.random((count, config.user_items)), "right")
 
 
+def _distinct(category: np.ndarray, item: np.ndarray, begins: np.ndarray, size: int) -> np.ndarray:
+    """Shows no item twice in a list, but the category's next one that it does not show yet.
+
+    Args:
+      category, item: [N] int64; items are numbers within their category.
+      begins: [N] bool, whether a row begins a list.
+      size: items of a category; a list with more impressions of one has some twice.
+
+    Returns:
+      [N] int64 items.
+    """
+    item, rows = item.copy(), np.arange(len(item))
+    place = rows - np.maximum.accumulate(np.where(begins, rows, 0))
+    for later in range(1, place.max() + 1):
+        at = np.flatnonzero(place == later)
+        others = at[:, None] - 1 - np.arange(later)
+        same = category[others] == category[at, None]
+        for _ in range(size):
+            shown = (same & (item[others] == item[at, None])).any(axis=1)
+            item[at[shown]] = (item[at[shown]] + 1) % size
+    return item
+
+
 def _draw_sessions(config: SimulatorConfig, rng: np.random.Generator, impressions: int) -> Sessions:
     """Cuts `impressions` into sessions, puts searches before them and all of it in time."""
     most = int(2 * impressions / config.session_length) + 20
@@ -130,7 +159,8 @@ def _draw_sessions(config: SimulatorConfig, rng: np.random.Generator, impression
     rank = np.arange(len(session)) - first
 
     pause = np.minimum(1 + _MEAN_PAUSE * exact.exponential(rng, session.shape), _MAX_PAUSE)
-    clock = np.cumsum(np.where(rank == 0, 0, pause).astype(np.int64))
+    begins = (rank < config.searches) | ((rank - config.searches) % config.list_length == 0)
+    clock = np.cumsum(np.where(begins & (rank > 0), pause, 0).astype(np.int64))
     offset = clock - clock[first]
     duration = offset[np.cumsum(size) - 1]
 
@@ -142,7 +172,7 @@ def _draw_sessions(config: SimulatorConfig, rng: np.random.Generator, impression
     even += LOG_END - DAY * (0.5 + 0.5 * rng.random()) - even[-1]
     turns = even / DAY + 0.1 * exact.normal(rng)
     start = (even + _NIGHT * DAY / (2 * np.pi) * exact.cos(turns)).astype(np.int64)
-    return Sessions(session, rank, start[session] + offset, start)
+    return Sessions(session, rank, begins, start[session] + offset, start)
 
 
 def _tastes(

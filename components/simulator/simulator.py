@@ -20,7 +20,7 @@ _USER, _PILOT = 0, 1  # whose random stream it is
 
 _SCHEMA = pa.schema(
     [(name, pa.int64()) for name in ("user_id", "item_id", "category_id", "time", "behavior")]
-    + [("label", pa.int64()), ("click_probability", pa.float64())]
+    + [("request", pa.int64()), ("label", pa.int64()), ("click_probability", pa.float64())]
 )
 _EXPLAINED = pa.schema([(f"logit_{cause}", pa.float64()) for cause in CAUSES])
 
@@ -31,7 +31,8 @@ def simulate(
     """Simulates the log of some users.
 
     A user gets to see `user_categories` categories. A session begins with searches for some of them
-    and goes on with impressions, which are clicked or skipped. The log-odds of a click are
+    and goes on with lists of impressions, each list shown at one time. They are clicked or skipped;
+    what was clicked shows in the lists after. The log-odds of a click are
     `bias + signal * sum_c sqrt(weight_c) * z_c`, over five causes `z` of mean 0 and variance 1:
 
     - *interest*: the user likes or dislikes the category, for life. It shows in the outcomes of the
@@ -61,9 +62,10 @@ def simulate(
 
     Returns:
       Table in the order of `users`, then of time: `user_id`, `item_id`, `category_id`, `time`
-      (seconds), `behavior` (0 skipped, 1 clicked, 2 searched for; without `outcomes` never 1) and
-      `label`, int64, and `click_probability`, float64, by which the label was drawn. Both are null
-      except in a user's last `targets_per_user` impressions.
+      (seconds), `behavior` (0 skipped, 1 clicked, 2 searched for; without `outcomes` never 1),
+      `request` (a user's lists from 0 on; null for a search) and `label`, int64, and
+      `click_probability`, float64, by which the label was drawn. The last two are null except in a
+      user's last `targets_per_user` impressions.
 
     Example:
       >>> simulate(SimulatorConfig(users=2)).column_names[:3]
@@ -92,6 +94,7 @@ def _user_log(config: SimulatorConfig, scale: _Scale, user: int) -> pa.Table:
             "category_id": rows.category,
             "time": rows.time,
             "behavior": np.where(rows.is_search, SEARCHED, clicked * config.outcomes),
+            "request": pa.array(np.cumsum(rows.begins & ~rows.is_search) - 1, mask=rows.is_search),
             "label": pa.array(clicked, mask=no_target),
             "click_probability": pa.array(probability, mask=no_target),
         }

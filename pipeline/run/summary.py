@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from components.evaluator.tfma.read import overall_metrics, verdict
+from components.evaluator.trivial_rules import words
 from components.versions import versions
 from pipeline.config import Config
 from pipeline.log_lines import log_lines
 from pipeline.result_file import write_atomically
 from pipeline.run_folder.check import METADATA
 from pipeline.run_folder.lineage import Artifact, of_run
+
+_REPEATS = {
+    "keep": "positives and negatives may be items that the user had before",
+    "drop": "neither positives nor negatives are items that the user had before",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +60,9 @@ def summarize(config: Config, output: Path, run: str, timing: Timing) -> dict[st
             "rows": counts["rows"],
             "dropped": counts["dropped"],
             **{key: counts[key] for key in ("times", "missing", "warnings")},
+            "repeats": counts.get("repeats"),
         },
+        "trivial_rules": gate["trivial_rules"],
         "train": training,
         "seconds": {**timing.seconds, "total": timing.total},
         "cached": timing.cached,
@@ -87,10 +95,15 @@ def render(summary: dict[str, Any]) -> str:
         reached = (auc - 0.5) / (oracle - 0.5)
         lines.append(f"            {reached:.1%} of the way from 0.5 to the oracle's AUC")
     lines.append(
+        f"  rules     AUC without a model (within requests): {words(summary['trivial_rules'])}"
+    )
+    lines.append(
         f"  training  {train['steps']:,} steps, {train['targets_per_second']:,.0f} targets/s, "
         f"{train['seconds']:.1f} s"
     )
-    dropped = summary["examples"]["dropped"]
+    dropped, repeats = summary["examples"]["dropped"], summary["examples"]["repeats"]
+    if repeats:
+        lines.append(f"  drawn     negatives; repeats: {repeats} ({_REPEATS[repeats]})")
     lines.append(
         f"  log       {summary['examples']['rows']:,} rows, "
         f"{summary['examples']['targets']:,} targets; dropped: "

@@ -22,6 +22,7 @@ def columns(
     ids: str = "int",
     split: str = "train",
     seed: int = 0,
+    together: int = 5,
 ) -> Columns:
     """Raw features of `examples` examples: name -> one list of values for each example.
 
@@ -31,6 +32,7 @@ def columns(
       users: number of distinct users; None: one for each example.
       ids: "int" or "string".
       split: "eval" adds the slices and the oracle.
+      together: examples of a user that one request showed.
     """
     random = np.random.default_rng(seed)
 
@@ -40,6 +42,7 @@ def columns(
     oracle = random.random((examples, targets))
     labels = (random.random((examples, targets)) < oracle).astype(float)
     user = np.arange(examples)[:, None] % (users or examples)
+    request = np.arange(examples)[:, None] // (users or examples) // together
     times = np.sort(random.integers(0, 10**6, (examples, length)), axis=1)
     result = {
         "user_id": name(user),
@@ -49,6 +52,7 @@ def columns(
         "target_item": name(random.integers(0, 500, (examples, targets))),
         "target_category": name(random.integers(0, 20, (examples, targets))),
         "target_time": (times[:, -1:] + 1 + np.arange(targets)).tolist(),
+        "target_request": np.repeat(request, targets, axis=1).tolist(),
         "target_hist_end": np.full((examples, targets), length).tolist(),
         "target_local_begin": np.full((examples, targets), max(length - 16, 0)).tolist(),
         "target_match": random.integers(-1, length, (examples, targets * match)).tolist(),

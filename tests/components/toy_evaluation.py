@@ -116,6 +116,10 @@ def evaluate(
     schema = standard_artifacts.Schema()
     schema.uri = str(examples / "schema")
     graph = standard_artifacts.TransformGraph()
+    graph.uri = str(folder / "graph")
+    vocabulary = folder / "graph" / "transform_fn" / "assets" / "item"
+    vocabulary.parent.mkdir(parents=True)
+    vocabulary.write_text("".join(f"{item}\n" for item in range(500)))
     evaluation = standard_artifacts.ModelEvaluation()
     evaluation.uri = str(folder / "evaluation")
     blessing = standard_artifacts.ModelBlessing()

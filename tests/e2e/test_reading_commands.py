@@ -95,7 +95,7 @@ def test_a_run_compared_with_itself_differs_in_nothing(
     run = str(finished.output)
     assert main(["compare", run, run, "--json", str(numbers), "--html", str(page)]) == 0
     printed = capfd.readouterr().out
-    assert "480 targets matched, of 480" in printed
+    assert "510 targets matched, of 510" in printed
     overall = json.loads(numbers.read_text())["comparisons"][0]
     for name in ("auc", "gauc", "logloss", "calibration"):
         assert overall[name]["a"] == pytest.approx(finished.summary["metrics"][name], abs=1e-6)

@@ -15,7 +15,7 @@ from tests.models.transformed import MATCH, Transformed
 
 EVERYTHING = 2**30
 SHAPES = [BatchShape(8, 16, 4), BatchShape(4, 32, 8)]
-WHOLE = {features.USER_ID, features.TARGET_MATCH}
+WHOLE = {features.USER_ID, features.TARGET_MATCH, features.TARGET_REQUEST}
 
 
 def open_split(
@@ -56,6 +56,8 @@ def test_an_epoch_holds_every_example_once_padded_on_the_right(transformed):
             match = batch[features.TARGET_MATCH][row]
             np.testing.assert_array_equal(match[:targets].ravel(), example[features.TARGET_MATCH])
             assert (match[targets:] == -1).all()
+            assert (batch[features.TARGET_REQUEST][row][:targets] == 0).all()
+            assert (batch[features.TARGET_REQUEST][row][targets:] == -1).all()
         missing = slice(len(users), None)
         assert not batch[features.TARGET_VALID][missing].any()
         assert not batch[features.HISTORY_LENGTH][missing].any()

@@ -88,6 +88,7 @@ def test_serving_needs_neither_labels_nor_positions(transformed):
     example = dict(transformed.splits["train"][0])
     for name in (
         features.LABEL,
+        features.TARGET_REQUEST,
         features.TARGET_HIST_END,
         features.TARGET_LOCAL_BEGIN,
         features.TARGET_MATCH,

@@ -76,6 +76,7 @@ def with_positions(example: RawExample) -> RawExample:
         begins.append(literal_local_begin(times, time, **local_settings()))
         matches += literal_match(example[features.HISTORY_CATEGORY], category, MATCH)
     return example | {
+        features.TARGET_REQUEST: [0] * len(begins),
         features.TARGET_HIST_END: [length] * len(begins),
         features.TARGET_LOCAL_BEGIN: begins,
         features.TARGET_MATCH: matches,

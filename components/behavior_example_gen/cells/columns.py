@@ -100,6 +100,11 @@ class ImpressionColumns(Section):
         "has none, the category 0 or '' of all items.",
     )
     time: Time = Field(description="When; the order of a user's rows.")
+    request: Id | None = Field(
+        None,
+        description="Which of a user's rows were shown together: all of them see the history as "
+        "of the earliest. Null, or an empty cell: rows of one time that see the same.",
+    )
     oracle: str | None = Field(
         None, description="True click probability, which only a simulated log knows."
     )
@@ -128,5 +133,6 @@ SIMULATED = ColumnConfig(
     category=IdColumn(column="category_id", type="int"),
     time=TimeColumn(column="time"),
     behavior=IdColumn(column="behavior", type="int"),
+    request=IdColumn(column="request", type="int"),
     oracle="click_probability",
 )

@@ -25,6 +25,7 @@ from components.behavior_example_gen.config.ingest_config import SPLITS, IngestC
 from components.behavior_example_gen.hashing import combine, fraction, id_hash
 from components.behavior_example_gen.row import DUPLICATE, FILTER, IN_HISTORY, NO_TARGET, SEQUENCE
 
+REQUEST = "request"  # column of a log that names its requests; null: none
 UNKNOWN = -2  # label of a target that is only scored
 NEITHER = "neither 0 nor 1"
 _SAMPLE = 0x5A3  # keeps the draw of users apart from all other uses of their hash
@@ -81,10 +82,10 @@ def clean(
       The rows that are kept, the indices of the dropped ones by reason, and what else there is to
       say. Columns: `user`, `item`, `category`, (`behavior`,) int64 or binary; `time`, int64 ticks;
       `label`, int8: 1, 0, -1 (no target) or -2 (only scored); (`split`, int8, index of `SPLITS`;)
-      (`oracle`, float64, null without a target;) `feature.<name>`, float32; `sequence`, int64. If
-      impressions are a separate table, rows of both have the same columns, and `in_history`, int8,
-      tells them apart: impressions 0, rows of the log 1. The category of an impression is null
-      where that of the log's item is meant.
+      (`request`, int64 or binary, null without one;) (`oracle`, float64, null without a target;)
+      `feature.<name>`, float32; `sequence`, int64. If impressions are a separate table, rows of
+      both have the same columns, and `in_history`, int8, tells them apart: impressions 0, rows of
+      the log 1. The category of an impression is null where that of the log's item is meant.
     """
     log, mapping, absent = config.log, config.mapping(table), _Absent(cells.num_rows)
     shown, targets = table == "impressions", table == config.tables()[-1]
@@ -118,6 +119,11 @@ def clean(
             continue
         values = verdict.read(f"feature {name}", to_float(cells[feature.column]))
         rows[f"feature.{name}"] = values.cast(pa.float32())
+    if config.request is not None:
+        rows[REQUEST] = absent.ids(config.request.type, null=True)
+        if targets:
+            column = to_id(cells[config.request.column], config.request)
+            rows[REQUEST] = verdict.read("request", column, missing_is_fault=False)
     if config.oracle is not None:
         rows["oracle"] = pa.nulls(cells.num_rows, pa.float64())
         if targets:

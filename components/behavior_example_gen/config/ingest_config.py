@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import Field
 
-from components.behavior_example_gen.cells.columns import ImpressionColumns
+from components.behavior_example_gen.cells.columns import IdColumn, ImpressionColumns
 from components.behavior_example_gen.cells.where import RowFilter
 from components.behavior_example_gen.config.log_config import LogConfig, TableConfig
 from models.section import Integer, Number, Section
@@ -23,6 +23,11 @@ class NegativesConfig(Section):
     per_positive: int = Field(1, ge=1, le=100, description="Negatives for each positive target.")
     by: Literal["uniform", "popularity"] = Field(
         "uniform", description="Chance of an item: equal, or by its number of rows."
+    )
+    repeats: Literal["drop", "keep"] = Field(
+        "keep",
+        description="Items that the user had before: drop them as positives and as negatives, or "
+        "keep them as both.",
     )
 
 
@@ -234,6 +239,11 @@ class IngestConfig(Section):
         return self.mapping(self.tables()[-1]).oracle
 
     @property
+    def request(self) -> IdColumn | None:
+        """The column of requests, in the table that holds the targets."""
+        return self.mapping(self.tables()[-1]).request
+
+    @property
     def looks_up_categories(self) -> bool:
         """Whether impressions get the categories that their items have in the log."""
         impressions, ours = self.log.impressions, self.log.mapping.category
@@ -255,7 +265,8 @@ class IngestConfig(Section):
         if table == "log":
             names += [feature.column for feature in self.log.features.values()]
         if table == self.tables()[-1]:  # the one that holds the targets
-            further = (self.oracle, self.label.column, self.split.column)
+            request = self.request and self.request.column
+            further = (request, self.oracle, self.label.column, self.split.column)
             names += [name for name in further if name]
         names += [RowFilter.parse(text).column for text in self.table(table).where]
         return list(dict.fromkeys(names))

@@ -38,8 +38,8 @@ class Catalogue:
         return cls(totals["item"], best["category"].take(first), totals["count_sum"].to_numpy())
 
     def index(self, items: pa.Array) -> np.ndarray:
-        """Returns [t] int64: the place of each of some ids, all of which are in the catalogue."""
-        return pc.index_in(items, self.items).to_numpy().astype(np.int64)
+        """Returns [t] int64: the place of each of some ids, -1 where it is not in the catalogue."""
+        return pc.index_in(items, self.items).fill_null(-1).to_numpy().astype(np.int64)
 
     def fill(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         """Gives rows whose `category` is null that of their item; 0 or b"" to unknown items."""

@@ -1,10 +1,17 @@
 """Draws targets that did not happen, for logs that hold only positives.
 
+One rule holds for both sides, or the rule gives the label away: with positives that may be repeats
+and negatives that never are, "seen before" has an AUC of .68 on noise. So positives are first-time
+interactions and negatives items that the user never had (`repeats: drop`), or the past counts for
+neither (`repeats: keep`); and both are items that the catalogue knew when their split began.
+
 Draws are hashes of (seed, user, target, draw, attempt), not the next numbers of a generator:
 they do not depend on the order in which targets are met, or on what else is met.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -16,37 +23,33 @@ NONE = -1
 
 def draw_negatives(
     seed: int,
-    user: np.ndarray,
     user_hash: np.ndarray,
     target: np.ndarray,
-    time: np.ndarray,
     weights: np.ndarray,
-    had: FirstTimes,
+    refuse: Callable[[np.ndarray, np.ndarray], np.ndarray],
     per_positive: int,
 ) -> np.ndarray:
-    """Draws items that a user has not had, and does not get at the time of the target.
+    """Draws distinct items for each target.
 
     Args:
       seed: of the configuration.
-      user: [t] int64, code of the user, as in `had`.
       user_hash: [t] uint64, hash of the user's id.
       target: [t] int64, a number that tells the targets of a user apart.
-      time: [t] int64.
       weights: [n] chances of the items, not negative, some positive.
-      had: when each user first had each item.
+      refuse: from places in [t] and an item for each to [k] bool, whether it is no negative there.
       per_positive: distinct negatives for each target, k.
 
     Returns:
       [t, k] int64 indices of items; -1 where no item was found in 128 attempts.
     """
     shares = np.cumsum(weights, dtype=np.float64)
-    drawn = np.full((len(user), per_positive), NONE)
+    drawn = np.full((len(target), per_positive), NONE)
     for k in range(per_positive):
-        missing = np.arange(len(user))
+        missing = np.arange(len(target))
         for attempt in range(_ATTEMPTS):
             hashes = combine(seed, user_hash[missing], target[missing], k, attempt)
             item = np.searchsorted(shares, fraction(hashes) * shares[-1], side="right")
-            refused = had.until(user[missing], item, time[missing])
+            refused = refuse(missing, item)
             refused |= (drawn[missing, :k] == item[:, None]).any(axis=1)
             drawn[missing[~refused], k] = item[~refused]
             missing = missing[refused]

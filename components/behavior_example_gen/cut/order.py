@@ -77,5 +77,5 @@ def _small(times: np.ndarray) -> np.ndarray:
 
 def _sortable(values: pa.Array) -> np.ndarray:
     if pa.types.is_binary(values.type):
-        return codes(values)[0]
+        return codes(values.fill_null(b""))[0]
     return (values.fill_null(-1) if values.null_count else values).to_numpy()

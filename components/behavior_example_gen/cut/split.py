@@ -17,13 +17,13 @@ def by_time(time: np.ndarray, cuts: tuple[int, int]) -> np.ndarray:
 
 
 def by_user_tail(user: np.ndarray, validation: float, evaluation: float) -> np.ndarray:
-    """Puts each user's last targets into eval, and those before them into validation.
+    """Puts each user's last requests into eval, and those before them into validation.
 
-    Of n targets, the last `floor(n * evaluation)` evaluate and the last
-    `floor(n * (validation + evaluation))` but those validate: few targets all train.
+    Of n requests, the last `floor(n * evaluation)` evaluate and the last
+    `floor(n * (validation + evaluation))` but those validate: few requests all train.
 
     Args:
-      user: [t], a user's targets are adjacent and rise in time.
+      user: [t], a user's requests are adjacent and rise in time.
       validation: share of the validation split.
       evaluation: share of the eval split.
 
@@ -46,21 +46,21 @@ def by_user_hash(
 
 
 def sample_per_user(
-    user: np.ndarray, sampled: np.ndarray, draw: np.ndarray, limit: int
+    user: np.ndarray, sampled: np.ndarray, draws: tuple[np.ndarray, ...], limit: int
 ) -> np.ndarray:
     """Keeps, of each user's targets that are sampled, the ones with the least draws.
 
     Args:
       user: [t], a user's targets are adjacent.
       sampled: [t] bool; the other targets are all kept.
-      draw: [t] uint64.
+      draws: [t] uint64 each; the first decides, then the second, ...
       limit: most sampled targets of a user.
 
     Returns:
       [t] bool.
     """
     rows = np.flatnonzero(sampled)
-    rows = rows[np.lexsort((draw[rows], user[rows]))]
+    rows = rows[np.lexsort([key[rows] for key in (*draws[::-1], user)])]
     kept = ~sampled
     kept[rows] = rank_of(starts(user[rows])) < limit
     return kept

@@ -5,14 +5,15 @@ from __future__ import annotations
 import collections
 import dataclasses
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.behavior_example_gen.clean.clean import UNKNOWN
+from components.behavior_example_gen.clean.clean import REQUEST, UNKNOWN
 from components.behavior_example_gen.config.ingest_config import IngestConfig
-from components.behavior_example_gen.cut import split
+from components.behavior_example_gen.cut import requests, split
 from components.behavior_example_gen.cut.items import Catalogue
 from components.behavior_example_gen.cut.negatives import NONE, FirstTimes, draw_negatives
 from components.behavior_example_gen.cut.order import codes
@@ -21,7 +22,8 @@ from components.behavior_example_gen.cut.session import local_begin, session_beg
 from components.behavior_example_gen.cut.visible import hist_begin, hist_end
 from components.behavior_example_gen.hashing import combine, id_hash
 from components.behavior_example_gen.row import IN_HISTORY, NO_TARGET
-from components.segments import rank_of, size_of, starts
+from components.behavior_example_gen.tables import one_batch
+from components.segments import begin_of, rank_of, size_of, starts
 from models import features
 
 
@@ -30,12 +32,25 @@ class WholeLog:
     """What must be known of the whole log.
 
     Attributes:
-      catalogue: the items, if negatives are drawn or categories of impressions looked up.
+      catalogue: the items, if negatives are drawn or categories of impressions looked up. If the
+        split is by time, negatives are drawn from the items before validation.
+      eval_catalogue: the items before eval; None: as `catalogue`.
       cuts: first second of validation and of eval, if the split is by time.
     """
 
     catalogue: Catalogue | None = None
     cuts: tuple[int, int] | None = None
+    eval_catalogue: Catalogue | None = None
+
+    def catalogues(self, place: np.ndarray) -> Iterator[tuple[Catalogue, np.ndarray]]:
+        """Yields each catalogue with the targets [t] bool that it is for, by their splits [t]."""
+        evaluates = place == split.EVAL
+        for catalogue, which in (
+            (self.catalogue, ~evaluates),
+            (self.eval_catalogue or self.catalogue, evaluates),
+        ):
+            if catalogue is not None:
+                yield catalogue, which
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +81,7 @@ class Targets:
       user_hash: [t] uint64.
       user_rows: [t] int64, number of rows of the target's user.
       seconds, label: [t] int64 and float32, NaN where it is not known.
+      request: [t] int64, a user's requests from 0 on: targets of one were shown together.
       user_id, item, category: Arrow arrays [t].
       oracle: Arrow array [t] float64, or None if the log does not know it.
     """
@@ -80,6 +96,7 @@ class Targets:
     user_rows: np.ndarray
     seconds: np.ndarray
     label: np.ndarray
+    request: np.ndarray
     user_id: pa.Array
     item: pa.Array
     category: pa.Array
@@ -114,11 +131,24 @@ class UserRows:
         else:
             self.in_history = self.label == 1
         self.hist_begin = hist_begin(self.user, self.in_history)
-        self.hist_end = hist_end(self.user, self.time, self.in_history, config.history.ties)
+        end = hist_end(self.user, self.time, self.in_history, config.history.ties)
+        ids = batch[REQUEST] if REQUEST in batch.schema.names else None
+        self.request = requests.first_rows(self.user, self.time, end, ids)  # its first row
+        self.hist_end = end[self.request]
 
     def take(self, name: str, rows: np.ndarray) -> pa.Array:
         """Returns a column of some rows."""
         return self.batch[name].take(pa.array(rows))
+
+    @functools.cached_property
+    def repeated(self) -> np.ndarray:
+        """[n] bool: rows of the history whose item an earlier one of the user has."""
+        rows = np.flatnonzero(self.in_history)
+        item = self.take("item", rows).dictionary_encode().indices.to_numpy().astype(np.int64)
+        _, first = np.unique(self.user[rows] * (len(rows) + 1) + item, return_index=True)
+        repeated = self.in_history.copy()
+        repeated[rows[first]] = False
+        return repeated
 
     @functools.cached_property
     def histories(self) -> Histories:
@@ -136,9 +166,13 @@ class UserRows:
 
 @dataclasses.dataclass(frozen=True)
 class _Chosen:
-    """The rows that are targets, [t]: their places in `UserRows`, splits, items and labels."""
+    """The rows that are targets, [t]: their places in `UserRows`, requests, splits, items, labels.
+
+    Requests are numbers within a user, by which a user's targets rise.
+    """
 
     row: np.ndarray
+    request: np.ndarray
     split: np.ndarray
     item: pa.Array
     category: pa.Array
@@ -159,6 +193,7 @@ def find_targets(rows: UserRows, whole: WholeLog) -> tuple[Targets, collections.
     chosen, dropped = _choose(rows, whole)
     row, history = chosen.row, rows.in_history
     begin, end = rows.hist_begin[row], rows.hist_end[row]
+    seconds = rows.seconds[rows.request[row]]  # a request's targets share one moment
     window = window_begin(begin, end, rule.max_length)
     sessions = None
     if rule.session_gap is not None:
@@ -172,7 +207,7 @@ def find_targets(rows: UserRows, whole: WholeLog) -> tuple[Targets, collections.
         local_begin=local_begin(
             sessions,
             rows.seconds[history],
-            rows.seconds[row],
+            seconds,
             end,
             window,
             rule.session_gap,
@@ -182,8 +217,9 @@ def find_targets(rows: UserRows, whole: WholeLog) -> tuple[Targets, collections.
         split=chosen.split,
         user_hash=rows.user_hash[row],
         user_rows=size_of(starts(rows.user))[row],
-        seconds=rows.seconds[row],
+        seconds=seconds,
         label=np.where(chosen.label == UNKNOWN, np.nan, chosen.label).astype(np.float32),
+        request=chosen.request,
         user_id=rows.take("user", row),
         item=chosen.item,
         category=chosen.category,
@@ -195,32 +231,57 @@ def find_targets(rows: UserRows, whole: WholeLog) -> tuple[Targets, collections.
 def _choose(rows: UserRows, whole: WholeLog) -> tuple[_Chosen, collections.Counter[str]]:
     config, dropped = rows.config, collections.Counter()
     least, most = config.history.min_length, config.split.eval_per_user
-    target = rows.label != NO_TARGET
+    target, negatives = rows.label != NO_TARGET, config.label.negatives
+    if negatives is not None and negatives.repeats == "drop":
+        dropped["target: an item that the user had before"] = int((target & rows.repeated).sum())
+        target &= ~rows.repeated
     enough = rows.hist_end - rows.hist_begin >= least
     few = "no visible behaviour" if least == 1 else f"fewer than {least} visible behaviours"
     dropped[f"target: {few}"] = int((target & ~enough).sum())
 
     row = np.flatnonzero(target & enough)
+    row = row[np.argsort(rows.request[row], kind="stable")]
+    request = requests.number(rows.user[row], rows.request[row])
     place = _split(rows, row, whole)
+    if config.split.by == "column":
+        kept = rows.batch["split"].to_numpy()[row] == place
+        dropped["target: its request began in another split"] = int((~kept).sum())
+        row, request, place = row[kept], request[kept], place[kept]
+    if negatives is not None:
+        kept = np.zeros(len(row), bool)
+        for catalogue, which in whole.catalogues(place):
+            kept[which] = catalogue.index(rows.take("item", row[which])) != NONE
+        dropped["target: its item is new since its split began"] = int((~kept).sum())
+        row, request, place = row[kept], request[kept], place[kept]
     if most is not None:
-        draw = combine(config.seed, rows.user_hash[row], rows.number[row])
-        kept = split.sample_per_user(rows.user[row], place == split.EVAL, draw, most)
+        first = rows.number[rows.request[row]]
+        draws = (
+            combine(config.seed, rows.user_hash[row], first),  # whole requests first
+            combine(config.seed, rows.user_hash[row], rows.number[row]),
+        )
+        kept = split.sample_per_user(rows.user[row], place == split.EVAL, draws, most)
         dropped["target: more than split.eval_per_user"] = int((~kept).sum())
-        row, place = row[kept], place[kept]
-    if config.label.negatives is not None:
-        chosen = _with_negatives(rows, row, place, whole.catalogue)
-        asked = len(row) * (1 + config.label.negatives.per_positive)
+        row, request, place = row[kept], request[kept], place[kept]
+    if negatives is not None and len(row):
+        chosen = _with_negatives(rows, row, request, place, whole)
+        asked = len(row) * (1 + negatives.per_positive)
         dropped["target: no negative found"] = asked - len(chosen.row)
     else:
         item, category = rows.take("item", row), rows.take("category", row)
-        chosen = _Chosen(row, place, item, category, rows.label[row])
+        chosen = _Chosen(row, request, place, item, category, rows.label[row])
     return chosen, +dropped
 
 
 def _split(rows: UserRows, row: np.ndarray, whole: WholeLog) -> np.ndarray:
+    """The split of each target: that of its request, so that no request is torn."""
+    begins = starts(rows.user[row], rows.request[row])
+    return _split_requests(rows, row[begins], whole)[np.cumsum(begins) - 1]
+
+
+def _split_requests(rows: UserRows, row: np.ndarray, whole: WholeLog) -> np.ndarray:
     rule = rows.config.split
     if rule.by == "time":
-        return split.by_time(rows.seconds[row], whole.cuts)
+        return split.by_time(rows.seconds[rows.request[row]], whole.cuts)
     if rule.by == "user_tail":
         return split.by_user_tail(rows.user[row], rule.validation, rule.eval)
     if rule.by == "user_hash":
@@ -230,35 +291,57 @@ def _split(rows: UserRows, row: np.ndarray, whole: WholeLog) -> np.ndarray:
 
 
 def _with_negatives(
-    rows: UserRows, row: np.ndarray, place: np.ndarray, catalogue: Catalogue
+    rows: UserRows, row: np.ndarray, request: np.ndarray, place: np.ndarray, whole: WholeLog
 ) -> _Chosen:
-    """Puts the negatives of each positive target behind it.
+    """Puts the negatives of each positive target behind it, into its request.
 
     Positives, too, take their item's category from the catalogue: were it that of their own row,
     an unusual one would give them away.
     """
+    parts, copies = [], []
+    for catalogue, which in whole.catalogues(place):
+        candidates = _candidates(rows, row[which], catalogue)
+        found = candidates != NONE
+        copied = np.flatnonzero(which)[np.nonzero(found)[0]]
+        item = pa.array(candidates[found])
+        label = np.broadcast_to(np.arange(candidates.shape[1]) == 0, candidates.shape)[found]
+        columns = catalogue.items.take(item), catalogue.categories.take(item), pa.array(label)
+        parts.append(pa.table(dict(zip(("item", "category", "label"), columns, strict=True))))
+        copies.append(copied)
+    copied = np.concatenate(copies)
+    order = np.argsort(copied, kind="stable")
+    copied, drawn = copied[order], one_batch(pa.concat_tables(parts)).take(pa.array(order))
+    label = drawn["label"].to_numpy(zero_copy_only=False)
+    return _Chosen(
+        row[copied], request[copied], place[copied], drawn["item"], drawn["category"], label
+    )
+
+
+def _candidates(rows: UserRows, row: np.ndarray, catalogue: Catalogue) -> np.ndarray:
+    """The item of each positive target and its negatives, as places in the catalogue or `NONE`."""
     rule = rows.config.label.negatives
-    index = catalogue.index(rows.batch["item"])
-    items = len(catalogue.items)
+    index, items = catalogue.index(rows.batch["item"]), len(catalogue.items)
+    known = index != NONE
+    # Not only of the same request: what is positive at that time is no negative of any.
+    moment = begin_of(starts(rows.user, rows.time))[rows.request]
+    positive = known & (rows.label == 1)
+    given = FirstTimes(moment[positive], index[positive], moment[positive], items)
+    past = known & rows.in_history
+    had = FirstTimes(rows.user[past], index[past], rows.time[past], items)
+    user, at = rows.user[row], moment[row]
+
+    def refuse(which: np.ndarray, item: np.ndarray) -> np.ndarray:
+        refused = given.until(at[which], item, at[which])
+        if rule.repeats == "drop":
+            refused |= had.until(user[which], item, rows.time[at[which]])
+        return refused
+
     drawn = draw_negatives(
         seed=rows.config.seed,
-        user=rows.user[row],
         user_hash=rows.user_hash[row],
         target=rows.number[row],
-        time=rows.time[row],
         weights=catalogue.counts if rule.by == "popularity" else np.ones(items),
-        had=FirstTimes(rows.user, index, rows.time, items),
+        refuse=refuse,
         per_positive=rule.per_positive,
     )
-    candidates = np.concatenate([index[row][:, None], drawn], axis=1)
-    found = candidates != NONE
-    item = pa.array(candidates[found])
-    label = np.broadcast_to(np.arange(rule.per_positive + 1) == 0, candidates.shape)[found]
-    copies = np.nonzero(found)[0]
-    return _Chosen(
-        row[copies],
-        place[copies],
-        catalogue.items.take(item),
-        catalogue.categories.take(item),
-        label,
-    )
+    return np.concatenate([index[row][:, None], drawn], axis=1)

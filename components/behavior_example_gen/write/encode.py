@@ -64,6 +64,7 @@ class Encoder:
             features.TARGET_TIME: seen.seconds,
             features.TARGET_HIST_END: seen.hist_end - offset,
             features.TARGET_LOCAL_BEGIN: seen.local_begin - offset,
+            features.TARGET_REQUEST: seen.request,
             features.LABEL: seen.label,
         }
         if sliced:

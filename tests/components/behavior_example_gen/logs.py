@@ -21,6 +21,7 @@ COLUMNS = {
     "time": "time",
     "behavior": {"column": "behavior", "type": "int"},
 }
+REQUEST = {"request": {"column": "request", "type": "int"}}
 
 
 def config(**sections: Any) -> IngestConfig:
@@ -42,6 +43,7 @@ def rows(draw: st.DrawFn, users: int = 4, size: int = 40) -> list[Row]:
         category=st.integers(0, 2),
         behavior=st.integers(0, 1),
         label=st.sampled_from([0, 1, None]),
+        request=st.sampled_from([None, 1, 2, 3, 4]),
     )
     some = draw(st.lists(row, min_size=1, max_size=size))
     return some + draw(st.lists(st.sampled_from(some), max_size=5))
@@ -65,7 +67,9 @@ def histories(draw: st.DrawFn) -> dict[str, Any]:
 def cells(rows: Sequence[Row]) -> pa.RecordBatch:
     """The rows as they would be read from a file."""
     names = ("user", "time", "item", "category", "behavior", "label")
-    return pa.RecordBatch.from_pydict({n: [getattr(row, n) for row in rows] for n in names})
+    columns = {n: pa.array([getattr(row, n) for row in rows]) for n in names}
+    columns["request"] = pa.array([row.request for row in rows], pa.int64())
+    return pa.RecordBatch.from_pydict(columns)
 
 
 def cleaned(rows: Sequence[Row], config: IngestConfig) -> pa.RecordBatch:

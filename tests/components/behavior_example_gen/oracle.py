@@ -20,6 +20,7 @@ class Row:
     category: int
     behavior: int
     label: int | None
+    request: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -34,11 +35,14 @@ class Seen:
     history: tuple[tuple[int, int, int, int], ...]  # item, category, behavior, time
     local_begin: int
     match: tuple[int, ...]
+    request: int = 0
 
 
 def targets(rows: list[Row], config: IngestConfig) -> dict[str, list[Seen]]:
     """Returns the targets of every split of a labelled log, sorted."""
     found: dict[str, list[Seen]] = {"train": [], "validation": [], "eval": []}
+    if config.request is None:
+        rows = [dataclasses.replace(row, request=None) for row in rows]
     for user in {row.user for row in rows}:
         mine = [row for row in rows if row.user == user]
         if config.log.duplicates == "drop":
@@ -47,30 +51,49 @@ def targets(rows: list[Row], config: IngestConfig) -> dict[str, list[Seen]]:
             mine = sorted(mine, key=lambda row: row.time)  # stable: the log decides ties
         else:
             mine = sorted(mine, key=content)
-        seen = [
-            target
-            for place in range(len(mine))
-            if mine[place].label is not None and (target := _see(mine, place, config)) is not None
-        ]
-        for place, target in enumerate(seen):
-            found[tail_split(place, len(seen), config)].append(target)
+        places = [place for place in range(len(mine)) if mine[place].label is not None]
+        moments = sorted({_moment(mine, place, config) for place in places})
+        moments = [m for m in moments if len(_past(mine, m, config)) >= config.history.min_length]
+        for place in places:
+            moment = _moment(mine, place, config)
+            if moment not in moments:
+                continue
+            number = moments.index(moment)
+            target = dataclasses.replace(mine[place], time=mine[moment[0]].time)
+            seen = see(target, _past(mine, moment, config), config)
+            split = tail_split(number, len(moments), config)
+            found[split].append(dataclasses.replace(seen, request=number))
     return {name: sorted(targets) for name, targets in found.items()}
 
 
 def content(row: Row) -> tuple[int, ...]:
     """The key by which rows are in order where the log's order does not count."""
     label = -1 if row.label is None else row.label
-    return (row.time, row.item, row.category, row.behavior, label)
+    request = -1 if row.request is None else row.request
+    return (row.time, row.item, row.category, row.behavior, label, request)
 
 
-def _see(mine: list[Row], place: int, config: IngestConfig) -> Seen | None:
-    rule, target = config.history, mine[place]
+def _moment(mine: list[Row], place: int, config: IngestConfig) -> tuple[int, bool]:
+    """The first row of a row's request, and whether the log names the request."""
+
+    def together(other: int) -> bool:
+        if mine[place].request is not None or mine[other].request is not None:
+            return mine[place].request == mine[other].request
+        same_past = _past(mine, (place, False), config) == _past(mine, (other, False), config)
+        return mine[other].time == mine[place].time and same_past
+
+    first = next(other for other in range(len(mine)) if together(other))
+    return first, mine[place].request is not None
+
+
+def _past(mine: list[Row], moment: tuple[int, bool], config: IngestConfig) -> list[Row]:
+    rule, (place, _) = config.history, moment
     past = []
     for other in range(len(mine)):
-        earlier = other < place if rule.ties == "order" else mine[other].time < target.time
+        earlier = other < place if rule.ties == "order" else mine[other].time < mine[place].time
         if earlier and (rule.include == "all" or mine[other].label == 1):
             past.append(mine[other])
-    return see(target, past, config) if len(past) >= rule.min_length else None
+    return past
 
 
 def see(target: Row, past: list[Row], config: IngestConfig) -> Seen:
@@ -141,6 +164,7 @@ def unpack(serialized: Iterable[bytes]) -> list[Seen]:
                     tuple(history[: ints["target_hist_end"][t]]),
                     ints["target_local_begin"][t],
                     tuple(found),
+                    ints["target_request"][t],
                 )
             )
     return sorted(seen)

@@ -49,7 +49,10 @@ def _sorted(folder):
 SECTIONS = {
     "labels": {"split": {"by": "user_tail", "validation": 0.1, "eval": 0.2}},
     "negatives": {
-        "label": {"negatives": {"per_positive": 2, "by": "popularity"}, "positives": [1]},
+        "label": {
+            "negatives": {"per_positive": 2, "by": "popularity", "repeats": "drop"},
+            "positives": [1],
+        },
         "split": {"by": "time", "eval_per_user": 5},
     },
     "users": {"split": {"by": "user_hash", "validation": 0.2, "eval": 0.3}},

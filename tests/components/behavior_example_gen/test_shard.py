@@ -21,9 +21,10 @@ def _encoded(rows, config):
 
 
 @settings(max_examples=150)
-@given(logs.rows(), logs.histories(), st.sampled_from(["drop", "keep"]))
-def test_targets_and_all_they_see(rows, history, duplicates):
-    config = logs.config(history=history, log={"duplicates": duplicates})
+@given(logs.rows(), logs.histories(), st.sampled_from(["drop", "keep"]), st.booleans())
+def test_targets_and_all_they_see(rows, history, duplicates, named):
+    columns = logs.COLUMNS | (logs.REQUEST if named else {})
+    config = logs.config(history=history, log={"duplicates": duplicates, "columns": columns})
     shard, encoded = _encoded(rows, config)
     expected = oracle.targets(rows, config)
     for name in SPLITS:

@@ -146,8 +146,9 @@ def test_ids_may_be_of_any_script(data, good, tmp_path):
     names = ["café", "мода", "服", "plain"]
     texts = data | {
         "user_id": [[f"usér {row[0]}".encode()] for row in data["user_id"]],
-        "target_category": [[names[row[0] % 4].encode()] for row in data["target_category"]],
     }
+    for name in ("history_category", "target_category"):
+        texts[name] = [[names[category % 4].encode() for category in row] for row in data[name]]
     raw_examples.write(tmp_path / "Split-eval", raw_examples.serialized(texts))
     write_schema(tmp_path / "schema", texts)
     gate = GATE.model_copy(update={"slices": ["target_category"]})

@@ -52,7 +52,13 @@ def test_good_examples_have_no_anomalies(curated, ids):
         data = raw_examples.columns(40, targets, ids=ids, split=split)
         assert anomalies(schema, data, environment) == {}
     requests = raw_examples.columns(40, 5, ids=ids)
-    for name in ("label", "target_hist_end", "target_local_begin", "target_match"):
+    for name in (
+        "label",
+        "target_request",
+        "target_hist_end",
+        "target_local_begin",
+        "target_match",
+    ):
         del requests[name]
     assert anomalies(schema, requests, "SERVING") == {}
 

@@ -61,12 +61,12 @@ def test_every_partition_of_the_users_gives_the_same_log(cuts):
 def test_explaining_changes_nothing_else(small):
     explained = simulate(SMALL, explain=True)
     names = ["interest", "session", "taste", "context", "habit"]
-    assert explained.column_names[7:] == [f"logit_{name}" for name in names]
+    assert explained.column_names[8:] == [f"logit_{name}" for name in names]
     assert explained.select(small.column_names).equals(small)
 
 
 def test_columns_and_types(small):
-    integers = ["user_id", "item_id", "category_id", "time", "behavior", "label"]
+    integers = ["user_id", "item_id", "category_id", "time", "behavior", "request", "label"]
     expected = [(name, pa.int64()) for name in integers] + [("click_probability", pa.float64())]
     assert [(field.name, field.type) for field in small.schema] == expected
     assert [small[name].null_count for name in integers[:5]] == [0] * 5
@@ -99,8 +99,14 @@ def test_sessions_start_with_searches_after_a_real_gap(small):
             if before is None or row["time"] - before["time"] > 1800:
                 rank, searched = 0, []
             else:
-                assert 1 <= row["time"] - before["time"] <= 900
+                together = (rank + 1 - SMALL.searches) % SMALL.list_length
+                if rank + 1 > SMALL.searches and together:
+                    assert (row["time"], row["request"]) == (before["time"], before["request"])
+                else:
+                    assert 1 <= row["time"] - before["time"] <= 900
+                    assert row["request"] is None or row["request"] != before["request"]
                 rank += 1
+            assert (row["request"] is None) == (rank < SMALL.searches)
             assert (row["behavior"] == SEARCHED) == (rank < SMALL.searches)
             if rank < SMALL.searches:
                 assert row["category_id"] not in searched
@@ -112,8 +118,31 @@ def test_sessions_never_run_into_each_other(sessions_per_day):
     config = SimulatorConfig(users=20, sessions_per_day=sessions_per_day, session_length=10)
     log = columns(simulate(config))
     gaps = np.diff(log["time"])[np.diff(log["user_id"]) == 0]
-    assert gaps.min() >= 1
+    requests = log["request"][1:] != log["request"][:-1]  # NaN of a search: is like no other
+    assert gaps[requests[np.diff(log["user_id"]) == 0]].min() >= 1
     assert not ((gaps > 900) & (gaps <= 1800)).any()
+
+
+def test_a_list_is_one_request_without_an_item_twice(large):
+    shown = large["behavior"] != SEARCHED
+    user, request = large["user_id"][shown], large["request"][shown].astype(int)
+    key = np.stack([user, request])
+    lists, size = np.unique(key, axis=1, return_counts=True)
+    assert size.max() == LARGE.list_length
+    assert np.median(size) == LARGE.list_length
+    assert np.unique(np.append(key, [large["time"][shown]], 0), axis=1).shape == (3, len(size))
+    assert np.unique(np.append(key, [large["item_id"][shown]], 0), axis=1).shape[1] == sum(size)
+    for one in range(5):
+        mine = lists[1, lists[0] == one]
+        assert mine.tolist() == list(range(len(mine)))  # numbered from 0 on
+    assert (np.diff(request)[np.diff(user) == 0] >= 0).all()
+
+
+def test_lists_of_one_are_single_impressions():
+    config = SMALL.model_copy(update={"list_length": 1})
+    log = columns(simulate(config))
+    gaps = np.diff(log["time"])[np.diff(log["user_id"]) == 0]
+    assert gaps.min() >= 1
 
 
 def test_sessions_follow_the_day(large):
@@ -124,7 +153,10 @@ def test_sessions_follow_the_day(large):
 
 def test_items_belong_to_one_category_and_follow_zipf(large):
     assert (large["item_id"] // LARGE.items_per_category == large["category_id"]).all()
-    rank = np.bincount(large["item_id"] % LARGE.items_per_category)
+    # The law of the first of a list: those after it must differ from it.
+    request = large["request"]
+    free = np.append(True, request[1:] != request[:-1])  # NaN of a search: is like no other
+    rank = np.bincount(large["item_id"][free] % LARGE.items_per_category)
     weight = 1 / np.arange(1, LARGE.items_per_category + 1)
     np.testing.assert_allclose(rank / rank.sum(), weight / weight.sum(), atol=0.03)
     assert len(np.unique(large["category_id"])) == LARGE.categories

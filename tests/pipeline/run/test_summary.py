@@ -15,6 +15,7 @@ SUMMARY = {
         "rows": 9,
         "targets": 5,
         "dropped": {"no user": 0},
+        "repeats": None,
         "times": {
             "log": {
                 "first": "2020-09-14T01:40:36Z",
@@ -25,6 +26,7 @@ SUMMARY = {
         "missing": {"category": 3},
         "warnings": ["x is y."],
     },
+    "trivial_rules": {"seen before": {"auc": 0.5, "within_requests": None}},
     "pushed_model": None,
     "report": "index.html",
     "log": "log.txt",
@@ -46,3 +48,12 @@ def test_what_is_not_defined_is_a_dash(metrics, told):
     assert text.splitlines()[1] == "toy: NOT BLESSED, nothing was pushed"
     assert told in text
     assert ("of the way" in text) == (metrics["auc"] is not None and "oracle_auc" in metrics)
+
+
+def test_rules_without_a_model_stand_beside_it():
+    lines = render(SUMMARY).splitlines()
+    assert "  rules     AUC without a model (within requests): seen before 0.500 (-)" in lines
+    assert not any("drawn" in line for line in lines)
+    drawn = SUMMARY | {"examples": SUMMARY["examples"] | {"repeats": "drop"}}
+    told = "neither positives nor negatives are items that the user had before"
+    assert f"  drawn     negatives; repeats: drop ({told})" in render(drawn).splitlines()

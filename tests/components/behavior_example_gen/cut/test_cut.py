@@ -255,7 +255,11 @@ def test_negatives_were_never_had(columns, per_positive, items, popular):
                     assert had.until(*map(np.atleast_1d, (u, i, t)))[0] == expected
     weights = np.arange(1, items + 1) if popular else np.ones(items)
     hashes, number = hashing.combine(user), np.arange(len(user))
-    drawn = draw_negatives(7, user, hashes, number, time, weights, had, per_positive)
+
+    def refuse(rows):
+        return lambda which, drawn: had.until(user[rows][which], drawn, time[rows][which])
+
+    drawn = draw_negatives(7, hashes, number, weights, refuse(number), per_positive)
     for row in range(len(user)):
         past = {
             i for u, i, t in zip(user, item, time, strict=True) if u == user[row] and t <= time[row]
@@ -264,20 +268,16 @@ def test_negatives_were_never_had(columns, per_positive, items, popular):
         assert not past & set(found)
         assert len(found) == len(set(found)) == min(per_positive, items - len(past))
     order = np.arange(len(user))[::-1]  # targets met in another order draw the same
-    again = draw_negatives(
-        7, user[order], hashes[order], number[order], time[order], weights, had, per_positive
-    )
+    again = draw_negatives(7, hashes[order], number[order], weights, refuse(order), per_positive)
     assert (again == drawn[order]).all()
 
 
 def test_negatives_by_popularity():
     size = 20_000
-    target = np.arange(size)
-    had = FirstTimes(np.array([9]), np.array([0]), np.array([0]), 4)
-    arguments = np.zeros(size, int), hashing.combine(np.zeros(size)), target, np.zeros(size, int)
-    drawn = draw_negatives(7, *arguments, np.array([1, 0, 3, 4]), had, 1)
+    arguments = hashing.combine(np.zeros(size)), np.arange(size), np.array([1, 0, 3, 4])
+    drawn = draw_negatives(7, *arguments, lambda which, item: np.zeros(len(item), bool), 1)
     assert np.bincount(drawn[:, 0]) / size == pytest.approx([0.125, 0, 0.375, 0.5], abs=0.015)
-    other = draw_negatives(8, *arguments, np.array([1, 0, 3, 4]), had, 1)
+    other = draw_negatives(8, *arguments, lambda which, item: np.zeros(len(item), bool), 1)
     assert (other != drawn).any()
 
 

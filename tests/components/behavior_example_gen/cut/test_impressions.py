@@ -28,8 +28,9 @@ SHOWN = {key: column for key, column in logs.COLUMNS.items() if key != "behavior
 ORDER = {"column": "t", "unit": "order"}
 
 
-def _config(own_category=True, history=None, **log):
+def _config(own_category=True, history=None, named=False, **log):
     columns = SHOWN if own_category else {k: c for k, c in SHOWN.items() if k != "category"}
+    columns = columns | (logs.REQUEST if named else {})
     impressions = {"files": "shown.parquet", "columns": columns}
     return logs.config(
         log={"impressions": impressions} | log,
@@ -46,8 +47,10 @@ def _catalogue(behaviours, config):
 
 def _literal(behaviours, impressions, config):
     """The targets of every split: two loops, and what a target sees is one more."""
-    behaviours = [dataclasses.replace(row, label=None) for row in behaviours]
+    behaviours = [dataclasses.replace(row, label=None, request=None) for row in behaviours]
     kept = [dataclasses.replace(row, behavior=0) for row in impressions if row.label is not None]
+    if config.request is None:
+        kept = [dataclasses.replace(row, request=None) for row in kept]
     if config.log.impressions.columns.category is None:
         kept = [dataclasses.replace(r, category=_usual(r.item, behaviours)) for r in kept]
     if config.log.duplicates == "drop":
@@ -59,13 +62,26 @@ def _literal(behaviours, impressions, config):
         shown = sorted((row for row in kept if row.user == user), key=key)
         done = sorted((row for row in behaviours if row.user == user), key=key)
         seen = []
+        requests = []
         for target in shown:
+            first = next(r for r in shown if _together(r, target))
+            target = dataclasses.replace(target, time=first.time)
             past = [row for row in done if row.time < target.time]
             if len(past) >= config.history.min_length:
+                requests.append(shown.index(first))
                 seen.append(oracle.see(target, past, config))
-        for place, target in enumerate(seen):
-            found[oracle.tail_split(place, len(seen), config)].append(target)
+        rising = sorted(set(requests))
+        for target, request in zip(seen, requests, strict=True):
+            number = rising.index(request)
+            split = oracle.tail_split(number, len(rising), config)
+            found[split].append(dataclasses.replace(target, request=number))
     return {name: sorted(targets) for name, targets in found.items()}
+
+
+def _together(one, other):
+    if one.request is None and other.request is None:
+        return one.time == other.time
+    return one.request == other.request
 
 
 def _usual(item, behaviours):
@@ -81,12 +97,13 @@ def _usual(item, behaviours):
     logs.histories(),
     st.sampled_from(["drop", "keep"]),
     st.booleans(),
+    st.booleans(),
     st.randoms(),
 )
 def test_an_impression_sees_what_was_strictly_earlier(
-    behaviours, impressions, history, duplicates, own_category, random
+    behaviours, impressions, history, duplicates, own_category, named, random
 ):
-    config = _config(own_category, history, duplicates=duplicates)
+    config = _config(own_category, history, named, duplicates=duplicates)
     impressions = [*impressions, dataclasses.replace(impressions[0], item=99)]  # in no behaviour
     earlier = np.arange(len(impressions)) - 2**50
     tables = [

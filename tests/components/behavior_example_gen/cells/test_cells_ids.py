@@ -27,8 +27,7 @@ from components.behavior_example_gen.clean.remarks import remarks
 from components.behavior_example_gen.config.ingest_config import LabelConfig
 from components.behavior_example_gen.config.log_config import MISSING, TableConfig
 from components.behavior_example_gen.errors import LogError
-
-from . import logs
+from tests.components.behavior_example_gen import logs
 
 INT, TEXT = IdColumn(column="id", type="int"), IdColumn(column="id")
 

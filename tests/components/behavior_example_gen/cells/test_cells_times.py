@@ -16,8 +16,7 @@ from components.behavior_example_gen.cells.times import NO_TIME, to_time
 from components.behavior_example_gen.clean.clean import clean
 from components.behavior_example_gen.cut.order import sort_rows
 from components.behavior_example_gen.cut.targets import UserRows
-
-from . import logs, oracle
+from tests.components.behavior_example_gen import logs, oracle
 
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 FACTORS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1, "day": 86_400 * 10**9}
