@@ -17,6 +17,7 @@ from tfx.dsl.io import fileio
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
+from components.evaluator import validation
 from components.evaluator.config import GateConfig
 from components.evaluator.gate.judge import Verdict, judge
 from components.evaluator.gate.scored import Scored
@@ -39,7 +40,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes predictions, metrics, verdict and, last, the blessing."""
+        """Writes predictions, metrics, verdict (also as TFMA's) and, last, the blessing."""
         self._log_startup(input_dict, output_dict, exec_properties)
         begun = time.monotonic()
         gate = GateConfig.model_validate_json(exec_properties["gate"])
@@ -72,6 +73,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         io_utils.write_string_file(
             os.path.join(folder, VERDICT), json.dumps(told, indent=2, allow_nan=False) + "\n"
         )
+        validation.write(folder, verdict)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         _bless(blessing, verdict, model, baseline, exec_properties)
 
