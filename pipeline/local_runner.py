@@ -14,6 +14,7 @@ from tfx.orchestration.pipeline import RunOptions
 
 from components.behavior_example_gen.check import fingerprint
 from pipeline.config import Config
+from pipeline.destination import serving_folder
 from pipeline.errors import ConfigError
 from pipeline.pipeline import Places, create_pipeline
 from pipeline.run.progress import Progress
@@ -35,7 +36,7 @@ def places(config: Config, output: Path) -> Places:
     return Places(
         root=str(output / "artifacts"),
         checkpoints=str(output / "checkpoints"),
-        serving=config.push.destination or str(output / "serving"),
+        serving=serving_folder(config, output),
         metadata=str(output / "metadata.sqlite"),
     )
 

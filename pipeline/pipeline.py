@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import uuid
 
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
@@ -20,6 +21,7 @@ from components.latest_blessed.strategy import (
     LatestOtherBlessedModelStrategy,
     LatestOtherStatisticsStrategy,
 )
+from components.pusher.component import Pusher
 from components.schema.assemble import schema_text
 from components.schema.component import ImportSchemaGen
 from components.scoring import slices
@@ -123,12 +125,14 @@ def create_pipeline(
             "components/evaluation_report/*.*", "components/evaluator/*.py", "models/metrics.py"
         ),
     )
-    pusher = tfx.components.Pusher(
+    pusher = Pusher(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=places.serving)
-        ),
+        examples=examples,
+        destination=places.serving,
+        # Never from the cache, which does not know whether what was pushed is still there.
+        attempt=uuid.uuid4().hex if local else "",
+        code=code("components/pusher/*.py"),
     )
     nodes: list[BaseNode] = [
         example_gen, statistics_gen, schema_gen, validator, transform, trainer,

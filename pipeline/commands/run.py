@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline import __version__
 from pipeline.arguments import add_config
 from pipeline.config import load
+from pipeline.destination import check_destination
 from pipeline.terminal.console import quiet
 from pipeline.terminal.exit_codes import DONE, NOT_BLESSED
 from pipeline.terminal.log_check import check_log
@@ -35,6 +36,7 @@ def execute(arguments: argparse.Namespace) -> int:
     config = load(arguments.config, arguments.overrides)
     output = (arguments.output_dir or Path("runs") / config.name).resolve()
     check_log(config.ingest)
+    check_destination(config, output)
     log = output / "log.txt"
     with quiet(log) as terminal:
         terminal.line(f"everlong {__version__}: {config.name}, configuration {config.hash}")
