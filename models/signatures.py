@@ -1,7 +1,8 @@
 """The exported model: from raw features to probabilities, in one graph.
 
 Two signatures give the same numbers. `serving_default` reads serialized `tf.Example`s, `score` raw
-tensors; both run Transform's graph, compute the positions that training examples carry, and score.
+tensors; both check that the features of a request fit each other (`models/requests.py`), run
+Transform's graph, compute the positions that training examples carry, and score.
 The SavedModel holds vocabularies and weights and needs nothing but TensorFlow.
 """
 
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import features, inputs, positions
+from models import features, inputs, positions, requests
 from models.training_config import HistorySettings
 
 if TYPE_CHECKING:
@@ -88,6 +89,10 @@ class ServingModule(tf.Module):
 
         Returns:
           `probability` [n, T] float32, T the most targets of an example, 0 where it has fewer.
+
+        Raises:
+          tf.errors.InvalidArgumentError: naming the feature that is missing, of another type or
+            of another length than it must be.
         """
         return self._score(tf.io.parse_example(examples, self._spec))
 
@@ -101,8 +106,11 @@ class ServingModule(tf.Module):
 
         Returns:
           `probability` [n, T] float32.
+
+        Raises:
+          tf.errors.InvalidArgumentError: naming the tensor whose shape does not fit the others.
         """
-        tensors = dict(tensors)
+        tensors = requests.checked_dense(tensors)
         length = tensors.pop(features.HISTORY_LENGTH)
         return self._score(
             {
@@ -126,6 +134,7 @@ class ServingModule(tf.Module):
 
     def _score(self, raw: dict[str, tf.RaggedTensor]) -> dict[str, tf.Tensor]:
         """Scores ragged raw features [n, L] and [n, T] in chunks of users."""
+        raw = requests.checked(raw)
         users = raw[features.TARGET_ITEM].nrows(tf.int32)
         length = raw[features.HISTORY_ITEM].bounding_shape(1, out_type=tf.int32)
         targets = raw[features.TARGET_ITEM].bounding_shape(1, out_type=tf.int32)

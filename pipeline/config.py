@@ -39,8 +39,8 @@ class PushConfig(Section):
 
     destination: str | None = Field(
         None,
-        description="Folder that TF Serving watches; a blessed model is DESTINATION/<version>. "
-        "null: OUTPUT_DIR/serving.",
+        description="Folder that TF Serving watches, or a place in an object store; tried before a "
+        "run starts. A blessed model is DESTINATION/<version>. null: OUTPUT_DIR/serving.",
     )
 
 

@@ -17,6 +17,7 @@ from components.behavior_example_gen.check import fingerprint
 from components.literal_paths import plain
 from components.secrets import resolve
 from pipeline.config import Config
+from pipeline.destination import serving_folder
 from pipeline.errors import ConfigError
 from pipeline.pipeline import Places, create_pipeline
 from pipeline.run.cache import checked_cache
@@ -42,7 +43,7 @@ def places(config: Config, output: Path) -> Places:
     return Places(
         root=str(output / ARTIFACTS),
         checkpoints=str(output / "checkpoints"),
-        serving=config.push.destination or str(output / "serving"),
+        serving=serving_folder(config, output),
         metadata=str(output / METADATA),
     )
 

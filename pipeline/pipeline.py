@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import json
 import operator
+import uuid
 
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
@@ -25,6 +26,7 @@ from components.latest_blessed.strategy import (
     LatestOtherBlessedModelStrategy,
     LatestOtherStatisticsStrategy,
 )
+from components.pusher.component import Pusher
 from components.schema.assemble import schema_text
 from components.schema.component import ImportSchemaGen
 from pipeline.config import Config
@@ -120,12 +122,14 @@ def create_pipeline(
         config=config.model_dump_json(),
         code=code("components.evaluation_report.executor"),
     )
-    pusher = tfx.components.Pusher(
+    pusher = Pusher(
         model=model,
         model_blessing=evaluator.outputs["blessing"],
-        push_destination=tfx.proto.PushDestination(
-            filesystem=tfx.proto.PushDestination.Filesystem(base_directory=places.serving)
-        ),
+        examples=examples,
+        destination=places.serving,
+        # Never from the cache, which does not know whether what was pushed is still there.
+        attempt=uuid.uuid4().hex if local else "",
+        code=code("components.pusher.executor"),
     )
     nodes: list[BaseNode] = [
         example_gen, statistics_gen, schema_gen, validator, transform, trainer,

@@ -1,7 +1,8 @@
 """Writes the lock files from setup.py: `make lock` (or `make lock ARGS=--upgrade`).
 
 lock.txt has everything with hashes; gpu.txt only what `everlong[gpu]` adds to it; uv.txt pins uv.
-Versions already locked stay, unless --upgrade or --upgrade-package NAME asks for newer ones.
+Versions already locked stay, unless --upgrade or --upgrade-package NAME asks for newer ones;
+overrides.txt says where a dependency's own bounds are wrong.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ LOCK = REQUIREMENTS / "lock.txt"
 GPU = REQUIREMENTS / "gpu.txt"
 OPTIONS = ["--quiet", "--generate-hashes", "--python-version", "3.11"]
 OPTIONS += ["--python-platform", "x86_64-manylinux_2_39", "--custom-compile-command", "make lock"]
+OPTIONS += ["--override", "requirements/overrides.txt"]
 
 
 def entries(lock: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ from components.evaluator import trivial_rules
 from components.evaluator.config import GateConfig
 from components.evaluator.gate.judge import Verdict, judge
 from components.evaluator.gate.scored import Scored
+from components.evaluator.tfma import validation
 from components.evaluator.tfma.eval_config import eval_config
 from components.evaluator.tfma.extractors import EXTRACTOR, to_extracts
 from components.evaluator.tfma.read import VERDICT
@@ -40,7 +41,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Writes predictions, metrics, verdict and, last, the blessing."""
+        """Writes predictions, metrics, verdict (also as TFMA's) and, last, the blessing."""
         self._log_startup(input_dict, output_dict, exec_properties)
         begun = time.monotonic()
         gate = GateConfig.model_validate_json(exec_properties["gate"])
@@ -79,6 +80,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         io_utils.write_string_file(
             os.path.join(folder, VERDICT), json.dumps(told, indent=2, allow_nan=False) + "\n"
         )
+        validation.write(folder, verdict)
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         _bless(blessing, verdict, model, baseline, exec_properties)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline import __version__
 from pipeline.arguments import add_config
 from pipeline.config import load
+from pipeline.destination import check_destination
 from pipeline.output_folder import check_folder, locked
 from pipeline.run_folder.check import METADATA, check_metadata
 from pipeline.terminal.console import quiet
@@ -38,6 +39,7 @@ def execute(arguments: argparse.Namespace) -> int:
     output = check_folder("--output-dir", arguments.output_dir or Path("runs") / config.name)
     check_metadata(output / METADATA)
     check_log(config.ingest)
+    check_destination(config, output)
     log = output / "log.txt"
     with locked("--output-dir", output), quiet(log) as terminal:
         terminal.line(f"everlong {__version__}: {config.name}, configuration {config.hash}")

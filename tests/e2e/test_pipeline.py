@@ -62,8 +62,17 @@ def test_a_rerun_takes_everything_from_the_cache(first: Run) -> None:
     done = first()
     assert done.returncode == 0, done.stdout + done.stderr
     ran = set(first.summary["seconds"]) - set(first.summary["cached"]) - {"total"}
-    assert ran <= {"LatestBlessedModel", "EarlierStatistics"}
+    assert ran <= {"LatestBlessedModel", "EarlierStatistics", "Pusher"}
     assert first.pushed == before
+
+
+def test_what_was_pushed_and_is_gone_is_pushed_again(first: Run) -> None:
+    (version,) = (name for name in first.pushed if name.isdigit())
+    shutil.rmtree(first.output / "serving" / version)
+    done = first()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert Path(first.summary["pushed_model"], "saved_model.pb").exists()
+    assert "Trainer" in first.summary["cached"]
 
 
 def test_from_node_runs_that_node_again(first: Run) -> None:
@@ -92,6 +101,7 @@ def test_a_worse_model_is_refused_and_the_pushed_one_stays(first: Run) -> None:
         (["--from-node", "Trianer"], "the nearest is Trainer"),
         (["--set", "model.nmae=twin"], "the nearest valid key is model.name"),
         (["--set", "log.simulator.users=1"], "user"),
+        (["--set", "push.destination=/proc/nowhere"], "push.destination: models cannot be pushed"),
     ],
 )
 def test_bad_input_exits_with_2(first: Run, arguments: list[str], words: str) -> None:

@@ -23,6 +23,7 @@ ROOMS = {
         "latest_blessed",
         "scoring",
         "evaluator",
+        "pusher",
         "page",
         "evaluation_report",
     ),
@@ -36,7 +37,7 @@ ROOMS = {
         "write",
         "beam",
     ),
-    "components/evaluator": ("tfma", "gate"),
+    "components/evaluator": ("gate", "tfma"),
     "pipeline": (
         "terminal",
         "run_folder",

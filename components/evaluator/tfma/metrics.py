@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import tensorflow_model_analysis as tfma
-from tensorflow_model_analysis.metrics import metric_types
+from tensorflow_model_analysis.metrics import calibration_plot, example_count, metric_types
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
 from models import features, metrics
 
-NAMES = tuple(metrics.Predictions.merge([]).metrics())
+# TFMA's views size slices by `example_count`.
+NAMES = (*metrics.Predictions.merge([]).metrics(), example_count.EXAMPLE_COUNT_NAME)
+_BUCKETS = 1000  # of the calibration plot, as TFMA's own
 
 
 class CtrMetrics(tfma.metrics.Metric):
     """All of `models.metrics` from one pass over the predictions: the keys are `NAMES`.
 
-    The state of a slice is its predictions, 24 bytes each: exact AUC and GAUC need them all.
+    Besides, the data of TFMA's calibration plot. The state of a slice is its predictions, 24 bytes
+    each: exact AUC and GAUC need them all.
     """
 
     def __init__(self, name: str = "ctr"):
@@ -36,7 +41,8 @@ def _ctr_computations(
     name: str = "ctr", model_names: list[str] | None = None
 ) -> list[metric_types.MetricComputation]:
     return [
-        _computation(NAMES, model, _PredictionsPreprocessor(model)) for model in model_names or [""]
+        _computation(NAMES, model, _PredictionsPreprocessor(model), plot=True)
+        for model in model_names or [""]
     ]
 
 
@@ -49,10 +55,16 @@ def _oracle_computations(
 
 
 def _computation(
-    names: tuple[str, ...], model: str, preprocessor: metric_types.Preprocessor
+    names: tuple[str, ...],
+    model: str,
+    preprocessor: metric_types.Preprocessor,
+    plot: bool = False,
 ) -> metric_types.MetricComputation:
     # TFMA looks for thresholds of a metrics spec under keys without a mark of example weights.
     keys = [metric_types.MetricKey(name, model_name=model, example_weighted=None) for name in names]
+    if plot:
+        name = calibration_plot.CALIBRATION_PLOT_NAME
+        keys.append(metric_types.PlotKey(name, model_name=model, example_weighted=None))
     return metric_types.MetricComputation(
         keys=keys, preprocessors=[preprocessor], combiner=_GatherCombineFn(keys)
     )
@@ -119,8 +131,38 @@ class _GatherCombineFn(beam.CombineFn):
 
     def extract_output(
         self, accumulator: list[metrics.Predictions]
-    ) -> dict[metric_types.MetricKey, float]:
+    ) -> dict[metric_types.MetricKey, Any]:
         gathered = metrics.Predictions.merge(accumulator)
-        values = gathered.metrics()
+        values: dict[str, Any] = gathered.metrics()
         values["oracle_auc"] = values["auc"]
+        values[example_count.EXAMPLE_COUNT_NAME] = values["predictions"]
+        values[calibration_plot.CALIBRATION_PLOT_NAME] = histogram(gathered)
         return {key: values[key.name] for key in self._keys}
+
+
+def histogram(
+    predictions: metrics.Predictions,
+) -> metrics_for_slice_pb2.CalibrationHistogramBuckets:
+    """Labels and scores by score, in the buckets of TFMA's calibration plot that hold any.
+
+    The buckets are `_BUCKETS` of equal width from 0 to 1, and one on either side.
+    """
+    finite = np.isfinite(predictions.scores)
+    labels, scores = predictions.labels[finite], predictions.scores[finite].astype(np.float64)
+    weights = np.ones(len(scores)) if predictions.weights is None else predictions.weights[finite]
+    edges = np.array([-np.inf, *(np.arange(_BUCKETS + 1) / _BUCKETS), np.inf])
+    bucket = np.searchsorted(edges, scores, side="right") - 1
+    examples, label, score = (
+        np.bincount(bucket, values, _BUCKETS + 2)
+        for values in (weights, labels * weights, scores * weights)
+    )
+    result = metrics_for_slice_pb2.CalibrationHistogramBuckets()
+    for place in np.flatnonzero(examples):
+        result.buckets.add(
+            lower_threshold_inclusive=edges[place],
+            upper_threshold_exclusive=edges[place + 1],
+            num_weighted_examples={"value": examples[place]},
+            total_weighted_label={"value": label[place]},
+            total_weighted_refined_prediction={"value": score[place]},
+        )
+    return result

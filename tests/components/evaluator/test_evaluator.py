@@ -62,7 +62,8 @@ def expected(data, weight, rows):
     labels, users = np.ravel(data["label"])[rows], np.ravel(data["user_id"])[rows]
     scores = (weight * oracle + (1 - weight) * noise).astype(np.float32)
     values = metrics.Predictions(labels, scores, users).metrics()
-    return values | {"oracle_auc": metrics.auc(labels, oracle.astype(np.float32))}
+    oracle_auc = metrics.auc(labels, oracle.astype(np.float32))
+    return values | {"oracle_auc": oracle_auc, "example_count": float(rows.sum())}
 
 
 def test_every_slice_has_the_metrics_of_its_own_targets(data, first):
@@ -114,8 +115,41 @@ def test_the_first_good_model_is_blessed(first):
     assert set(read.overall_metrics(evaluation)) == {
         "auc", "gauc", "logloss", "calibration", "oracle_auc",
     }  # fmt: skip
-    # TFMA's own tools read it.
-    assert len(tfma.load_eval_result(evaluation).slicing_metrics) > 3
+
+
+def test_tfma_reads_and_shows_what_was_measured_and_decided(data, first):
+    evaluation, _ = first
+    result = tfma.load_eval_result(evaluation)
+    assert len(result.slicing_metrics) > 3
+    shown = tfma.view.render_slicing_metrics(result, slicing_column="slice_history_length")
+    counts = {row["slice"]: row["metrics"][""][""]["example_count"] for row in shown.data}
+    assert counts == {
+        "slice_history_length:8": {"doubleValue": 134.0},
+        "slice_history_length:16": {"doubleValue": 266.0},
+    }
+    assert shown.config == {"weightedExamplesColumn": "example_count"}
+
+    buckets = tfma.view.render_plot(result).data["calibrationHistogramBuckets"]["buckets"]
+    oracle, labels = np.ravel(data["target_oracle"]), np.ravel(data["label"])
+    scores = 0.9 * oracle + 0.1 * (np.ravel(data["target_time"]) % 997 / 997)
+    total = 0
+    for bucket in buckets:
+        lower, upper = bucket["lowerThresholdInclusive"], bucket["upperThresholdExclusive"]
+        assert upper - lower == pytest.approx(0.001)
+        within = (scores >= lower - 1e-6) & (scores < upper + 1e-6)
+        assert bucket["numWeightedExamples"] <= within.sum()
+        total += bucket["numWeightedExamples"]
+    assert total == 400
+    for key, truth in (
+        ("totalWeightedLabel", labels), ("totalWeightedRefinedPrediction", scores)
+    ):  # fmt: skip
+        assert sum(bucket.get(key, 0) for bucket in buckets) == pytest.approx(truth.sum(), rel=1e-5)
+
+    decided = tfma.load_validation_result(evaluation)
+    assert decided.validation_ok
+    assert not decided.missing_thresholds
+    assert not decided.metric_validations_per_slice
+    assert decided.validation_details.slicing_details[0].num_matching_slices == 1
 
 
 def test_a_worse_second_model_is_refused_and_a_better_one_is_not(examples, good, tmp_path):
@@ -128,6 +162,11 @@ def test_a_worse_second_model_is_refused_and_a_better_one_is_not(examples, good,
         for reason in told
     )
     assert "tolerance" in json.loads(blessing.get_string_custom_property("failed_checks"))
+    decided = tfma.load_validation_result(evaluation)
+    assert not decided.validation_ok
+    failures = decided.metric_validations_per_slice[0].failures
+    assert [f.metric_key.name for f in failures][:1] == ["auc"]
+    assert {f.message for f in failures} <= set(told)
     overall = read.sliced_metrics(evaluation)[0]
     assert overall.candidate["auc"] < overall.baseline["auc"]
     table = predictions.read(evaluation, ["label", "baseline_score"]).to_pandas()

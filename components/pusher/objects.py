@@ -1,0 +1,102 @@
+"""Versions in an object store, which has no folders to rename: `saved_model.pb` comes last.
+
+It is the marker that a version is whole: TensorFlow Serving, as all that load SavedModels, refuses
+a version that lacks it. What a kill leaves has none, and is removed by the next push. An object
+store has no locks either: let one pipeline at a time push to a destination.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import uuid
+from collections.abc import Iterator
+
+from tfx.dsl.io import fileio
+
+from components.errors import InputError
+from components.pusher.versions import Verify, is_version, next_version, version_number
+
+MARKER = "saved_model.pb"
+
+
+def push(model: str, destination: str, verify: Verify) -> tuple[str, bool]:
+    """Makes the model the newest version; where it is that already, nothing is made.
+
+    Args:
+      model: folder of a SavedModel, anywhere.
+      destination: folder of the versions, such as gs://bucket/serving.
+      verify: tries the model before the copy, and the version after it.
+
+    Returns:
+      The version, and whether it was made, as `versions.push`.
+    """
+    whole = []
+    for version in _versions(destination):
+        if fileio.exists(posixpath.join(destination, version, MARKER)):
+            whole.append(version)
+        else:
+            fileio.rmtree(posixpath.join(destination, version))
+    newest = max(whole, key=version_number, default=None)
+    files = sorted(_files(model), key=lambda name: name == MARKER)
+    if newest is not None and all(
+        _same(posixpath.join(model, name), posixpath.join(destination, newest, name))
+        for name in files
+    ):
+        verify(posixpath.join(destination, newest))
+        return newest, False
+    verify(model)
+    version = next_version(newest)
+    for name in files:
+        target = posixpath.join(destination, version, name)
+        fileio.makedirs(posixpath.dirname(target))
+        fileio.copy(posixpath.join(model, name), target)
+    verify(posixpath.join(destination, version))
+    return version, True
+
+
+def try_destination(destination: str, key: str) -> None:
+    """Writes a file and removes it again.
+
+    Args:
+      destination: as for `push`.
+      key: what to change if it cannot be used.
+
+    Raises:
+      InputError: naming `key`, if nothing can be written there.
+    """
+    file = posixpath.join(destination, f".try-{uuid.uuid4().hex}")
+    try:
+        fileio.makedirs(destination)
+        with fileio.open(file, "w") as opened:
+            opened.write("0")
+        fileio.remove(file)
+    except Exception as error:  # each file system has errors of its own
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(
+            f"{key}: models cannot be pushed to {destination}: {reason}. Give a place that can be "
+            "written to"
+        ) from None
+
+
+def _versions(destination: str) -> list[str]:
+    if not fileio.exists(destination):
+        return []
+    names = [name.rstrip("/") for name in fileio.listdir(destination)]
+    return [name for name in names if is_version(name)]
+
+
+def _files(model: str) -> Iterator[str]:
+    """The files of a model, as paths within it."""
+    for folder, _, names in fileio.walk(model):
+        inside = folder[len(model) :].strip("/")
+        yield from (posixpath.join(inside, name) for name in names)
+
+
+def _same(one: str, other: str) -> bool:
+    if not fileio.exists(other):
+        return False
+    with fileio.open(one, "rb") as first, fileio.open(other, "rb") as second:
+        while block := first.read(1 << 20):
+            if block != second.read(1 << 20):
+                return False
+        return not second.read(1)

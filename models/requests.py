@@ -1,0 +1,150 @@
+"""What a request must be before it is scored: an error that names the feature, never a probability.
+
+A feature that is missing or misspelt parses as one without values, so it shows as a length that
+does not fit the others. The checks are few operations on sizes: they cost nothing beside scoring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from models import features
+
+_MISSPELT = "; a feature that is missing or misspelt has 0"
+
+
+class Check(NamedTuple):
+    """Where a request is wrong, and what is said of the first such place."""
+
+    wrong: tf.Tensor  # [n] bool
+    message: Callable[[tf.Tensor], list[str | tf.Tensor]]
+
+
+def checked(raw: Mapping[str, tf.RaggedTensor]) -> dict[str, tf.RaggedTensor]:
+    """Returns the same features, which can be read only once they were found to fit each other.
+
+    Args:
+      raw: `history_*` [n, L], `target_*` [n, T], and `target_hist_end` [n, T] or empty by example.
+
+    Raises:
+      tf.errors.InvalidArgumentError: when the graph runs, if in an example the features of its
+        history or of its targets differ in length, if it has no target, or if `target_hist_end`
+        lies outside its history.
+    """
+    lengths = {name: values.row_lengths() for name, values in raw.items()}
+    end = lengths.pop(features.TARGET_HIST_END, None)
+    history, targets = _by_side(lengths)
+    checks = [
+        _equal(history, "values", _MISSPELT, examples=True),
+        _equal(targets, "values", _MISSPELT, examples=True),
+        _some_targets(targets[features.TARGET_ITEM]),
+    ]
+    if end is not None:
+        checks += _ends(raw[features.TARGET_HIST_END], history, targets)
+    with tf.control_dependencies([_enforced(checks)]):
+        return tf.nest.map_structure(tf.identity, dict(raw), expand_composites=True)
+
+
+def checked_dense(tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns the same tensors, which can be read only once they were found to fit each other.
+
+    Args:
+      tensors: `history_*` [n, L], `history_length` [n], `target_*` [n, T].
+
+    Raises:
+      tf.errors.InvalidArgumentError: when the graph runs, if rows or columns differ, or if a
+        `history_length` lies outside 0 to L.
+    """
+    shapes = {name: tf.shape(tensor, tf.int64) for name, tensor in tensors.items()}
+    length = tensors[features.HISTORY_LENGTH]
+    columns = {name: s[1:2] for name, s in shapes.items() if name != features.HISTORY_LENGTH}
+    history, targets = _by_side(columns)
+    most = history[features.HISTORY_ITEM][0]
+    wrong = (length < 0) | (length > most)
+    checks = [
+        _equal({name: shape[:1] for name, shape in shapes.items()}, "rows"),
+        _equal(history, "columns"),
+        _equal(targets, "columns"),
+        Check(
+            wrong,
+            lambda at: [features.HISTORY_LENGTH, ": must be 0 to ", most, ", the columns of ",
+                        features.HISTORY_ITEM, ". Received: ", length[at], " in row ", at],
+        ),
+    ]  # fmt: skip
+    with tf.control_dependencies([_enforced(checks)]):
+        return {name: tf.identity(tensor) for name, tensor in tensors.items()}
+
+
+def _by_side(sizes: Mapping[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+    """The sizes of the features of the history, and of those of the targets."""
+    history = {n: s for n, s in sizes.items() if n.startswith(features.HISTORY_PREFIX)}
+    return history, {name: size for name, size in sizes.items() if name not in history}
+
+
+def _equal(
+    sizes: Mapping[str, tf.Tensor], unit: str, hint: str = "", examples: bool = False
+) -> Check:
+    """Every feature has the same size [n], in each of n `examples` or alone in `sizes`."""
+    names = tf.constant(list(sizes))
+    table = tf.stack(list(sizes.values()), axis=1)
+    most = tf.reduce_max(table, axis=1)
+
+    def message(at: tf.Tensor) -> list[str | tf.Tensor]:
+        row = table[at]
+        least = tf.argmin(row)
+        place = [" in example ", at] if examples else []
+        return [names[least], ": ", row[least], f" {unit} where ", names[tf.argmax(row)],
+                " has ", most[at], *place, hint]  # fmt: skip
+
+    return Check(tf.reduce_any(table != most[:, None], axis=1), message)
+
+
+def _some_targets(count: tf.Tensor) -> Check:
+    text = f"{features.TARGET_ITEM}: there must be at least one target. Received: none in example "
+    return Check(count == 0, lambda at: [text, at, _MISSPELT])
+
+
+def _ends(
+    given: tf.RaggedTensor, history: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor]
+) -> list[Check]:
+    """`target_hist_end`, where it is given, has a value from 0 to L for each target."""
+    name, count = features.TARGET_HIST_END, given.row_lengths()
+    wanted, length = targets[features.TARGET_ITEM], history[features.HISTORY_ITEM]
+    ends, row = given.flat_values, given.value_rowids()
+    most = tf.gather(length, row)
+    return [
+        Check(
+            (count > 0) & (count != wanted),
+            lambda at: [name, ": ", count[at], " values for ", wanted[at], " targets in example ",
+                        at],
+        ),
+        Check(
+            (ends < 0) | (ends > most),
+            lambda at: [name, ": must be 0 to ", most[at], ", the length of the history. ",
+                        "Received: ", ends[at], " in example ", row[at]],
+        ),
+    ]  # fmt: skip
+
+
+def _enforced(checks: Sequence[Check]) -> tf.Tensor:
+    """Fails with the message of the first check that is wrong somewhere."""
+
+    def failed(check: Check) -> tf.Tensor:
+        parts = check.message(tf.argmax(check.wrong))
+        text = [p if isinstance(p, str) or p.dtype == tf.string else tf.as_string(p) for p in parts]
+        end = tf.raw_ops.Assert(condition=False, data=[tf.strings.join(text)], summarize=1)
+        with tf.control_dependencies([end]):
+            return tf.constant(False)
+
+    def first(checks: Sequence[Check]) -> tf.Tensor:
+        if not checks:
+            return tf.constant(True)
+        check, *others = checks
+        return tf.cond(tf.reduce_any(check.wrong), lambda: failed(check), lambda: first(others))
+
+    # One branch in a request that is right; what is wrong, and where, is asked in the other.
+    wrong = tf.reduce_any(tf.concat([check.wrong for check in checks], axis=0))
+    return tf.cond(wrong, lambda: first(checks), lambda: tf.constant(True))
