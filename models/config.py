@@ -33,10 +33,10 @@ class FrameConfig(Section):
     )
     dropout: Rate = Field(0.0, description="Dropout rate within the MLP.")
     ranking_weight: float = Field(
-        1.0,
+        0.0,
         ge=0,
-        description="Weight, beside the cross-entropy's 1, of a loss on the order of one user's "
-        "targets: a higher GAUC for a little less AUC (docs/findings.md); 0 leaves it out.",
+        description="Weight, beside the cross-entropy's 1, of a loss on the order of targets that "
+        "one request showed; 0 leaves it out. Of no effect where requests show one target.",
     )
     item_bias: bool = Field(
         False,

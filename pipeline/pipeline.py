@@ -26,6 +26,14 @@ from components.scoring import slices
 from pipeline.config import Config
 from pipeline.fingerprints import code
 
+# Source that metrics come from.
+_METRICS = (
+    "models/lists.py",
+    "models/metric_table.py",
+    "models/metrics.py",
+    "models/replicas.py",
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Places:
@@ -100,11 +108,12 @@ def create_pipeline(
         model=model,
         baseline_model=latest_blessed.outputs["model"],
         gate=config.gate.model_dump_json(),
+        drawn_negatives=drawn_negatives(config),
         code=code(
             "components/evaluator/*.py",
             "components/behavior_example_gen/write/encode.py",
             "components/segments.py",
-            "models/metrics.py",
+            *_METRICS,
         ),
     )
     earlier = _earlier_statistics(statistics_gen.outputs["statistics"]) if local else None
@@ -119,9 +128,7 @@ def create_pipeline(
         model_run=trainer.outputs["model_run"],
         earlier_statistics=earlier.outputs["statistics"] if earlier else None,
         config=config.model_dump_json(),
-        code=code(
-            "components/evaluation_report/*.*", "components/evaluator/*.py", "models/metrics.py"
-        ),
+        code=code("components/evaluation_report/*.*", "components/evaluator/*.py", *_METRICS),
     )
     pusher = tfx.components.Pusher(
         model=model,
@@ -153,6 +160,11 @@ def _transform_config(config: Config) -> dict[str, str]:
         "config": json.dumps(settings, sort_keys=True),
         "code": code("models/preprocessing.py", "models/features.py"),
     }
+
+
+def drawn_negatives(config: Config) -> int:
+    """Negatives drawn for each positive; 0 if labels are the log's."""
+    return config.label.negatives.per_positive if config.label.negatives else 0
 
 
 def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from components.behavior_example_gen.config.ingest_config import SPLITS
 from components.errors import InputError
+from models.lists import REQUEST
+from models.metric_table import METRICS
 from pipeline.arguments import add_config
 from pipeline.config import load
 from pipeline.result_file import check_output
@@ -82,9 +84,14 @@ def execute(arguments: argparse.Namespace) -> int:
             with terminal.running("scoring"):
                 found = predict(model, files, counts["targets"], out, terminal)
         seconds = time.monotonic() - start
+        shown = ", ".join(
+            f"{metric.labelled(REQUEST)} {found[name]:.4f}"
+            for name, metric in METRICS.items()
+            if metric.main and name in found
+        )
         terminal.line(
             f"{found['predictions']:,.0f} targets of {found['users']:,.0f} users in {seconds:.1f} "
-            f"s: AUC {found['auc']:.4f}, GAUC {found['gauc']:.4f}, LogLoss {found['logloss']:.4f}"
+            f"s: {shown}"
         )
         terminal.line(f"written to {arguments.out}")
     return DONE

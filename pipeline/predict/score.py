@@ -12,14 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
-from components.scoring import by_user, exported_model
-from models import features, metrics
+from components.scoring import by_user, exported_model, predictions
+from models import features, lists, metrics
+from models.metric_table import METRICS, counts, evaluate
 from pipeline.terminal.console import Terminal
 
 _LINE_SECONDS = 10.0
 _COLUMNS = {
     "item": features.TARGET_ITEM,
     "time": features.TARGET_TIME,
+    "request": features.TARGET_REQUEST,
     "label": features.LABEL,
 }
 
@@ -27,7 +29,7 @@ _COLUMNS = {
 def predict(
     model: exported_model.Model, files: list[str], targets: int, out: Path, terminal: Terminal
 ) -> dict[str, float]:
-    """Writes the columns user, item, time, label and score, a row for each target.
+    """Writes the columns user, item, time, request, label and score, a row for each target.
 
     Args:
       model: exported.
@@ -37,7 +39,7 @@ def predict(
       terminal: where progress goes.
 
     Returns:
-      `models.metrics` of what was written.
+      Metrics of what was written; those within users where requests tell of them.
     """
     aside = out.with_name(f"{out.name}.partial")
     parts: list[metrics.Predictions] = []
@@ -49,9 +51,7 @@ def predict(
             rows = table(examples, by_user.score(model, examples, model.reads))
             writer = writer or pq.ParquetWriter(aside, rows.schema, compression="zstd")
             writer.write_table(rows)
-            parts.append(
-                metrics.Predictions(*(rows[x].to_numpy() for x in ("label", "score", "user")))
-            )
+            parts.append(predictions.of_model(rows))
             done += rows.num_rows
             if time.monotonic() - told > _LINE_SECONDS:
                 told = time.monotonic()
@@ -60,7 +60,10 @@ def predict(
         os.replace(aside, out)
     finally:
         aside.unlink(missing_ok=True)
-    return metrics.Predictions.merge(parts).metrics()
+    found = metrics.Predictions.merge(parts)
+    told = lists.protocol(found.users, found.requests, found.labels) == lists.REQUEST
+    names = [name for name, metric in METRICS.items() if told or not metric.within_users]
+    return evaluate(found, names) | counts(found)
 
 
 def table(examples: pa.RecordBatch, scores: np.ndarray) -> pa.Table:
