@@ -118,7 +118,10 @@ class CtrModel(tfrs.Model):
         )
         cross_entropy = total / tf.maximum(tf.reduce_sum(valid), 1)
         weight = self.config.ranking_weight
-        return cross_entropy, weight * ranking_loss(logits, labels, valid) if weight else 0.0
+        if not weight:
+            return cross_entropy, 0.0
+        requests = inputs[features.TARGET_REQUEST]
+        return cross_entropy, weight * ranking_loss(logits, labels, valid, requests)
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Returns what training minimizes: the cross-entropy and the weighted ranking loss."""

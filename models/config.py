@@ -38,11 +38,11 @@ class FrameConfig(Section):
     mlp_units: tuple[Width, ...] = Field((256, 128), description="Widths of the MLP's layers.")
     dropout: Rate = Field(0.0, description="Dropout rate within the MLP.")
     ranking_weight: float = Field(
-        1.0,
+        0.0,
         ge=0,
         le=1e6,
-        description="Weight, beside the cross-entropy's 1, of a loss on the order of one user's "
-        "targets: a higher GAUC for a little less AUC (docs/findings.md); 0 leaves it out.",
+        description="Weight, beside the cross-entropy's 1, of a loss on the order of targets that "
+        "one request showed; 0 leaves it out. Of no effect where requests show one target.",
     )
     item_bias: bool = Field(
         False,

@@ -110,6 +110,10 @@ class Split:
         self._part_sizes = [len(part) for part in lengths]
         self.lengths, self.targets = np.concatenate(lengths), np.concatenate(targets)
 
+    def parts(self) -> Iterator[Examples]:
+        """Yields all examples, part by part."""
+        return iter([self._kept]) if self._kept is not None else self._read(skip=0)
+
     def steps(self, shapes: Sequence[BatchShape]) -> int:
         """Returns the number of batches in an epoch, the same for every epoch."""
         return sum(len(plan) for plan in self._plans(shapes, None))

@@ -8,14 +8,16 @@ import time
 import numpy as np
 import tensorflow as tf
 
-from models import features, metrics
 from models.buckets import BatchShape
 from models.checkpoints import Checkpoints, Progress
 from models.inputs import Split
+from models.metric_table import COMPARED, METRICS
 from models.steps import Steps
-from models.training_config import EarlyStoppingConfig, TrainingConfig
+from models.training_config import TrainingConfig
+from models.validation import Validation, key
 
 LOG_SECONDS = 5.0
+_NAMES = {"loss": "logloss"}  # of metrics that a configuration calls otherwise
 
 log = logging.getLogger("everlong")
 
@@ -28,10 +30,14 @@ class TrainingLoop:
       seed: of the order of the examples.
       steps: compiled for the model that is trained.
       train: the split to train on.
-      validation: the split that is scored after every epoch.
+      validation: scores the validation split after every epoch.
       shapes: of the batches.
       checkpoints: restored from at the start, if there are any.
       summaries: TensorBoard's writer.
+
+    Attributes:
+      best_by: metric that decides which epoch was the best, None if none does: that of the
+        configuration, or "logloss" where the validation split does not define it.
     """
 
     def __init__(
@@ -40,7 +46,7 @@ class TrainingLoop:
         seed: int,
         steps: Steps,
         train: Split,
-        validation: Split,
+        validation: Validation,
         shapes: list[BatchShape],
         checkpoints: Checkpoints,
         summaries: tf.summary.SummaryWriter,
@@ -50,17 +56,26 @@ class TrainingLoop:
         self._checkpoints, self._summaries = checkpoints, summaries
         self._epoch_steps = train.steps(shapes)
         self._total_steps = total_steps(config, self._epoch_steps)
+        stopping = config.early_stopping
+        self.best_by = None if stopping is None else _NAMES.get(stopping.metric, stopping.metric)
+        if self.best_by in validation.undefined:
+            self.best_by = "logloss"
         self._pending: list[tuple[tf.Tensor, tf.Tensor]] = []
         self._mark = 0.0  # when what is pending began
 
     def run(self) -> Progress:
         """Trains; returns where the run stands at its end."""
+        self._tell_undefined()
         progress = self._checkpoints.restore()
         if progress.resumed_from_step is not None:
             log.info("resuming from the checkpoint of step %d", progress.step)
         started = time.monotonic() - progress.seconds
-        while progress.step < self._total_steps and not self._stale(progress):
-            self._run_epoch(progress, started)
+        # A run that was killed after an epoch's last step has yet to validate it.
+        while (progress.step < self._total_steps or progress.epoch_step) and not self._stale(
+            progress
+        ):
+            if progress.step < self._total_steps:
+                self._run_epoch(progress, started)
             self._end_epoch(progress)
             progress.seconds = time.monotonic() - started
             self._checkpoints.save(progress)
@@ -142,39 +157,44 @@ class TrainingLoop:
         entry = {
             "epoch": progress.epoch + 1,
             "loss": progress.epoch_loss / max(progress.epoch_targets, 1),
-        } | self._validate()
+        } | self._validation()
         with self._summaries.as_default(progress.step):
             for name, value in entry.items():
-                tf.summary.scalar(f"epoch/{name}", value)
+                if np.isfinite(value):
+                    tf.summary.scalar(f"epoch/{name}", value)
+        shown = [
+            f"{METRICS[name].labelled(self._validation.protocol)} {entry[key(name)]:.4f}"
+            for name in COMPARED
+            if METRICS[name].main and name not in self._validation.undefined
+        ]
         log.info(
-            "epoch %d  loss %.4f  validation: loss %.4f  AUC %.4f  GAUC %.4f",
-            *(entry[name] for name in ("epoch", "loss")),
-            *(entry[f"validation_{name}"] for name in ("loss", "auc", "gauc")),
+            "epoch %d  loss %.4f  validation: %s", entry["epoch"], entry["loss"], "  ".join(shown)
         )
         progress.curve.append(entry)
         progress.epoch += 1
         progress.epoch_step, progress.epoch_loss, progress.epoch_targets = 0, 0.0, 0
-        stopping = self._config.early_stopping
-        if stopping is not None and _best(progress, stopping) == progress.epoch:
+        if self.best_by is not None and _best(progress, self.best_by) == progress.epoch:
             progress.best = progress.epoch
             self._checkpoints.save_best(progress.epoch)
 
-    def _validate(self) -> dict[str, float]:
-        """Scores the validation split."""
-        labels, scores, users = [], [], []
-        for dataset, users_of_batches in self._validation.batches(self._shapes, None):
-            for batch, batch_users in zip(dataset, users_of_batches, strict=True):
-                probability = self._steps.predict(batch).numpy()
-                valid = batch[features.TARGET_VALID].numpy()
-                labels.append(batch[features.LABEL].numpy()[valid])
-                scores.append(probability[valid])
-                users.append(np.repeat(batch_users, valid.sum(1)[: len(batch_users)]))
-        joined = [np.concatenate(parts) for parts in (labels, scores, users)]
-        return {
-            "validation_loss": metrics.logloss(*joined[:2]),
-            "validation_auc": metrics.auc(*joined[:2]),
-            "validation_gauc": metrics.gauc(*joined),
-        }
+    def _tell_undefined(self) -> None:
+        """Says before anything is trained which metrics have no value."""
+        validation = self._validation
+        if not validation.undefined:
+            return
+        names = ", ".join(METRICS[name].label for name in COMPARED if name in validation.undefined)
+        instead = ""
+        stopping = self._config.early_stopping
+        if stopping is not None and stopping.metric in validation.undefined:
+            instead = f"; early stopping goes by the loss, not by {METRICS[stopping.metric].label}"
+        log.warning(
+            "the validation split, %d targets with %d clicks, does not define %s%s: enlarge "
+            "split.validation for a value",
+            validation.targets,
+            validation.clicks,
+            names,
+            instead,
+        )
 
     def _stale(self, progress: Progress) -> bool:
         """Whether the metric has not improved for too long."""
@@ -190,8 +210,7 @@ def total_steps(config: TrainingConfig, epoch_steps: int) -> int:
     return steps if config.max_steps is None else min(steps, config.max_steps)
 
 
-def _best(progress: Progress, stopping: EarlyStoppingConfig) -> int:
-    """Returns the number of the best epoch, the earliest of equals; where NaN, the first."""
-    sign = -1 if stopping.metric == "loss" else 1
-    values = [sign * entry[f"validation_{stopping.metric}"] for entry in progress.curve]
-    return int(np.argmax(np.nan_to_num(values, nan=-np.inf))) + 1
+def _best(progress: Progress, metric: str) -> int | None:
+    """Returns the number of the best epoch, the earliest of equals; None if all are NaN."""
+    values = np.array([METRICS[metric].better * entry[key(metric)] for entry in progress.curve])
+    return None if np.isnan(values).all() else int(np.nanargmax(values)) + 1

@@ -1,9 +1,10 @@
 """CTR metrics as pure numpy functions, and the one mergeable state that they are computed from.
 
-Everything that judges a model (TFMA, the trainer's validation, the report, the bootstrap) wraps
-these functions. `N` is the number of predictions. Labels lie in [0, 1]; weights, where given, are
-not negative and count a prediction as that many equal ones. A metric that its data do not define
-(one class only, nothing at all, a score that is NaN) is NaN, never an error and never a guess.
+Everything that judges a model (TFMA, the trainer's validation, the report, the bootstrap) reads
+the declarations of `metric_table`, which wrap these functions. `N` is the number of predictions.
+Labels lie in [0, 1]; weights, where given, are not negative and count a prediction as that many
+equal ones. A metric that its data do not define (one class only, nothing at all, a score that is
+NaN) is NaN, never an error and never a guess.
 
 References:
   GAUC: Zhu et al., Optimized Cost per Click in Taobao Display Advertising, KDD 2017;
@@ -16,11 +17,14 @@ References:
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from models import lists
 
 # float32, in which models give probabilities, resolves no finer distance from 1.
 PROBABILITY_CLIP = 1e-7
@@ -42,17 +46,6 @@ class RankStatistics(NamedTuple):
             return self.concordant / (self.positives * self.negatives)
 
 
-class GroupedAuc(NamedTuple):
-    """AUC within users, and how much of the data it speaks for."""
-
-    gauc: float  # mean over eligible users, weighted by their impressions
-    uauc: float  # plain mean over eligible users
-    users: int  # users with both labels: the eligible ones
-    all_users: int
-    impressions: float  # weight of the eligible users' predictions
-    all_impressions: float
-
-
 class CalibrationCurve(NamedTuple):
     """Predictions in bins of about equal weight, ascending; every field is [bins]."""
 
@@ -67,49 +60,46 @@ class Predictions:
 
     Args:
       labels: [N] in [0, 1].
-      scores: [N] predicted probabilities.
+      scores: [N] predicted probabilities, of histories as serving sees them.
       users: [N] of any sortable type: whose target it is.
-      weights: [N], or None for ones.
+      requests: [N] int64: targets of a user with equal numbers were shown together.
+      frozen: [N] probabilities with each user's history as it stood at the first of its targets, by
+        which metrics within users then rank; None: these rank `scores` within requests.
     """
 
     labels: np.ndarray
     scores: np.ndarray
     users: np.ndarray
-    weights: np.ndarray | None = None
+    requests: np.ndarray
+    frozen: np.ndarray | None = None
 
     @classmethod
     def merge(cls, parts: Iterable[Predictions]) -> Predictions:
-        """All predictions of `parts`, which all have weights or all have none."""
+        """All predictions of `parts`, of which all have frozen scores or none."""
         parts = list(parts)
         if not parts:
-            return cls(np.zeros(0), np.zeros(0), np.zeros(0, np.int64))
-        weighted = {part.weights is not None for part in parts}
-        if len(weighted) > 1:
-            raise ValueError("`parts` must all have `weights` or all have none. Received both.")
-        return cls(
-            np.concatenate([part.labels for part in parts]),
-            np.concatenate([part.scores for part in parts]),
-            np.concatenate([part.users for part in parts]),
-            np.concatenate([part.weights for part in parts]) if weighted == {True} else None,
-        )
+            none = np.zeros(0)
+            return cls(none, none, none.astype(np.int64), none.astype(np.int64))
+        if len({part.frozen is None for part in parts}) > 1:
+            raise ValueError("`parts` must all have `frozen` or all have none. Received both.")
+        names = [field.name for field in dataclasses.fields(cls)]
+        columns = [[getattr(part, name) for part in parts] for name in names]
+        return cls(*(None if of[0] is None else np.concatenate(of) for of in columns))
 
-    def metrics(self) -> dict[str, float]:
-        """Every metric of this module by its name, with the counts that GAUC stands on."""
-        data = self.labels, self.scores
-        grouped = grouped_auc(*data, self.users, self.weights)
-        return {
-            "auc": auc(*data, self.weights),
-            "gauc": grouped.gauc,
-            "uauc": grouped.uauc,
-            "logloss": logloss(*data, self.weights),
-            "normalized_entropy": normalized_entropy(*data, self.weights),
-            "calibration": calibration(*data, self.weights),
-            "ece": ece(*data, self.weights),
-            "predictions": float(len(self.labels)),
-            "users": float(grouped.all_users),
-            "gauc_users": float(grouped.users),
-            "gauc_impressions": float(grouped.impressions),
-        }
+    @property
+    def protocol(self) -> lists.Protocol:
+        """How targets of a user are compared."""
+        return lists.REQUEST if self.frozen is None else lists.FROZEN
+
+    @functools.cached_property
+    def ranking(self) -> lists.Ranking | None:
+        """What is compared within users; None if a score is NaN."""
+        scores = self.scores if self.frozen is None else self.frozen
+        if np.isnan(scores).any():
+            return None
+        requests = self.requests if self.frozen is None else np.zeros(len(scores), np.int64)
+        ids = lists.list_ids(self.users, requests)
+        return lists.ranked(self.labels, np.asarray(scores, np.float64), self.users, ids)
 
 
 def auc(labels: ArrayLike, scores: ArrayLike, weights: Weights = None) -> float:
@@ -133,38 +123,22 @@ def auc(labels: ArrayLike, scores: ArrayLike, weights: Weights = None) -> float:
     return float(statistics.auc[0]) if len(statistics.concordant) else float("nan")
 
 
-def gauc(labels: ArrayLike, scores: ArrayLike, users: ArrayLike, weights: Weights = None) -> float:
-    """`Σ_u n_u AUC_u / Σ_u n_u` over users with both labels, n_u their predictions' weight."""
-    return grouped_auc(labels, scores, users, weights).gauc
-
-
-def uauc(labels: ArrayLike, scores: ArrayLike, users: ArrayLike, weights: Weights = None) -> float:
-    """Plain mean of AUC_u over users with both labels."""
-    return grouped_auc(labels, scores, users, weights).uauc
-
-
-def grouped_auc(
+def gauc_over_time(
     labels: ArrayLike, scores: ArrayLike, users: ArrayLike, weights: Weights = None
-) -> GroupedAuc:
-    """GAUC and UAUC with the users and impressions that they cover.
+) -> float:
+    """GAUC as it is usually computed, over all targets of a user: see `lists` for what it is not.
+
+    `Σ_u n_u AUC_u / Σ_u n_u` over users with both labels, n_u their predictions' weight.
 
     Args:
       labels, scores, weights: as for `auc`.
       users: [N], whose prediction it is; any sortable type.
     """
     statistics = rank_statistics(labels, scores, users, weights)
-    sizes = statistics.positives + statistics.negatives
     # A bootstrap draws some users zero times: they are not there.
     eligible = (statistics.positives > 0) & (statistics.negatives > 0)
-    values, covered = statistics.auc[eligible], sizes[eligible]
-    return GroupedAuc(
-        gauc=float(values @ covered / covered.sum()) if len(values) else float("nan"),
-        uauc=float(values.mean()) if len(values) else float("nan"),
-        users=int(eligible.sum()),
-        all_users=int((sizes > 0).sum()),
-        impressions=float(covered.sum()),
-        all_impressions=float(sizes.sum()),
-    )
+    sizes = (statistics.positives + statistics.negatives)[eligible]
+    return _ratio(statistics.auc[eligible] @ sizes, sizes.sum())
 
 
 def rank_statistics(
@@ -226,9 +200,13 @@ def rank_statistics(
 def logloss(labels: ArrayLike, scores: ArrayLike, weights: Weights = None) -> float:
     """Mean binary cross-entropy in nats of scores clipped to [1e-7, 1 - 1e-7], PROBABILITY_CLIP."""
     labels, scores, weights = _checked(labels, scores, weights)
-    scores = np.clip(scores, PROBABILITY_CLIP, 1 - PROBABILITY_CLIP)
-    losses = -(labels * np.log(scores) + (1 - labels) * np.log1p(-scores))
-    return _ratio(losses @ weights, weights.sum())
+    return _ratio(log_losses(labels, scores) @ weights, weights.sum())
+
+
+def log_losses(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """[N] what each prediction adds to `logloss`."""
+    scores = np.clip(np.asarray(scores, np.float64), PROBABILITY_CLIP, 1 - PROBABILITY_CLIP)
+    return -(labels * np.log(scores) + (1 - labels) * np.log1p(-scores))
 
 
 def normalized_entropy(labels: ArrayLike, scores: ArrayLike, weights: Weights = None) -> float:

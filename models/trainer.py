@@ -29,6 +29,7 @@ from models.registry import build_model
 from models.signatures import ServingModule
 from models.steps import Batch, Steps, has_gpu
 from models.training_config import RunSettings, TrainingConfig
+from models.validation import Validation
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -87,8 +88,10 @@ def run_fn(fn_args: FnArgs) -> None:
     folder = os.path.join(fn_args.custom_config["checkpoint_dir"], _run_key(fn_args))
     checkpoints = Checkpoints(folder, model, optimizer, config.checkpoint_seconds)
     with contextlib.closing(tf.summary.create_file_writer(fn_args.model_run_dir)) as summaries:
+        unknown = sizes.category - 1
+        scored = Validation(validation, shapes, steps, settings.history, unknown)
         loop = TrainingLoop(
-            config, settings.seed, steps, train, validation, shapes, checkpoints, summaries
+            config, settings.seed, steps, train, scored, shapes, checkpoints, summaries
         )
         progress = loop.run()
     recall = gsu_recall(model, _longest_users(validation, shapes))
@@ -96,6 +99,8 @@ def run_fn(fn_args: FnArgs) -> None:
     report = _report(progress, steps, time.monotonic() - started) | {
         "shapes": [dataclasses.astuple(shape) for shape in shapes],
         "gsu_recall": recall,
+        "validation_protocol": scored.protocol,
+        "best_by": loop.best_by,
     }
     tf.io.gfile.makedirs(fn_args.model_run_dir)
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, TRAINING_JSON), "w") as file:

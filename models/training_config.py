@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import pydantic
 from pydantic import Field
 
 from models.config import ModelConfig
+from models.metric_table import RANKING, name_checked
 from models.section import Number, Section
 
 
 class EarlyStoppingConfig(Section):
     """When to stop before the last epoch; the best weights are restored either way."""
 
-    metric: Literal["auc", "gauc", "loss"] = Field(
-        "auc", description="Validation metric that decides which epoch was the best."
+    metric: Annotated[str, pydantic.AfterValidator(name_checked((*RANKING, "loss")))] = Field(
+        "auc",
+        description=f"Validation metric ({', '.join(RANKING)}, loss) that decides which epoch was "
+        "the best; where the validation split does not define it, the loss does.",
     )
     patience: int = Field(
         1,

@@ -32,6 +32,8 @@ from components.schema.component import ImportSchemaGen
 from pipeline.config import Config
 from pipeline.fingerprints import code
 
+# Source that metrics come from.
+
 
 @dataclasses.dataclass(frozen=True)
 class Places:
@@ -106,6 +108,7 @@ def create_pipeline(
         model=model,
         baseline_model=latest_blessed.outputs["model"],
         gate=config.gate.model_dump_json(),
+        drawn_negatives=drawn_negatives(config),
         code=code("components.evaluator.executor"),
     )
     earlier = _earlier_statistics(statistics_gen.outputs["statistics"]) if local else None
@@ -168,6 +171,11 @@ def _transform_config(config: Config) -> dict[str, str]:
         "config": json.dumps(settings, sort_keys=True),
         "code": code("models.preprocessing"),
     }
+
+
+def drawn_negatives(config: Config) -> int:
+    """Negatives drawn for each positive; 0 if labels are the log's."""
+    return config.label.negatives.per_positive if config.label.negatives else 0
 
 
 def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:

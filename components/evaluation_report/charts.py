@@ -11,6 +11,8 @@ from components.evaluation_report import curves
 from components.evaluation_report.collect import Findings
 from components.page import figures
 from components.scoring import slice_labels
+from models import lists
+from models.metric_table import METRICS, RANKING
 
 _LOOKS = {
     "candidate": ("this model", figures.CANDIDATE, None),
@@ -173,12 +175,20 @@ def losses(curve: list[dict[str, Any]]) -> str | None:
 
 
 def ranking(curve: list[dict[str, Any]]) -> str | None:
-    """Validation AUC and GAUC by epoch."""
-    series = (
-        ("validation_auc", "AUC", figures.CANDIDATE),
-        ("validation_gauc", "GAUC", figures.SECOND),
+    """Main ranking metrics of the validation split by epoch."""
+    names = [name for name in RANKING if METRICS[name].main]
+    series = tuple(
+        (f"validation_{name}", METRICS[name].label, color)
+        for name, color in zip(names, (figures.CANDIDATE, figures.SECOND), strict=False)
     )
     return _epochs(curve, series, "AUC on validation")
+
+
+def ranking_title(training: dict[str, Any]) -> str:
+    """What `ranking` shows, with the protocol of metrics within users."""
+    within = lists.SHORT.get(training.get("validation_protocol"))
+    told = f" (within users: {within})" if within else ""
+    return f"Ranking of the validation split by epoch{told}"
 
 
 def _epochs(

@@ -26,6 +26,8 @@ from components.evaluator.tfma.read import SliceMetrics, sliced_metrics, verdict
 from components.example_validator.executor import FILE_NAME, describe
 from components.scoring import predictions
 from components.versions import versions
+from models.lists import Protocol
+from models.metric_table import METRICS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +74,20 @@ class Findings:
     def overall(self) -> SliceMetrics:
         """Metrics of all targets."""
         return self.slices[0]
+
+    @property
+    def protocol(self) -> Protocol:
+        """How targets of a user were compared."""
+        return self.gate["protocol"]
+
+    @property
+    def drawn(self) -> int:
+        """Negatives that were drawn for each positive; 0: labels are the log's."""
+        return self.gate["drawn_negatives"]
+
+    def label(self, name: str) -> str:
+        """What a metric is called."""
+        return METRICS[name].labelled(self.protocol, self.drawn)
 
     def intervals(self, which: dict[str, str]) -> dict[str, Any]:
         """The gate's intervals of a slice, by metric; empty where it computed none."""

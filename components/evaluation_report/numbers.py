@@ -11,7 +11,16 @@ from components.evaluator.tfma.read import SliceMetrics
 from components.json_text import without_nan
 
 # Facts of `gate.json`: what was judged, how intervals were made, and how long it all took.
-_EVALUATION = ("targets", "users", "effective_users", "confidence", "replicas", "seconds")
+_EVALUATION = (
+    "targets",
+    "users",
+    "effective_users",
+    "protocol",
+    "drawn_negatives",
+    "confidence",
+    "replicas",
+    "seconds",
+)
 
 
 def numbers(findings: Findings) -> dict[str, Any]:

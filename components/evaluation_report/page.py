@@ -12,6 +12,8 @@ from components.evaluation_report import charts, tables
 from components.evaluation_report.collect import Findings
 from components.page import document, words
 from components.scoring import slice_labels
+from models import lists
+from models.metric_table import METRICS, of_drawn
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 
@@ -47,7 +49,12 @@ def page(findings: Findings, metrics: str) -> str:
         losses=charts.losses(curve),
         ranking=charts.ranking(curve),
         coverage=_coverage(findings),
-        meanings=[m for name, m in words.METRICS.items() if name in findings.overall.candidate],
+        meanings=[
+            (findings.label(name), metric.explained(findings.protocol, findings.drawn))
+            for name, metric in METRICS.items()
+            if name in findings.overall.candidate
+        ],
+        ranking_title=charts.ranking_title(findings.training),
         costs=_costs(findings),
         gsu_recall=charts.gsu_recall(findings.training),
         config=yaml.safe_dump(findings.config, sort_keys=False, allow_unicode=True),
@@ -58,13 +65,15 @@ def page(findings: Findings, metrics: str) -> str:
 def _cards(findings: Findings) -> list[Card]:
     overall = findings.overall
     cards = []
-    for name in ("auc", "gauc", "logloss", "calibration"):
-        metric, value = words.METRICS[name], overall.candidate[name]
-        note, tone = metric.meaning, ""
+    for name, metric in METRICS.items():
+        if not metric.main or (metric.of_rate and findings.drawn):
+            continue
+        value = overall.candidate[name]
+        note, tone = metric.explained(findings.protocol, findings.drawn), ""
         if overall.baseline:
             change = tables.difference(findings, overall, name)
             note, tone = f"{change.text} against the latest blessed model", change.tone
-        cards.append(Card(metric.label, words.decimals(value), note, tone))
+        cards.append(Card(findings.label(name), words.decimals(value), note, tone))
     oracle = overall.candidate.get("oracle_auc", math.nan)
     reached = (overall.candidate["auc"] - 0.5) / (oracle - 0.5)
     if math.isfinite(reached):
@@ -75,9 +84,16 @@ def _cards(findings: Findings) -> list[Card]:
 
 def _coverage(findings: Findings) -> str:
     values = findings.overall.candidate
-    return (
-        f"GAUC stands on {words.count(values['gauc_users'])} of {words.count(values['users'])} "
-        f"users, those with clicks and non-clicks, and with them on "
+    drawn = ""
+    if findings.drawn:
+        drawn = (
+            f"Negatives were drawn, {findings.drawn} for each positive: ranking is among these, "
+            f"and LogLoss and calibration are {of_drawn(findings.drawn)}. "
+        )
+    return drawn + (
+        f"{findings.label('gauc')}: {lists.MEANING[findings.protocol]}. It stands on "
+        f"{words.count(values['gauc_users'])} of {words.count(values['users'])} users, those with "
+        f"lists of clicks and non-clicks, and with them on "
         f"{words.share(values['gauc_impressions'], values['predictions'])} of the "
         f"{words.count(values['predictions'])} targets. Intervals are of "
         f"{findings.gate['replicas']:,} draws of whole users: targets of one user are not "

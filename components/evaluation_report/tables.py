@@ -13,8 +13,10 @@ from components.evaluator.tfma.read import SliceMetrics
 from components.page import words
 from components.page.document import Cell, Table
 from components.scoring import slice_labels
+from models.metric_table import METRICS
 
-_OTHER_METRICS = ("gauc", "logloss", "calibration")
+# Of a slice, beside its AUC.
+_OTHER_METRICS = tuple(name for name, metric in METRICS.items() if metric.main and name != "auc")
 _MOST_SLICES = 200
 _FEW_USERS = 30  # on which a GAUC says little
 
@@ -25,11 +27,11 @@ def metrics(findings: Findings) -> Table:
     unclustered = any("unclustered_lower" in interval for interval in intervals.values())
     confidence = f"{findings.gate['confidence'] * 100:g}% interval"
     rows = []
-    for name, metric in words.METRICS.items():
+    for name in METRICS:
         if name not in overall.candidate:
             continue
         interval = intervals.get(name, {})
-        row = [Cell(metric.label), _number(overall.candidate[name])]
+        row = [Cell(findings.label(name)), _number(overall.candidate[name])]
         row.append(_interval(interval, "candidate_lower", "candidate_upper", words.decimals))
         if overall.baseline:
             row += [_number(overall.baseline[name]), difference(findings, overall, name)]
@@ -63,6 +65,7 @@ def slices(findings: Findings) -> Table:
         if baseline:
             row.append(difference(findings, one, "auc"))
             row.append(_interval(interval, "lower", "upper", words.signed))
+            row.append(_number(interval.get("detectable")))
         row += [_number(one.candidate[name]) for name in _OTHER_METRICS]
         if one.candidate["gauc_users"] < _FEW_USERS:
             gauc = len(row) - len(_OTHER_METRICS)
@@ -71,8 +74,8 @@ def slices(findings: Findings) -> Table:
     rows.sort(key=lambda row: row[3].key if math.isfinite(row[3].key) else math.inf)
     columns = ["Slice", "Targets", "Share", "AUC", "its interval"]
     if baseline:
-        columns += ["Difference", "its interval"]
-    columns += [words.METRICS[name].label for name in _OTHER_METRICS]
+        columns += ["Difference", "its interval", "Detectable loss"]
+    columns += [findings.label(name) for name in _OTHER_METRICS]
     which = f"the {_MOST_SLICES} largest of {len(found):,}; " if len(found) > _MOST_SLICES else ""
     return Table(f"Metrics by slice, {which}press a heading to sort", columns, rows)
 
@@ -126,8 +129,8 @@ def _statistics(feature: statistics_pb2.FeatureNameStatistics) -> list[Cell]:
     return [*cells, *[Cell("", math.nan)] * 3, Cell(words.count(unique), unique)]
 
 
-def _number(value: float) -> Cell:
-    return Cell(words.decimals(value), value)
+def _number(value: float | None) -> Cell:
+    return Cell(words.decimals(value), math.nan if value is None else value)
 
 
 def _interval(
@@ -142,12 +145,8 @@ def _interval(
 def difference(findings: Findings, found: SliceMetrics, name: str) -> Cell:
     """The candidate's metric minus the baseline's; coloured if its interval leaves out zero."""
     change = found.candidate[name] - found.baseline[name]
-    better = words.METRICS[name].higher_is_better
     interval = findings.intervals(found.slice).get(name, {})
-    lower, upper = interval.get("lower"), interval.get("upper")
-    tone = ""
-    if better is not None and None not in (lower, upper) and (lower > 0 or upper < 0):
-        tone = "better" if (change > 0) == better else "worse"
+    tone = words.tone(METRICS[name].better, interval.get("lower"), interval.get("upper"))
     return Cell(words.signed(change), change, tone)
 
 

@@ -13,6 +13,7 @@ class EvaluatorSpec(component_spec.ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012
         "gate": component_spec.ExecutionParameter(type=str),
+        "drawn_negatives": component_spec.ExecutionParameter(type=int),
         "code": component_spec.ExecutionParameter(type=str),
     }
     INPUTS = {  # noqa: RUF012
@@ -53,6 +54,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         model: BaseChannel,
         baseline_model: BaseChannel,
         gate: str,
+        drawn_negatives: int,
         code: str,
     ):
         """Describes one use of the component.
@@ -64,6 +66,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
           model: the candidate.
           baseline_model: the latest blessed model, or nothing.
           gate: a `GateConfig` as JSON.
+          drawn_negatives: for each positive; 0: labels are the log's.
           code: digest of its source; when it changes, a cached result is not used again.
         """
         super().__init__(
@@ -74,6 +77,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
                 model=model,
                 baseline_model=baseline_model,
                 gate=gate,
+                drawn_negatives=drawn_negatives,
                 code=code,
                 evaluation=channel.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=channel.Channel(type=standard_artifacts.ModelBlessing),

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 from pydantic import Field
 
+from models.metric_table import COMPARED, METRICS, name_checked
 from models.section import Integer, Number, Section
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-Compared = Literal["auc", "gauc", "uauc", "logloss"]
+Compared = Annotated[str, pydantic.AfterValidator(name_checked(COMPARED))]
+
+
+def bound(name: str) -> str:
+    """The key of the worst value that a metric may have, such as `min_auc` and `max_logloss`."""
+    return f"{'min' if METRICS[name].better > 0 else 'max'}_{name}"
+
+
+def _bounds() -> dict[str, Any]:
+    """A field for the worst value of every metric."""
+    fields = {}
+    for name in COMPARED:
+        metric = METRICS[name]
+        side, default, more = "Least" if metric.better > 0 else "Most", None, ""
+        if name == "auc":
+            default, more = 0.51, " 0.5 is chance, and all that a constant reaches."
+        told = f"{side} {metric.label}; null: any.{more}"
+        fields[bound(name)] = (
+            float | None,
+            Field(default, ge=0, le=min(metric.most, 1e6), description=told),
+        )
+    return fields
 
 
 class SliceRule(Section):
@@ -52,7 +74,7 @@ class SliceRule(Section):
         return {self.feature: " and ".join(parts)}
 
 
-class GateConfig(Section):
+class GateConfig(pydantic.create_model("Bounds", __base__=Section, **_bounds())):
     """What a model must show on the eval split before it is pushed.
 
     Every number is judged by its user-clustered bootstrap interval, not by its value alone: a bound
@@ -60,18 +82,14 @@ class GateConfig(Section):
     if even the interval's worse end lies within `tolerance`.
     """
 
-    min_auc: float = Field(
-        0.51, ge=0, le=1, description="Least AUC; 0.5 is chance, and all that a constant reaches."
-    )
-    min_gauc: float | None = Field(None, ge=0, le=1, description="Least GAUC; null: any.")
-    max_logloss: float | None = Field(None, gt=0, le=1e6, description="Most LogLoss; null: any.")
     calibration: tuple[Number, Number] | None = Field(
         (0.92, 1.08),
-        description="Least and most of predicted over observed clicks; null: any.",
+        description="Least and most of predicted over observed clicks; null: any. Not judged where "
+        "negatives are drawn: they make up the click rate.",
     )
     tolerance: dict[Compared, Annotated[float, Field(ge=0, le=1e6)]] = Field(
         {"auc": 0.002, "gauc": 0.002},
-        description="Most that a metric (auc, gauc, uauc, logloss) may lose against the latest "
+        description=f"Most that a metric ({', '.join(COMPARED)}) may lose against the latest "
         "blessed model; what is not named may lose any. A smaller tolerance needs a larger split.",
     )
     slices: list[str] = Field(
@@ -89,8 +107,8 @@ class GateConfig(Section):
         0.01,
         ge=0,
         le=1,
-        description="No slice's AUC may have lost more than this for certain, all slices taken "
-        "together; null: any.",
+        description="No slice's AUC may be certainly worse, all slices taken together, and by more "
+        "than this; null: any.",
     )
     slice_rules: list[SliceRule] = Field(
         [], description="Stricter rules for single slices, such as long histories."
@@ -109,7 +127,7 @@ class GateConfig(Section):
         ge=2,
         le=10**12,
         description="Least effective number of users, (sum n)^2 / sum n^2 over their targets n, "
-        "from which an interval can be told.",
+        "from which an interval can be told; of each metric, over the targets that it stands on.",
     )
     on_schema_change: Literal["refuse", "judge_alone"] = Field(
         "refuse",
@@ -123,6 +141,12 @@ class GateConfig(Section):
         if band is not None and not 0 <= band[0] <= band[1]:
             raise ValueError(f"`calibration` must be [least, most]. Received: {list(band)}")
         return band
+
+    @property
+    def worst(self) -> dict[str, float]:
+        """The worst value that a metric may have, of those that may not have any."""
+        values = {name: getattr(self, bound(name)) for name in COMPARED}
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def sliced(self) -> list[str]:

@@ -26,7 +26,7 @@ from components.evaluator.tfma.eval_config import eval_config
 from components.evaluator.tfma.extractors import EXTRACTOR, to_extracts
 from components.evaluator.tfma.read import VERDICT
 from components.scoring import predictions
-from components.scoring.exported_model import ScoreFiles, incompatible
+from components.scoring.exported_model import ScoreFiles, incompatible, protocol
 from models import features
 
 _SPLIT = "eval"
@@ -66,11 +66,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             gate.sliced,
             graph,
             schema,
+            protocol(files, schema),
         )
         self._evaluate(score, files, schema, gate, compared is not None, folder)
 
         table = predictions.read(folder)
-        verdict = judge(Scored.from_table(table, gate.sliced), gate, problem)
+        scored = Scored.from_table(table, gate.sliced, exec_properties["drawn_negatives"])
+        verdict = judge(scored, gate, problem)
         told = verdict.to_json() | {
             "model": model.uri,
             "baseline": baseline and baseline.uri,

@@ -3,31 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
-
-
-class Metric(NamedTuple):
-    """How a metric is shown."""
-
-    label: str
-    meaning: str
-    higher_is_better: bool | None  # None: neither; it should be near 1
-
-
-METRICS = {
-    "auc": Metric("AUC", "chance that a click outranks a non-click", True),
-    "gauc": Metric("GAUC", "the same within users, weighted by their targets", True),
-    "uauc": Metric("UAUC", "the same within users, all weighing alike", True),
-    "logloss": Metric("LogLoss", "mean cross-entropy, in nats", False),
-    "normalized_entropy": Metric(
-        "Normalized entropy", "LogLoss over that of always predicting the click rate", False
-    ),
-    "calibration": Metric("Calibration", "predicted over observed clicks", None),
-    "ece": Metric("ECE", "mean distance of predicted from observed click rates, in 20 bins", False),
-    "oracle_auc": Metric(
-        "Oracle's AUC", "of the true click probability: no model can beat it", True
-    ),
-}
 
 
 def decimals(value: float | None, digits: int = 4) -> str:
@@ -63,3 +38,15 @@ def seconds(value: float) -> str:
     minutes, rest = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def tone(better: int, lower: float | None, upper: float | None) -> str:
+    """How a difference is coloured: "better" or "worse" if its interval leaves out zero.
+
+    Args:
+      better: 1 if more is better, -1 if less is, 0 if neither.
+      lower, upper: ends of the interval; None or NaN: there is none.
+    """
+    if not better or lower is None or upper is None or not (lower > 0 or upper < 0):
+        return ""
+    return "better" if (lower > 0) == (better > 0) else "worse"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import concurrent.futures
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import apache_beam as beam
@@ -17,8 +19,9 @@ from components.errors import InputError
 from components.literal_paths import plain
 from components.log_keys import log_key
 from components.scoring import by_user, predictions
+from components.scoring.frozen import Freezer
 from components.scoring.slices import Slicer, as_text, single
-from models import features
+from models import features, lists
 from models.inputs import untuned
 
 _TYPES = {
@@ -33,7 +36,12 @@ _COLUMNS = {
     predictions.ITEM: features.TARGET_ITEM,
     predictions.CATEGORY: features.TARGET_CATEGORY,
     predictions.TIME: features.TARGET_TIME,
+    predictions.REQUEST: features.TARGET_REQUEST,
     predictions.LABEL: features.LABEL,
+}
+_FROZEN = {
+    predictions.SCORE: predictions.FROZEN,
+    predictions.BASELINE_SCORE: predictions.BASELINE_FROZEN,
 }
 
 
@@ -87,41 +95,106 @@ def incompatible(path: str, schema: schema_pb2.Schema) -> str | None:
 
 
 class Scorer:
-    """Turns blocks of serialized eval examples into rows of the predictions table.
+    """Turns files of eval examples into rows of the predictions table.
 
     Args:
       candidate: folder of the SavedModel that is judged.
       baseline: of the one to compare with, or None.
       slicer: what rows are sliced by.
       schema: of the examples.
+      protocol: of metrics within users; where it is "frozen", there are scores for it too.
     """
 
     def __init__(
-        self, candidate: str, baseline: str | None, slicer: Slicer, schema: schema_pb2.Schema
+        self,
+        candidate: str,
+        baseline: str | None,
+        slicer: Slicer,
+        schema: schema_pb2.Schema,
+        protocol: lists.Protocol,
     ):
+        self._frozen = protocol == lists.FROZEN
         self._models = {predictions.SCORE: Model(candidate)}
         if baseline is not None:
             self._models[predictions.BASELINE_SCORE] = Model(baseline)
         self._slicer = slicer
-        needed = set().union(*(model.reads for model in self._models.values()), slicer.reads)
-        needed |= {*_COLUMNS.values(), features.TARGET_ORACLE}
-        narrow = schema_pb2.Schema()
-        for feature in schema.feature:
-            # Merging compares whole histories, so all of them are decoded.
-            if feature.name in needed or feature.name.startswith(features.HISTORY_PREFIX):
-                narrow.feature.add(name=feature.name, type=feature.type)
-        self._oracle = any(f.name == features.TARGET_ORACLE for f in narrow.feature)
-        self._decoder = example_coder.ExamplesToRecordBatchDecoder(narrow.SerializeToString())
+        self._reads = set().union(*(model.reads for model in self._models.values()))
+        needed = {*self._reads, *slicer.reads, *_COLUMNS.values(), features.TARGET_ORACLE}
+        self._oracle = any(f.name == features.TARGET_ORACLE for f in schema.feature)
+        # Merging compares whole histories, so all of them are decoded.
+        self._decoder = _decoder(
+            schema, lambda name: name in needed or name.startswith(features.HISTORY_PREFIX)
+        )
 
-    def __call__(self, serialized: list[bytes]) -> pa.RecordBatch:
-        """Scores examples of one target each; rows are in their order."""
-        examples = self._decoder.DecodeBatch(serialized)
+    def __call__(self, file: str) -> Iterator[pa.RecordBatch]:
+        """Scores a file of examples of one target each; rows are in their order.
+
+        Where histories are frozen, all examples of a user must be in the file, as
+        BehaviorExampleGen writes them.
+        """
+        freezer = Freezer(self._reads)
+        waiting = []
+        for block in blocks(file):
+            examples = self._decoder.DecodeBatch(block)
+            rows = self._rows(examples)
+            if not self._frozen:
+                yield rows
+                continue
+            freezer.add(examples)
+            waiting.append(rows)
+        if waiting:
+            yield from self._with_frozen(waiting, freezer.packed())
+
+    def _with_frozen(
+        self, waiting: list[pa.RecordBatch], packed: by_user.Packed
+    ) -> Iterator[pa.RecordBatch]:
+        table = pa.Table.from_batches(waiting)
+        for name, model in self._models.items():
+            scores = np.empty(len(packed.order), np.float32)
+            scores[packed.order] = by_user.score_packed(model, packed.serialized, packed.counts)
+            table = table.append_column(_FROZEN[name], pa.array(scores))
+        yield from table.to_batches()
+
+    def _rows(self, examples: pa.RecordBatch) -> pa.RecordBatch:
         columns = {name: as_text(single(examples, raw)) for name, raw in _COLUMNS.items()}
         for name, model in self._models.items():
             columns[name] = pa.array(by_user.score(model, examples, model.reads))
         if self._oracle:
             columns[features.TARGET_ORACLE] = single(examples, features.TARGET_ORACLE)
         return pa.RecordBatch.from_pydict(columns | self._slicer.columns(examples))
+
+
+def protocol(files: Sequence[str], schema: schema_pb2.Schema) -> lists.Protocol:
+    """How targets of a user are compared in these examples, see `lists.protocol`.
+
+    Args:
+      files: of all eval examples.
+      schema: of the examples.
+    """
+    names = (features.USER_ID, features.TARGET_REQUEST, features.LABEL)
+    decoder = _decoder(schema, lambda name: name in names)
+
+    def read(file: str) -> list[pa.RecordBatch]:
+        decoded = map(decoder.DecodeBatch, blocks(file))
+        return [pa.record_batch([single(x, n) for n in names], names) for x in decoded]
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = [batch for batches in pool.map(read, files) for batch in batches]
+    if not found:
+        return lists.REQUEST
+    user, request, label = pa.Table.from_batches(found).combine_chunks().columns
+    codes = user.combine_chunks().dictionary_encode().indices
+    return lists.protocol(codes.to_numpy(), request.to_numpy(), label.to_numpy())
+
+
+def _decoder(
+    schema: schema_pb2.Schema, wanted: Callable[[str], bool]
+) -> example_coder.ExamplesToRecordBatchDecoder:
+    narrow = schema_pb2.Schema()
+    for feature in schema.feature:
+        if wanted(feature.name):
+            narrow.feature.add(name=feature.name, type=feature.type)
+    return example_coder.ExamplesToRecordBatchDecoder(narrow.SerializeToString())
 
 
 def blocks(file: str) -> Iterator[list[bytes]]:
@@ -143,7 +216,7 @@ class ScoreFiles(beam.DoFn):
     """Scores files of eval examples: a path to batches of the predictions table.
 
     Args:
-      candidate, baseline, schema: as for `Scorer`.
+      candidate, baseline, schema, protocol: as for `Scorer`.
       slices, transform_graph: as for `Slicer`.
     """
 
@@ -154,15 +227,16 @@ class ScoreFiles(beam.DoFn):
         slices: list[str],
         transform_graph: str,
         schema: schema_pb2.Schema,
+        protocol: lists.Protocol,
     ):
-        self._arguments = candidate, baseline, slices, transform_graph, schema
+        self._arguments = candidate, baseline, slices, transform_graph, schema, protocol
 
     def setup(self) -> None:
         """Loads the models, once for each worker."""
-        candidate, baseline, slices, transform_graph, schema = self._arguments
-        self._scorer = Scorer(candidate, baseline, Slicer(slices, transform_graph), schema)
+        candidate, baseline, slices, transform_graph, schema, protocol = self._arguments
+        slicer = Slicer(slices, transform_graph)
+        self._scorer = Scorer(candidate, baseline, slicer, schema, protocol)
 
     def process(self, file: str) -> Iterator[pa.RecordBatch]:
         """Yields the rows of a file."""
-        for block in blocks(file):
-            yield self._scorer(block)
+        yield from self._scorer(file)

@@ -1,8 +1,11 @@
 """The table of scored targets: what the metrics, the gate, the report and its readers share.
 
-Columns: `user`, `item`, `category` (ids as in the log), `time`, `label`, `score`, `baseline_score`
-(only if there was a baseline), `target_oracle` (only of simulated logs), and the slicing features
-by their names. One row for each target of the eval split, sorted by user, time and item.
+Columns: `user`, `item`, `category` (ids as in the log), `time`, `request` (equal within a user for
+what was shown together), `label`, `score`, `frozen_score` (with the user's history as it stood at
+the first of its targets; only where metrics within users need it, see `models.lists`), both again
+as `baseline_…` (only if there was a baseline), `target_oracle` (only of simulated logs), and the
+slicing features by their names. One row for each target of the eval split, sorted by user, time and
+item.
 """
 
 from __future__ import annotations
@@ -10,16 +13,20 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from tfx.dsl.io import fileio
 
 from components.artifact_file import parsed
 from components.errors import InputError
+from models.metrics import Predictions
 
 FILE_NAME = "predictions.parquet"
 USER, ITEM, CATEGORY, TIME, LABEL = "user", "item", "category", "time", "label"
+REQUEST = "request"
 SCORE, BASELINE_SCORE = "score", "baseline_score"
+FROZEN, BASELINE_FROZEN = "frozen_score", "baseline_frozen_score"
 
 
 def write(batches: Sequence[pa.RecordBatch], folder: str) -> None:
@@ -51,4 +58,28 @@ def read(folder: str, columns: Sequence[str] | None = None) -> pa.Table:
     return parsed(
         os.path.join(folder, FILE_NAME),
         lambda content: pq.ParquetFile(pa.BufferReader(content)).read(columns),
+    )
+
+
+def of_model(
+    table: pa.Table | pa.RecordBatch, baseline: bool = False, suffix: str = ""
+) -> Predictions:
+    """The scores of the candidate, or of the baseline, as metrics read them.
+
+    Args:
+      table: rows of the table.
+      baseline: which.
+      suffix: of the columns of scores.
+    """
+    score, frozen = (BASELINE_SCORE, BASELINE_FROZEN) if baseline else (SCORE, FROZEN)
+
+    def column(name: str) -> np.ndarray:
+        return table.column(name).to_numpy(zero_copy_only=False)
+
+    return Predictions(
+        column(LABEL),
+        column(score + suffix),
+        column(USER),
+        column(REQUEST),
+        column(frozen + suffix) if frozen + suffix in table.schema.names else None,
     )

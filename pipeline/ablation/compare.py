@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from components.evaluator.gate.bootstrap import Interval, interval, replicate
+from components.evaluator.gate.bootstrap import LEAST_USERS, Interval, interval, replicate
+from models.metric_table import COMPARED
+from models.metrics import Predictions
 
-METRICS = ("auc", "gauc", "logloss")
 REPLICAS = 2000
 CONFIDENCE = 0.95
 
@@ -18,24 +18,16 @@ class Draws:
     """The metrics of some models on the same draws of the users of an eval split.
 
     Args:
-      labels: [N] in {0, 1}.
-      users: [N], whose target it is.
-      scores: [N] of each model, by its key.
+      models: scores of the same targets, by the model's key.
       replicas: number of draws, R.
       seed: of the draws.
     """
 
     def __init__(
-        self,
-        labels: ArrayLike,
-        users: ArrayLike,
-        scores: Mapping[Hashable, ArrayLike],
-        replicas: int = REPLICAS,
-        seed: int = 0,
+        self, models: Mapping[Hashable, Predictions], replicas: int = REPLICAS, seed: int = 0
     ) -> None:
-        stacked = np.stack([np.asarray(values) for values in scores.values()])
-        self._draws = replicate(labels, stacked, users, METRICS, replicas, seed)
-        self._place = {model: place for place, model in enumerate(scores)}
+        self._draws = replicate(list(models.values()), COMPARED, replicas, seed)
+        self._place = {model: place for place, model in enumerate(models)}
         self._seed = seed
 
     def observed(self, name: str, model: Hashable) -> float:
@@ -49,36 +41,19 @@ class Draws:
 
         Each replica draws users with Poisson(1) weights, and draws S of the S pairs of equal seeds,
         with replacement: so the interval tells of other users and of other seeds. With few seeds it
-        still is too narrow for these, by a factor of sqrt((S - 1) / S) of their share.
+        still is too narrow for these, by a factor of sqrt((S - 1) / S) of their share. It is NaN
+        where the metric is not defined, or stands on fewer than 30 effective users.
 
         Args:
-          name: of `METRICS`.
+          name: of `metric_table.COMPARED`.
           candidate, reference: [S] models, of the same seeds in the same order.
         """
-        observed, drawn = self._draws[name]
+        observed, drawn, users = self._draws[name]
+        if users < LEAST_USERS:
+            observed = np.full_like(observed, np.nan)
         first, second = ([self._place[model] for model in side] for side in (candidate, reference))
         differences = drawn[:, first] - drawn[:, second]
         random = np.random.default_rng([self._seed, 1])  # `replicate` takes multiples of 10
         pairs = random.integers(len(first), size=differences.shape)
         mean = np.take_along_axis(differences, pairs, axis=1).mean(axis=1)
         return interval(float((observed[first] - observed[second]).mean()), mean, CONFIDENCE)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusts the p-values of m comparisons so that a threshold holds for all of them at once.
-
-    The i-th smallest becomes the largest of `(m - j + 1) p_j` over `j <= i`, at most 1.
-
-    Example:
-      >>> holm([0.01, 0.04, 0.03])
-      [0.03, 0.06, 0.06]
-
-    References:
-      Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979.
-    """
-    p = np.asarray(p_values, np.float64)
-    order = np.argsort(p, kind="stable")
-    steps = p[order] * np.arange(len(p), 0, -1)
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted.tolist()

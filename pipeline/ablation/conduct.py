@@ -63,6 +63,7 @@ def _job(case: Case, seed: int, data: Prepared, source: str) -> Job:
         transform=data.transform,
         examples=data.examples,
         evaluation=data.evaluation,
+        frozen=data.frozen if Path(data.frozen).exists() else "",
         settings=trainer_config(config, checkpoints="")["config"],
         code=source,
     )

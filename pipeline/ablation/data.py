@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import itertools
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import tensorflow as tf
 
 from components.behavior_example_gen.check import fingerprint
 from components.scoring.exported_model import blocks
-from pipeline.ablation.pack import pack
+from pipeline.ablation.pack import FROZEN_ORDER, pack
 from pipeline.config import Config
 from pipeline.fingerprints import code
 from pipeline.local_runner import run_to_transform
@@ -31,6 +32,7 @@ class Prepared:
       transform: folder of Transform's graph.
       examples: folder of the transformed examples.
       evaluation: gzipped TFRecord file of the packed raw examples of the eval split.
+      frozen: likewise with frozen histories; there is no such file where metrics need none.
       targets: npz file of their targets, in the same order; see `pack`.
     """
 
@@ -38,6 +40,7 @@ class Prepared:
     transform: str
     examples: str
     evaluation: str
+    frozen: str
     targets: str
 
     def read_targets(self) -> dict[str, np.ndarray]:
@@ -74,6 +77,7 @@ def prepare(config: Config, folder: Path, terminal: Terminal) -> Prepared:
         transform=found["Transform"]["transform_graph"].uri,
         examples=found["Transform"]["transformed_examples"].uri,
         evaluation=str(folder / f"eval-{key}.gz"),
+        frozen=str(folder / f"frozen-{key}.gz"),
         targets=str(folder / f"eval-{key}.npz"),
     )
     if not Path(prepared.targets).exists():
@@ -83,11 +87,19 @@ def prepare(config: Config, folder: Path, terminal: Terminal) -> Prepared:
 
 
 def _pack(files: list[Path], prepared: Prepared) -> None:
-    """Writes `evaluation`, then `targets`, whose presence says that both are complete."""
-    packed, targets = pack(itertools.chain.from_iterable(blocks(str(file)) for file in files))
-    with tf.io.TFRecordWriter(prepared.evaluation, _GZIP) as writer:
-        for example in packed:
-            writer.write(example)
+    """Writes `evaluation`, `frozen` and, last, `targets`: where it is, all are complete."""
+    found = pack(itertools.chain.from_iterable(blocks(str(file)) for file in files))
+    targets = found.targets
+    _write(prepared.evaluation, found.examples)
+    if found.frozen is not None:
+        _write(prepared.frozen, found.frozen.serialized)
+        targets = targets | {FROZEN_ORDER: found.frozen.order}
     aside = prepared.targets.replace(".npz", ".partial.npz")
     np.savez_compressed(aside, **targets)
     os.replace(aside, prepared.targets)
+
+
+def _write(path: str, examples: Iterable[bytes]) -> None:
+    with tf.io.TFRecordWriter(path, _GZIP) as writer:
+        for example in examples:
+            writer.write(example)

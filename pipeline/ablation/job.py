@@ -12,7 +12,7 @@ import numpy as np
 import pydantic
 
 RESULT = "result.json"  # written last: where it is, the run is complete
-SCORES = "scores.npy"
+SCORES, FROZEN = "scores.npy", "frozen.npy"
 LOG = "log.txt"
 
 
@@ -25,6 +25,7 @@ class Job(pydantic.BaseModel):
       transform: folder of Transform's graph.
       examples: folder of the transformed examples.
       evaluation: gzipped TFRecord file of packed raw examples.
+      frozen: likewise, of examples with frozen histories; "" where metrics need none.
       settings: JSON of the Trainer's `RunSettings`.
       code: digest of the source that trains and scores.
     """
@@ -36,6 +37,7 @@ class Job(pydantic.BaseModel):
     transform: str
     examples: str
     evaluation: str
+    frozen: str
     settings: str
     code: str
 
@@ -55,12 +57,14 @@ class Result:
       parameters: trainable weights.
       peak_memory_mib: of the process, up to the end of training.
       scores: [N] float32, of the targets of the eval split.
+      frozen: [N] likewise, with frozen histories, in the order of their file; or None.
     """
 
     training: dict[str, Any]
     parameters: int
     peak_memory_mib: float
     scores: np.ndarray
+    frozen: np.ndarray | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -68,4 +72,5 @@ class Result:
         if not (folder / RESULT).exists():
             return None
         facts = json.loads((folder / RESULT).read_text(encoding="utf-8"))
-        return cls(**facts, scores=np.load(folder / SCORES))
+        frozen = np.load(folder / FROZEN) if (folder / FROZEN).exists() else None
+        return cls(**facts, scores=np.load(folder / SCORES), frozen=frozen)

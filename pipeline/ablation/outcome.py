@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,9 +11,14 @@ import numpy as np
 
 from components.errors import InputError
 from components.evaluator.gate.bootstrap import Interval
-from models.metrics import auc
-from pipeline.ablation.compare import METRICS, Draws, holm
+from components.evaluator.holm import holm
+from models import lists
+from models.lists import Protocol
+from models.metric_table import COMPARED
+from models.metrics import Predictions, auc
+from pipeline.ablation.compare import Draws
 from pipeline.ablation.job import Result
+from pipeline.ablation.pack import FROZEN_ORDER
 from pipeline.ablation.study import Case
 
 
@@ -38,6 +44,7 @@ class Row:
       results: of the runs that finished, by seed.
       failures: why the others failed, by seed.
       metrics: [S] of the eval split, by name, in the order of `results`.
+      protocol: how targets of a user were compared.
       oracle_auc: of the true click probability; None if the log is not simulated.
       differences: by metric; empty for a reference, or where no seed finished.
     """
@@ -46,6 +53,7 @@ class Row:
     results: dict[int, Result]
     failures: dict[int, str]
     metrics: dict[str, list[float]]
+    protocol: Protocol
     oracle_auc: float | None
     differences: dict[str, Difference] = dataclasses.field(default_factory=dict)
 
@@ -98,7 +106,8 @@ class Row:
         record: dict[str, Any] = {"data": self.case.data, "variant": self.case.variant}
         record["reference"] = ", ".join(filter(None, reversed(self.case.reference)))
         record |= {"config_hash": self.case.config.hash, "seeds": list(self.results)}
-        for name in METRICS:
+        record["protocol"] = self.protocol
+        for name in COMPARED:
             record |= {name: self.mean(name), f"{name}_spread": self.spread(name)}
             record[f"{name}_by_seed"] = self.metrics[name]
         record["oracle_auc"], record["oracle_share"] = self.oracle_auc, self.oracle_share
@@ -134,10 +143,11 @@ def summarize(
     crosses = any(case.reference[0] != case.data for case in cases)
     rows: list[Row] = []
     for pool in [list(targets)] if crosses else [[name] for name in targets]:
-        columns = _same_targets({name: targets[name] for name in pool})
+        columns = {name: targets[name] for name in pool}
+        _check_same(columns)
         mine = [case for case in cases if case.data in pool]
         rows += _compare(mine, runs, columns)
-    for name in METRICS:
+    for name in COMPARED:
         compared = [row for row in rows if name in row.differences]
         p_values = [row.differences[name].interval.p_value for row in compared]
         for row, p_holm in zip(compared, holm(p_values), strict=True):
@@ -145,8 +155,8 @@ def summarize(
     return rows
 
 
-def _same_targets(targets: Mapping[str, Mapping[str, np.ndarray]]) -> Mapping[str, np.ndarray]:
-    """The targets that data sets share; refuses such as do not hold the same ones."""
+def _check_same(targets: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    """Refuses data sets that do not hold the same targets."""
     (first, columns), *others = targets.items()
     for name, other in others:
         for key in ("user", "item", "time"):
@@ -156,15 +166,27 @@ def _same_targets(targets: Mapping[str, Mapping[str, np.ndarray]]) -> Mapping[st
                     f"({len(columns[key]):,} and {len(other[key]):,}), so they cannot be compared. "
                     "Let `reference` name a variant, or change only what targets see"
                 )
-    return columns
 
 
 def _compare(
     cases: Sequence[Case],
     runs: Mapping[tuple[str, str], Mapping[int, Result | str]],
-    targets: Mapping[str, np.ndarray],
+    targets: Mapping[str, Mapping[str, np.ndarray]],
 ) -> list[Row]:
     """The rows of cases that were evaluated on the same targets; `p_holm` is yet to come."""
+    common = next(iter(targets.values()))
+    # What requests hold may depend on how histories are cut; one protocol serves all.
+    frozen = all(FROZEN_ORDER in columns for columns in targets.values())
+
+    def predictions(data: str, result: Result) -> Predictions:
+        scores = None
+        if frozen:
+            scores = np.empty_like(result.frozen)
+            scores[targets[data][FROZEN_ORDER]] = result.frozen
+        return Predictions(
+            common["label"], result.scores, common["user"], common["request"], scores
+        )
+
     results = {
         (case.data, case.variant): {
             seed: run
@@ -173,9 +195,13 @@ def _compare(
         }
         for case in cases
     }
-    scores = {(*key, s): r.scores for key, found in results.items() for s, r in found.items()}
-    draws = Draws(targets["label"], targets["user"], scores) if scores else None
-    oracle = float(auc(targets["label"], targets["oracle"])) if "oracle" in targets else None
+    scores = {
+        (*key, seed): predictions(key[0], result)
+        for key, found in results.items()
+        for seed, result in found.items()
+    }
+    draws = Draws(scores) if scores else None
+    oracle = float(auc(common["label"], common["oracle"])) if "oracle" in common else None
     rows = []
     for case in cases:
         key = case.data, case.variant
@@ -183,9 +209,10 @@ def _compare(
         differences = {}
         if seeds and not case.is_reference:
             mine, other = ([(*k, seed) for seed in seeds] for k in (key, case.reference))
-            for name in METRICS:
+            for name in COMPARED:
                 found = draws.interval(name, mine, other)
-                differences[name] = Difference(found, p_holm=found.p_value)
+                if math.isfinite(found.estimate):
+                    differences[name] = Difference(found, p_holm=found.p_value)
         rows.append(
             Row(
                 case=case,
@@ -193,8 +220,9 @@ def _compare(
                 failures={s: run for s, run in runs[key].items() if isinstance(run, str)},
                 metrics={
                     name: [draws.observed(name, (*key, seed)) for seed in results[key]]
-                    for name in METRICS
+                    for name in COMPARED
                 },
+                protocol=lists.FROZEN if frozen else lists.REQUEST,
                 oracle_auc=oracle,
                 differences=differences,
             )

@@ -6,14 +6,17 @@ A model scores T targets of a user at hardly more cost than one, as their histor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.scoring import by_user
-from models import features
+from components.scoring.frozen import Freezer
+from models import features, lists
 
 _TARGETS = (
     features.TARGET_ITEM,
@@ -26,30 +29,51 @@ _KEYS = {
     "user": features.USER_ID,
     "item": features.TARGET_ITEM,
     "time": features.TARGET_TIME,
+    "request": features.TARGET_REQUEST,
     "label": features.LABEL,
     "oracle": features.TARGET_ORACLE,
 }
+FROZEN_ORDER = "frozen_order"  # of targets, where they are scored with frozen histories
 
 
-def pack(blocks: Iterable[list[bytes]]) -> tuple[list[bytes], dict[str, np.ndarray]]:
+class PackedSplit(NamedTuple):
+    """The eval split, packed.
+
+    Attributes:
+      examples: packed and serialized.
+      targets: what tells their targets apart, [N] each in the same order: user, item, time,
+        request, label and, of a simulated log, oracle. Ids are those of the log.
+      frozen: the same targets with frozen histories, or None where metrics need none; see
+        `models.lists`. Its order is that of `targets`.
+    """
+
+    examples: list[bytes]
+    targets: dict[str, np.ndarray]
+    frozen: by_user.Packed | None
+
+
+def pack(blocks: Iterable[list[bytes]]) -> PackedSplit:
     """Packs targets of a user whose histories continue each other.
 
     Args:
       blocks: of serialized raw `tf.Example`s, T = 1; what is packed together is within a block.
-
-    Returns:
-      The packed examples, and what tells their targets apart, [N] each in the same order: user,
-      item, time, label and, of a simulated log, oracle. Ids are those of the log.
     """
     decoder = ExamplesToRecordBatchDecoder()
     packed: list[bytes] = []
     columns: dict[str, list[np.ndarray]] = {}
+    orders: list[np.ndarray] = []
+    freezer: Freezer | None = None
+    count = 0
     for block in blocks:
         examples = decoder.DecodeBatch(block)
         there = examples.schema.names
-        history = [name for name in there if name.startswith(features.HISTORY_PREFIX)]
-        found = by_user.pack(examples, {*history, *_TARGETS})
+        wanted = {name for name in there if name.startswith(features.HISTORY_PREFIX)} | {*_TARGETS}
+        freezer = freezer or Freezer(wanted)
+        freezer.add(examples)
+        found = by_user.pack(examples, wanted)
         packed += found.serialized.tolist()
+        orders.append(count + found.order)
+        count += len(found.order)
         for name, feature in _KEYS.items():
             if feature in there:
                 values = examples.column(feature).flatten().take(pa.array(found.order))
@@ -57,4 +81,14 @@ def pack(blocks: Iterable[list[bytes]]) -> tuple[list[bytes], dict[str, np.ndarr
                 if keys.dtype == object:  # ids that are text: no file takes objects
                     keys = keys.astype(np.bytes_)
                 columns.setdefault(name, []).append(keys)
-    return packed, {name: np.concatenate(parts) for name, parts in columns.items()}
+    targets = {name: np.concatenate(parts) for name, parts in columns.items()}
+    if freezer is None or _protocol(targets) == lists.REQUEST:
+        return PackedSplit(packed, targets, None)
+    frozen = freezer.packed()
+    place = np.empty(count, np.int64)
+    place[np.concatenate(orders)] = np.arange(count)
+    return PackedSplit(packed, targets, dataclasses.replace(frozen, order=place[frozen.order]))
+
+
+def _protocol(targets: Mapping[str, np.ndarray]) -> lists.Protocol:
+    return lists.protocol(targets["user"], targets["request"], targets["label"])

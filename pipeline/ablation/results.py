@@ -10,16 +10,20 @@ from pathlib import Path
 
 from components.page import document, words
 from components.page.document import Cell, Table
+from models import lists
+from models.metric_table import COMPARED, METRICS, RANKING, of_drawn
 from pipeline import result_file
 from pipeline.ablation import charts
-from pipeline.ablation.compare import CONFIDENCE, METRICS, REPLICAS
+from pipeline.ablation.compare import CONFIDENCE, REPLICAS
 from pipeline.ablation.outcome import Row
 from pipeline.ablation.study import Study
 from pipeline.config import Config
+from pipeline.pipeline import drawn_negatives
 from pipeline.result_file import write_atomically
 
 _PAGE = Path(__file__).parent / "page.html.j2"
-_BETTER = {"auc": 1, "gauc": 1, "logloss": -1}
+# Whose differences tables show; files and charts have all of them.
+_SHOWN = tuple(name for name in RANKING if METRICS[name].main)
 METHOD = (
     "Metrics are means over seeds on the eval split, ± their standard deviation; every run is "
     "judged with the weights of its best epoch by validation. A difference is the mean over seeds "
@@ -65,7 +69,8 @@ def write(
         for seed, reason in row.failures.items()
     ]
     told = [*findings(rows), *(f"FAILED: {failure}" for failure in failures)]
-    markdown = _markdown(name, study, tables | {"Learning": learning(rows)}, told)
+    tables_told = tables | {"Learning": learning(rows)}
+    markdown = _markdown(name, study, tables_told, told, method(rows))
     write_atomically(folder / "results.md", markdown)
     page = document.render(
         _PAGE,
@@ -74,8 +79,8 @@ def write(
         config=config,
         findings=findings(rows),
         tables=tables,
-        method=METHOD,
-        differences=[(_heading(metric), charts.differences(rows, metric)) for metric in METRICS],
+        method=method(rows),
+        differences=[(_heading(name, rows), charts.differences(rows, name)) for name in COMPARED],
         curves=charts.curves(rows),
         shares=charts.oracle_shares(rows),
         failures=failures,
@@ -105,23 +110,18 @@ def findings(rows: Sequence[Row]) -> list[str]:
 def accuracy(rows: Sequence[Row]) -> Table:
     """Metrics over seeds, and the difference from the reference."""
     oracle = any(row.oracle_auc is not None for row in rows)
-    columns = ["Variant", "AUC", "GAUC", "LogLoss"]
+    columns = ["Variant", *(_label(name, rows) for name in COMPARED)]
     columns += ["Of the oracle's lift"] if oracle else []
-    columns += [
-        "AUC difference",
-        f"{CONFIDENCE:.0%} interval",
-        "Holm's p",
-        "GAUC difference",
-        "Holm's p",
-    ]
+    for name in _SHOWN:
+        columns += [f"{_label(name, rows)} difference", f"{CONFIDENCE:.0%} interval", "Holm's p"]
     lines = []
     for row in rows:
         line = [Cell(row.case.name)]
-        line += [_mean(row, name) for name in METRICS]
+        line += [_mean(row, name) for name in COMPARED]
         if oracle:
             share = row.oracle_share if row.oracle_share is not None else math.nan
             line.append(Cell("–" if math.isnan(share) else f"{share:.1%}", share))
-        line += _difference(row, "auc", whole=True) + _difference(row, "gauc", whole=False)
+        line += [cell for name in _SHOWN for cell in _difference(row, name)]
         lines.append(line)
     return Table("Accuracy on the eval split", columns, lines)
 
@@ -164,10 +164,10 @@ def learning(rows: Sequence[Row]) -> Table:
 
 def text(rows: Sequence[Row]) -> str:
     """The results for a terminal."""
+    labels = {name: _label(name, rows) for name in COMPARED}
     columns = {
-        "variant": "variant", "auc": "AUC", "auc_spread": "±", "gauc": "GAUC",
-        "logloss": "LogLoss", "difference": "AUC difference", "p": "Holm's p", "seconds": "s",
-        "rate": "targets/s",
+        "variant": "variant", "auc": labels.pop("auc"), "auc_spread": "±", **labels,
+        "difference": "AUC difference", "p": "Holm's p", "seconds": "s", "rate": "targets/s",
     }  # fmt: skip
     lines = []
     for row in rows:
@@ -175,7 +175,7 @@ def text(rows: Sequence[Row]) -> str:
         lines.append(
             {
                 "variant": row.case.name,
-                **{name: words.decimals(row.mean(name)) for name in METRICS},
+                **{name: words.decimals(row.mean(name)) for name in COMPARED},
                 "auc_spread": words.decimals(row.spread("auc")),
                 "difference": "reference" if row.case.is_reference else "–",
                 "p": "",
@@ -192,20 +192,20 @@ def text(rows: Sequence[Row]) -> str:
     return result_file.table(lines, columns)
 
 
-def _difference(row: Row, name: str, whole: bool) -> list[Cell]:
+def _difference(row: Row, name: str) -> list[Cell]:
     found = row.differences.get(name)
     if found is None:
         blank = "reference" if row.case.is_reference else "–"
-        return [Cell(blank, math.nan)] + [Cell("–", math.nan)] * (2 if whole else 1)
+        return [Cell(blank, math.nan)] + [Cell("–", math.nan)] * 2
     interval = found.interval
     tone = ""
     if found.p_holm < 1 - CONFIDENCE:
-        tone = "better" if interval.estimate * _BETTER[name] > 0 else "worse"
-    cells = [Cell(words.signed(interval.estimate), interval.estimate, tone)]
-    if whole:
-        ends = f"{words.signed(interval.lower)} to {words.signed(interval.upper)}"
-        cells.append(Cell(ends, interval.lower))
-    return [*cells, Cell(words.decimals(found.p_holm, 3), found.p_holm)]
+        tone = words.tone(METRICS[name].better, interval.lower, interval.upper)
+    return [
+        Cell(words.signed(interval.estimate), interval.estimate, tone),
+        Cell(f"{words.signed(interval.lower)} to {words.signed(interval.upper)}", interval.lower),
+        Cell(words.decimals(found.p_holm, 3), found.p_holm),
+    ]
 
 
 def _mean(row: Row, name: str) -> Cell:
@@ -215,9 +215,32 @@ def _mean(row: Row, name: str) -> Cell:
     return Cell(words.decimals(mean) + more, mean)
 
 
-def _heading(metric: str) -> str:
-    side = "more" if _BETTER[metric] > 0 else "less"
-    return f"{words.METRICS[metric].label}, variant minus reference: {side} is better"
+def method(rows: Sequence[Row]) -> str:
+    """How all of it was measured."""
+    parts = [METHOD]
+    for protocol in dict.fromkeys(row.protocol for row in rows):
+        parts.append(
+            f"Metrics within users are of {lists.SHORT[protocol]}: {lists.MEANING[protocol]}."
+        )
+    for drawn in dict.fromkeys(drawn_negatives(row.case.config) for row in rows):
+        if drawn:
+            parts.append(
+                f"Negatives were drawn, {drawn} for each positive: ranking is among these, and "
+                f"LogLoss is {of_drawn(drawn)}."
+            )
+    return " ".join(parts)
+
+
+def _label(name: str, rows: Sequence[Row]) -> str:
+    """What a metric is called; data sets may differ in protocol, which `method` then tells."""
+    protocols = {row.protocol for row in rows}
+    metric = METRICS[name]
+    return metric.labelled(*protocols) if len(protocols) == 1 else metric.label
+
+
+def _heading(name: str, rows: Sequence[Row]) -> str:
+    side = "more" if METRICS[name].better > 0 else "less"
+    return f"{_label(name, rows)}, variant minus reference: {side} is better"
 
 
 def _plain(value: object) -> object:
@@ -246,9 +269,11 @@ def _csv(records: Sequence[dict]) -> str:
     return file.getvalue()
 
 
-def _markdown(name: str, study: Study, tables: dict[str, Table], told: Sequence[str]) -> str:
+def _markdown(
+    name: str, study: Study, tables: dict[str, Table], told: Sequence[str], how: str
+) -> str:
     lines = [f"# {name}", "", study.question, ""]
-    lines += [*(f"- {sentence}" for sentence in told), "", METHOD, ""]
+    lines += [*(f"- {sentence}" for sentence in told), "", how, ""]
     for title, table in tables.items():
         lines += [f"## {title}", "", f"{table.caption}.", "", f"| {' | '.join(table.columns)} |"]
         numbers = [cell.key is not None for cell in table.rows[0]]

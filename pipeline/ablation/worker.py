@@ -22,7 +22,7 @@ from components.scoring.exported_model import blocks
 from models import features
 from models.memory import peak_memory_mib
 from models.trainer import TRAINING_JSON, run_fn
-from pipeline.ablation.job import RESULT, SCORES, Job
+from pipeline.ablation.job import FROZEN, RESULT, SCORES, Job
 
 
 def train(job: Job, folder: Path) -> dict[str, Any]:
@@ -79,6 +79,8 @@ def main(folder: Path, threads: int) -> None:
     training, memory = train(job, folder), peak_memory_mib()
     model = tf.saved_model.load(str(folder / "model"))
     np.save(folder / SCORES, score(model, job.evaluation))
+    if job.frozen:
+        np.save(folder / FROZEN, score(model, job.frozen))
     result = {
         "training": training,
         "parameters": sum(int(tf.size(w)) for w in model.weights if w.trainable),

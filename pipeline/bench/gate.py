@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.evaluator.gate.bootstrap import paired_bootstrap, unclustered_interval
+from models.metrics import Predictions
 from pipeline import result_file
 from pipeline.bench.arguments import positive
 from pipeline.config import load
@@ -86,10 +87,10 @@ def _verdict(case: planted.Case, seed: int) -> dict[str, Any]:
 def _coverage(pairs: int, seed: int) -> list[dict[str, Any]]:
     """How often intervals of models that differ by chance alone cover zero."""
     covered = dict.fromkeys(("auc", "gauc", "auc, users ignored"), 0)
-    for labels, candidate, baseline, users in _pairs(pairs, seed):
-        for name, found in paired_bootstrap(labels, candidate, baseline, users).items():
+    for candidate, baseline in _pairs(pairs, seed):
+        for name, found in paired_bootstrap(candidate, baseline).items():
             covered[name] += found.lower <= 0 <= found.upper
-        lower, upper = unclustered_interval(labels, candidate, baseline)
+        lower, upper = unclustered_interval(candidate.labels, candidate.scores, baseline.scores)
         covered["auc, users ignored"] += lower <= 0 <= upper
     return [
         {"interval": name, "confidence": 0.95, "pairs": pairs, "covers_zero": count / pairs}
@@ -97,7 +98,9 @@ def _coverage(pairs: int, seed: int) -> list[dict[str, Any]]:
     ]
 
 
-def _pairs(pairs: int, seed: int, users: int = 100, targets: int = 10) -> Iterator[tuple]:
+def _pairs(
+    pairs: int, seed: int, users: int = 100, targets: int = 10
+) -> Iterator[tuple[Predictions, Predictions]]:
     """Models that suit users to different degrees, either as well as the other on the whole."""
     random = np.random.default_rng(seed)
     user = np.repeat(np.arange(users), targets)
@@ -105,7 +108,11 @@ def _pairs(pairs: int, seed: int, users: int = 100, targets: int = 10) -> Iterat
         labels = (random.random(len(user)) < 0.5).astype(float)
         taste = random.normal(size=users)[user]
         noise = random.normal(size=(2, len(user)))
-        yield labels, labels * (1 + taste) + noise[0], labels * (1 - taste) + noise[1], user
+        requests = np.zeros(len(user), np.int64)
+        yield tuple(
+            Predictions(labels, labels * (1 + sign * taste) + of, user, requests)
+            for sign, of in zip((1, -1), noise, strict=True)
+        )
 
 
 def _cost(predictions: int, seed: int) -> dict[str, Any]:
@@ -114,8 +121,9 @@ def _cost(predictions: int, seed: int) -> dict[str, Any]:
     labels = (random.random(predictions) < 0.2).astype(float)
     scores = random.random((2, predictions)).astype(np.float32)
     users = random.integers(0, max(predictions // 10, 1), predictions)
+    requests = np.zeros(predictions, np.int64)
     begun = time.monotonic()
-    paired_bootstrap(labels, *scores, users)
+    paired_bootstrap(*(Predictions(labels, of, users, requests) for of in scores))
     seconds = round(time.monotonic() - begun, 2)
     return {
         "predictions": predictions,

@@ -90,7 +90,9 @@ class World:
             baseline = self.model(1)
         values = np.array(["item seen", "item unseen"])[self.unseen.astype(int)]
         slices = {LENGTH: self.lengths, NOVELTY: values}
-        return Scored(self.labels, candidate, baseline, self.users, slices)
+        # All targets of a user are one request.
+        requests = np.zeros(len(self.users), np.int64)
+        return Scored(self.labels, candidate, baseline, self.users, requests, slices=slices)
 
 
 def cases() -> list[Case]:
@@ -105,7 +107,7 @@ def _of_quality() -> list[Case]:
         _case("identical scores", lambda w: w.scored(w.model(1))),
         _case("good, no baseline", lambda w: w.scored(w.model(), first=True)),
         _case("worse by 0.002 AUC", lambda w: w.scored(_worse(w, 0.002)), "tolerance"),
-        _case("worse by 0.01 AUC", lambda w: w.scored(_worse(w, 0.01)), "tolerance"),
+        _case("worse by 0.01 AUC", lambda w: w.scored(_worse(w, 0.01)), "tolerance", "slice"),
         _case(
             "inverted scores", lambda w: w.scored(1 - w.model()), "floor", "tolerance",
             "calibration", "slice",

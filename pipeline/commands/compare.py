@@ -44,13 +44,15 @@ def execute(arguments: argparse.Namespace) -> int:
             f"{found.targets[1]:,} in {names[1]}; {rows[0].users:,} users"
         )
         terminal.line(sentence(rows[0], names))
+        if found.drawn:
+            told += f"; negatives were drawn, {found.drawn} for each positive"
         terminal.line(f"{told}\n")
-        terminal.line(text(rows, names))
+        terminal.line(text(rows, names, found))
         if arguments.json is not None:
             content = {"runs": {"a": str(a.path), "b": str(b.path)}} | to_json(rows, found)
             write_atomically(arguments.json, json.dumps(content, indent=2, allow_nan=False) + "\n")
             terminal.line(f"numbers written to {arguments.json}")
         if arguments.html is not None:
-            write_atomically(arguments.html, page(rows, names, told))
+            write_atomically(arguments.html, page(rows, names, found, told))
             terminal.line(f"page written to {arguments.html}")
     return DONE

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from components.behavior_example_gen.config.ingest_config import SPLITS
 from components.errors import InputError
+from models.lists import REQUEST
+from models.metric_table import METRICS
 from pipeline.arguments import add_config
 from pipeline.config import load
 from pipeline.result_file import check_output
@@ -86,14 +88,14 @@ def execute(arguments: argparse.Namespace) -> int:
             with terminal.running("scoring"):
                 found = predict(model, files, counts["targets"], out, terminal)
         seconds = time.monotonic() - start
-        measured = "no row has a label, so there is nothing to measure"
-        if found:
-            measured = (
-                f"AUC {found['auc']:.4f}, GAUC {found['gauc']:.4f}, LogLoss {found['logloss']:.4f}"
-            )
+        shown = ", ".join(
+            f"{metric.labelled(REQUEST)} {found[name]:.4f}"
+            for name, metric in METRICS.items()
+            if metric.main and name in found
+        )
         terminal.line(
             f"{counts['targets']:,} targets of {counts['users']:,} users in {seconds:.1f} s: "
-            f"{measured}"
+            f"{shown or 'no row has a label, so there is nothing to measure'}"
         )
         terminal.line(f"written to {arguments.out}")
     return DONE

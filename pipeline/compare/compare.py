@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 
-from components.evaluator.gate.bootstrap import interval, replicate
+from components.evaluator.gate.bootstrap import LEAST_USERS, interval, replicate
 from components.page import words
 from components.scoring import predictions, slice_labels
-from pipeline.compare.targets import Matched
+from models.metric_table import JUDGED
+from pipeline.compare.targets import OTHER, Matched
 
-METRICS = ("auc", "gauc", "logloss", "calibration")
 CONFIDENCE = 0.95
 _MOST_VALUES = 50  # of a feature, that are slices
-_LEAST_USERS = 30  # for an interval: draws of fewer make it too narrow
 
 
 class Difference(NamedTuple):
@@ -25,8 +23,8 @@ class Difference(NamedTuple):
     Attributes:
       a, b: its values.
       difference: b - a.
-      lower, upper: ends of the paired, user-clustered interval of the difference; NaN for fewer
-        than 30 users.
+      lower, upper: ends of the paired, user-clustered interval of the difference; NaN where the
+        metric stands on fewer than 30 effective users.
       p_value: two-sided, of no difference; not corrected for the number of slices.
     """
 
@@ -89,6 +87,8 @@ def to_json(rows: list[Row], found: Matched) -> dict[str, Any]:
     return {
         "targets": {"a": found.targets[0], "b": found.targets[1], "matched": found.table.num_rows},
         "confidence": CONFIDENCE,
+        "protocol": found.protocol,
+        "drawn_negatives": found.drawn,
         "comparisons": [
             {
                 "slice": dict([row.slice]) if row.slice else {},
@@ -110,7 +110,10 @@ def sentence(overall: Row, names: tuple[str, str]) -> str:
     if math.isnan(auc.difference):
         return "The matched targets have one label only, or a score is not a number: no AUC."
     if math.isnan(auc.lower):
-        return f"{overall.users} users are too few to tell {names[1]} from {names[0]}."
+        return (
+            f"{overall.users} users, or the few that hold most targets, are too few to tell "
+            f"{names[1]} from {names[0]}."
+        )
     where = f"{words.signed(auc.lower)} to {words.signed(auc.upper)}"
     if not auc.told_apart:
         return f"AUC does not tell {names[1]} from {names[0]}: {where} ({CONFIDENCE:.0%} interval)."
@@ -122,18 +125,16 @@ def sentence(overall: Row, names: tuple[str, str]) -> str:
 
 
 def _row(which: tuple[str, str] | None, table: pa.Table, replicas: int, seed: int) -> Row:
-    columns = (predictions.LABEL, "score_b", predictions.SCORE, predictions.USER)
-    labels, b, a, users = (table[name].to_numpy() for name in columns)
-    draws = replicate(labels, [b, a], users, METRICS, replicas, seed)
-    count = len(np.unique(users))
+    models = [predictions.of_model(table, suffix=suffix) for suffix in (OTHER, "")]
+    draws = replicate(models, JUDGED, replicas, seed)
     metrics = {}
-    for name, (observed, drawn) in draws.items():
+    for name, (observed, drawn, users) in draws.items():
         change = interval(observed[0] - observed[1], drawn[:, 0] - drawn[:, 1], CONFIDENCE)
         ends = change.lower, change.upper, change.p_value
-        if count < _LEAST_USERS:
+        if users < LEAST_USERS:
             ends = (math.nan,) * 3
         metrics[name] = Difference(float(observed[1]), float(observed[0]), change.estimate, *ends)
-    return Row(which, len(labels), count, metrics)
+    return Row(which, table.num_rows, len(table[predictions.USER].unique()), metrics)
 
 
 def _order(value: Any) -> tuple[float, str]:

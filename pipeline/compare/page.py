@@ -9,18 +9,20 @@ from plotly import graph_objects as go
 
 from components.page import document, figures, words
 from components.page.document import Cell, Table
-from pipeline.compare.compare import CONFIDENCE, METRICS, Difference, Row, sentence
+from models.metric_table import JUDGED, METRICS
+from pipeline.compare.compare import CONFIDENCE, Difference, Row, sentence
+from pipeline.compare.targets import Matched
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _PIXELS_A_SLICE = 24
 
 
-def text(rows: list[Row], names: tuple[str, str]) -> str:
+def text(rows: list[Row], names: tuple[str, str], found: Matched) -> str:
     """One table for the terminal: all targets first, then slice by slice."""
     headings = ["", "targets", names[0], names[1], "difference", f"{CONFIDENCE:.0%} interval", "p"]
     lines = []
-    for metric in METRICS:
-        cells = [[words.METRICS[metric].label, *headings[1:]]]
+    for metric in JUDGED:
+        cells = [[found.label(metric), *headings[1:]]]
         for row in rows:
             shown = [cell.text for cell in _cells(metric, row.metrics[metric])]
             cells.append([row.label, words.count(row.targets), *shown])
@@ -32,16 +34,14 @@ def text(rows: list[Row], names: tuple[str, str]) -> str:
     return "\n".join(lines)
 
 
-def page(rows: list[Row], names: tuple[str, str], matched: str) -> str:
-    """One offline page: the sentence first."""
+def page(rows: list[Row], names: tuple[str, str], found: Matched, told: str) -> str:
+    """One offline page: the sentence first, then `told`."""
     columns = [*names, "Difference", f"{CONFIDENCE:.0%} interval", "p"]
     overall = rows[0]
-    by_metric = [
-        [Cell(words.METRICS[name].label), *_cells(name, overall.metrics[name])] for name in METRICS
-    ]
+    by_metric = [[Cell(found.label(name)), *_cells(name, overall.metrics[name])] for name in JUDGED]
     slices = [
         Table(
-            f"{words.METRICS[name].label} by slice",
+            f"{found.label(name)} by slice",
             ["Slice", "Targets", *columns],
             [
                 [
@@ -52,13 +52,13 @@ def page(rows: list[Row], names: tuple[str, str], matched: str) -> str:
                 for row in rows[1:]
             ],
         )
-        for name in METRICS
+        for name in JUDGED
     ]
     return document.render(
         _TEMPLATE,
         names=names,
         sentence=sentence(overall, names),
-        matched=matched,
+        matched=told,
         overall=Table("Metrics over all matched targets", ["Metric", *columns], by_metric),
         slices=slices if len(rows) > 1 else [],
         figure=_figure(rows),
@@ -66,10 +66,7 @@ def page(rows: list[Row], names: tuple[str, str], matched: str) -> str:
 
 
 def _cells(name: str, found: Difference) -> list[Cell]:
-    better = words.METRICS[name].higher_is_better
-    tone = ""
-    if better is not None and found.told_apart:
-        tone = "better" if (found.difference > 0) == better else "worse"
+    tone = words.tone(METRICS[name].better, found.lower, found.upper)
     interval = f"{words.signed(found.lower)} to {words.signed(found.upper)}"
     return [
         Cell(words.decimals(found.a), found.a),

@@ -11,12 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.errors import InputError
+from components.evaluator.tfma.read import verdict
 from components.scoring import predictions
 from components.segments import rank_of, starts
+from models import lists
+from models.metric_table import METRICS
 from pipeline.run_folder.folder import RunFolder, executions
 
 _TARGET = (predictions.USER, predictions.ITEM, predictions.TIME)
-_OTHER = "_b"
+OTHER = "_b"  # marks columns of run B
 # Below this share of the larger eval split, what two runs have in common is a selection.
 _LEAST_SHARE = 0.9
 
@@ -26,12 +29,24 @@ class Matched:
     """Targets that both runs evaluated.
 
     Attributes:
-      table: columns of run A's predictions, and run B's score as `score_b`.
+      table: columns of run A's predictions, and run B's scores as `score_b` and, if both runs have
+        them, `frozen_score_b`.
       targets: how many A and B evaluated.
+      drawn: negatives drawn for each positive.
     """
 
     table: pa.Table
     targets: tuple[int, int]
+    drawn: int
+
+    def label(self, name: str) -> str:
+        """What a metric is called."""
+        return METRICS[name].labelled(self.protocol, self.drawn)
+
+    @property
+    def protocol(self) -> lists.Protocol:
+        """How targets of a user are compared."""
+        return predictions.of_model(self.table.slice(0, 0)).protocol
 
     @property
     def slices(self) -> list[str]:
@@ -47,28 +62,40 @@ def matched(a: RunFolder, b: RunFolder) -> Matched:
     Raises:
       InputError: if the runs did not evaluate the same data, with what differs between them.
     """
-    tables = [predictions.read(run.output("Evaluator", "evaluation").uri) for run in (a, b)]
+    evaluations = [run.output("Evaluator", "evaluation").uri for run in (a, b)]
+    gates = [verdict(evaluation) for evaluation in evaluations]
+    tables = [predictions.read(evaluation) for evaluation in evaluations]
+    scores = [predictions.SCORE]
+    if all(predictions.FROZEN in table.column_names for table in tables):
+        scores.append(predictions.FROZEN)
+    else:
+        tables = [_without(table, predictions.FROZEN) for table in tables]
     types = [table.select(_TARGET).schema for table in tables]
     if types[0] != types[1]:
         shown = (", ".join(f"{field.name} {field.type}" for field in schema) for schema in types)
         raise _refusal(a, b, f"their ids have different types ({' and '.join(shown)})")
     left, right = (_numbered(table) for table in tables)
     keys = [*_TARGET, _NUMBER]
-    right = right.select([*keys, predictions.LABEL, predictions.SCORE])
-    joined = left.join(right, keys=keys, join_type="inner", right_suffix=_OTHER)
+    right = right.select([*keys, predictions.LABEL, *scores])
+    joined = left.join(right, keys=keys, join_type="inner", right_suffix=OTHER)
     sizes = left.num_rows, right.num_rows
     if joined.num_rows < _LEAST_SHARE * max(sizes):
         counts = f"{joined.num_rows:,} targets are in both, of {sizes[0]:,} and {sizes[1]:,}"
         raise _refusal(a, b, counts)
-    same = pc.equal(joined[predictions.LABEL], joined[predictions.LABEL + _OTHER])
+    same = pc.equal(joined[predictions.LABEL], joined[predictions.LABEL + OTHER])
     if wrong := joined.num_rows - pc.sum(same).as_py():
         raise _refusal(a, b, f"{wrong:,} of {joined.num_rows:,} targets have other labels")
     # The order of a join is not settled.
     order = [(key, "ascending") for key in keys]
-    return Matched(joined.sort_by(order).drop_columns([_NUMBER]), sizes)
+    table = joined.sort_by(order).drop_columns([_NUMBER])
+    return Matched(table, sizes, gates[0]["drawn_negatives"])
 
 
 _NUMBER = "number"
+
+
+def _without(table: pa.Table, name: str) -> pa.Table:
+    return table.drop_columns([name]) if name in table.column_names else table
 
 
 def _numbered(table: pa.Table) -> pa.Table:

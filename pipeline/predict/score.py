@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
-from components.scoring import by_user, exported_model
-from models import features, metrics
+from components.scoring import by_user, exported_model, predictions
+from models import features, lists, metrics
+from models.metric_table import METRICS, counts, evaluate
 from pipeline.result_file import aside_of
 from pipeline.terminal.console import Terminal
 
@@ -22,6 +23,7 @@ _LINE_SECONDS = 10.0
 _COLUMNS = {
     "item": features.TARGET_ITEM,
     "time": features.TARGET_TIME,
+    "request": features.TARGET_REQUEST,
     "label": features.LABEL,
 }
 
@@ -29,7 +31,7 @@ _COLUMNS = {
 def predict(
     model: exported_model.Model, files: list[str], targets: int, out: Path, terminal: Terminal
 ) -> dict[str, float]:
-    """Writes the columns user, item, time, label (null: unknown) and score, a row for each target.
+    """Writes a row for each target: user, item, time, request, label (null: unknown) and score.
 
     Args:
       model: exported.
@@ -39,7 +41,8 @@ def predict(
       terminal: where progress goes.
 
     Returns:
-      `models.metrics` of the rows with a label; nothing if there are none.
+      Metrics of the rows with a label, those within users where requests tell of them; nothing if
+      there are none.
     """
     aside = aside_of(out)
     parts: list[metrics.Predictions] = []
@@ -51,10 +54,7 @@ def predict(
             rows = table(examples, by_user.score(model, examples, model.reads))
             writer = writer or pq.ParquetWriter(aside, rows.schema, compression="zstd")
             writer.write_table(rows)
-            known = rows.filter(rows["label"].is_valid())
-            parts.append(
-                metrics.Predictions(*(known[x].to_numpy() for x in ("label", "score", "user")))
-            )
+            parts.append(predictions.of_model(rows.filter(rows["label"].is_valid())))
             done += rows.num_rows
             if time.monotonic() - told > _LINE_SECONDS:
                 told = time.monotonic()
@@ -63,8 +63,12 @@ def predict(
         os.replace(aside, out)
     finally:
         aside.unlink(missing_ok=True)
-    labelled = metrics.Predictions.merge(parts)
-    return labelled.metrics() if len(labelled.labels) else {}
+    found = metrics.Predictions.merge(parts)
+    if not len(found.labels):
+        return {}
+    told = lists.protocol(found.users, found.requests, found.labels) == lists.REQUEST
+    names = [name for name, metric in METRICS.items() if told or not metric.within_users]
+    return evaluate(found, names) | counts(found)
 
 
 def table(examples: pa.RecordBatch, scores: np.ndarray) -> pa.Table:

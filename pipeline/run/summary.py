@@ -11,6 +11,7 @@ from typing import Any
 from components.evaluator.tfma.read import overall_metrics, verdict
 from components.evaluator.trivial_rules import words
 from components.versions import versions
+from models.metric_table import METRICS
 from pipeline.config import Config
 from pipeline.log_lines import log_lines
 from pipeline.result_file import write_atomically
@@ -47,6 +48,8 @@ def summarize(config: Config, output: Path, run: str, timing: Timing) -> dict[st
         "verdict": gate["sentence"],
         "reasons": gate["reasons"],
         "pushed_model": _pushed(found["Pusher"]["pushed_model"]) if blessed else None,
+        "protocol": gate["protocol"],
+        "drawn_negatives": gate["drawn_negatives"],
         "metrics": {
             name: value if math.isfinite(value) else None
             for name, value in overall_metrics(evaluation).items()
@@ -85,11 +88,15 @@ def render(summary: dict[str, Any]) -> str:
     lines = ["", f"{summary['name']}: {decided}", f"  {summary['verdict']}"]
     if len(summary["reasons"]) > 1:
         lines += [f"    - {reason}" for reason in summary["reasons"]]
+    drawn = summary["drawn_negatives"]
     shown = "   ".join(
-        f"{name} {value:.4f}" if value is not None else f"{name} -"
+        f"{METRICS[name].labelled(summary['protocol'])} {'-' if value is None else f'{value:.4f}'}"
         for name, value in metrics.items()
+        if not (METRICS[name].of_rate and drawn)
     )
     lines.append(f"  metrics   {shown}")
+    if drawn:
+        lines.append(f"            among negatives that were drawn, {drawn} for each positive")
     oracle, auc = metrics.get("oracle_auc"), metrics["auc"]
     if oracle and auc is not None:
         reached = (auc - 0.5) / (oracle - 0.5)

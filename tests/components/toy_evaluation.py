@@ -104,6 +104,7 @@ def evaluate(
     model: standard_artifacts.Model,
     baseline: standard_artifacts.Model | None = None,
     gate: GateConfig = GATE,
+    drawn: int = 0,
 ) -> tuple[str, standard_artifacts.ModelBlessing]:
     """Runs the Evaluator on `examples/Split-eval` and `examples/schema`.
 
@@ -135,6 +136,6 @@ def evaluate(
     Executor(Executor.Context(tmp_dir=str(folder / "tmp"), unique_id="1")).Do(
         inputs,
         {"evaluation": [evaluation], "blessing": [blessing]},
-        {"gate": gate.model_dump_json(), "code": "x"},
+        {"gate": gate.model_dump_json(), "drawn_negatives": drawn, "code": "x"},
     )
     return evaluation.uri, blessing

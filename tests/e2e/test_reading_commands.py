@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from models import metrics
+from models.metric_table import evaluate
 from pipeline.cli import main
 from tests.components import chromium
 from tests.e2e.conftest import CONFIG, Run
@@ -30,8 +31,8 @@ def predict(model: Path | str, out: Path, *arguments: str) -> int:
 
 
 def metrics_of(table: pa.Table) -> dict[str, float]:
-    columns = (table[name].to_numpy() for name in ("label", "score", "user"))
-    return metrics.Predictions(*columns).metrics()
+    columns = (table[name].to_numpy() for name in ("label", "score", "user", "request"))
+    return evaluate(metrics.Predictions(*columns))
 
 
 def sorted_scores(table: pa.Table) -> tuple[list, np.ndarray]:
@@ -49,10 +50,11 @@ def predicted(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> pa.Tab
 
 
 def test_reported_metrics_can_be_computed_from_the_predictions(finished: Run, predicted: pa.Table):
-    assert predicted.column_names == [*KEYS, "score"]
+    assert predicted.column_names == [*KEYS[:3], "request", "label", "score"]
     assert predicted.num_rows == finished.summary["examples"]["eval"]
     found = metrics_of(predicted)
-    for name in ("auc", "gauc", "logloss", "calibration"):
+    within = ["gauc"] if finished.summary["protocol"] == "request" else []
+    for name in ("auc", "logloss", "calibration", *within):
         assert found[name] == pytest.approx(finished.summary["metrics"][name], abs=1e-6)
 
 
@@ -97,7 +99,8 @@ def test_a_run_compared_with_itself_differs_in_nothing(
     printed = capfd.readouterr().out
     assert "510 targets matched, of 510" in printed
     overall = json.loads(numbers.read_text())["comparisons"][0]
-    for name in ("auc", "gauc", "logloss", "calibration"):
+    within = ["gauc"] if finished.summary["protocol"] == "request" else []
+    for name in ("auc", "logloss", "calibration", *within):
         assert overall[name]["a"] == pytest.approx(finished.summary["metrics"][name], abs=1e-6)
         assert overall[name]["difference"] == overall[name]["lower"] == overall[name]["upper"] == 0
     assert f"{overall['auc']['a']:.4f}" in printed

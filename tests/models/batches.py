@@ -48,6 +48,7 @@ def random_batch(
         "target_category": ids(sizes.category, (users, targets)),
         "target_time": rng.integers(0, 50, (users, targets)) + 90 * length,
         "target_hist_end": rng.integers(0, lengths[:, None] + 1, (users, targets)),
+        "target_request": rng.integers(0, 2, (users, targets)).astype(np.int32),
         "target_valid": np.ones((users, targets), bool),
         "label": rng.integers(0, 2, (users, targets)).astype(np.float32),
     }

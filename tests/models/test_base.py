@@ -10,8 +10,8 @@ from tests.models.small_models import small_model
 from tests.models.test_ranking_loss import by_loops
 
 
-def test_loss_is_the_cross_entropy_of_valid_targets_and_the_ranking_of_each_users():
-    model = small_model("twin")
+def test_loss_is_the_cross_entropy_of_valid_targets_and_the_ranking_within_requests():
+    model = small_model("twin", ranking_weight=1)
     batch = random_batch()
     logits = model(tensors(batch)).numpy()
     total, count = 0.0, 0
@@ -23,27 +23,27 @@ def test_loss_is_the_cross_entropy_of_valid_targets_and_the_ranking_of_each_user
     assert count == logits.size - 1
     cross_entropy, ranking = model.losses_of(tensors(batch))
     np.testing.assert_allclose(cross_entropy, total / count, rtol=1e-5)
-    expected = by_loops(logits, batch["label"], batch["target_valid"])
+    names = ("label", "target_valid", "target_request")
+    expected = by_loops(logits, *(batch[name] for name in names))
+    assert expected > 0
     np.testing.assert_allclose(ranking, expected, rtol=1e-5)
     both = cross_entropy + expected
     np.testing.assert_allclose(model.compute_loss(tensors(batch)), both, rtol=1e-5)
 
 
-def test_ranking_loss_can_be_left_out():
-    cross_entropy, ranking = small_model("twin", ranking_weight=0).losses_of(
-        tensors(random_batch())
-    )
+def test_ranking_loss_is_left_out_by_default():
+    cross_entropy, ranking = small_model("twin").losses_of(tensors(random_batch()))
     assert ranking == 0 and cross_entropy > 0
 
 
 def test_loss_of_a_batch_without_targets_is_zero():
     batch = random_batch()
     batch["target_valid"][:] = False
-    assert small_model("twin").compute_loss(tensors(batch)).numpy() == 0
+    assert small_model("twin", ranking_weight=1).compute_loss(tensors(batch)).numpy() == 0
 
 
 def test_labels_of_padding_do_not_matter():
-    model = small_model("twin")
+    model = small_model("twin", ranking_weight=1)
     batch = random_batch()
     before = model.compute_loss(tensors(batch))
     batch["label"][~batch["target_valid"]] = 1 - batch["label"][~batch["target_valid"]]

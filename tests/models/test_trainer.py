@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import logging
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +24,11 @@ from models.config import ModelConfig
 from models.features import FeatureSizes
 from models.inputs import Split
 from models.loop import TrainingLoop
+from models.metric_table import COMPARED
 from models.optimizers import build_optimizer
 from models.registry import BUILDERS, build_model
 from models.training_config import EarlyStoppingConfig, TrainingConfig
+from models.validation import key
 from tests.models.transformed import MATCH, Transformed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -102,13 +106,8 @@ def test_a_run_is_complete(trained):
     assert [entry["epoch"] for entry in result["curve"]] == [1, 2, 3, 4]
     assert result["curve"][-1]["loss"] < result["curve"][0]["loss"]
     assert result["curve"][-1]["validation_auc"] > 0.8  # clicks follow the item's parity
-    assert set(result["curve"][0]) == {
-        "epoch",
-        "loss",
-        "validation_loss",
-        "validation_auc",
-        "validation_gauc",
-    }
+    assert set(result["curve"][0]) == {"epoch", "loss", *map(key, COMPARED)}
+    assert (result["validation_protocol"], result["best_by"]) == ("request", None)
     assert list((trained / "run").glob("events*"))
     assert not list((trained / "checkpoints").iterdir())
 
@@ -206,35 +205,54 @@ class CountingSteps:
         return tf.constant(self.loss), tf.constant(2)
 
 
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@dataclasses.dataclass
+class Scripted:
+    """Stands for `Validation`: scripted AUCs, and losses."""
+
+    aucs: Iterator[float]
+    losses: Iterator[float]
+    undefined: frozenset[str] = frozenset()
+    protocol: str = "frozen"
+    targets: int = 410
+    clicks: int = 0
+
+    def __call__(self):
+        scripted = {"auc": next(self.aucs), "logloss": next(self.losses)}
+        if scripted["auc"] is KILLED_BEFORE:
+            raise Killed
+        return {key(name): scripted.get(name, 0.5) for name in COMPARED}
+
+
+KILLED_BEFORE = object()  # the validation
+
+
 @pytest.fixture
-def run_loop(transformed: Transformed, tmp_path, monkeypatch):
+def run_loop(transformed: Transformed, tmp_path):
     """Runs the loop with scripted validation AUCs; returns (progress, the weight)."""
     spec = transformed.output.transformed_feature_spec()
     split = Split(tf.io.gfile.glob(transformed.files("train")), spec, MATCH, 2**30)
     shapes = [BatchShape(40, 32, 8)]  # 3 steps in an epoch
 
-    def run(aucs: list[float], loss: float = 1.0, **settings) -> tuple[Progress, float]:
-        scripted = iter(aucs)
-        monkeypatch.setattr(
-            TrainingLoop,
-            "_validate",
-            lambda self: {
-                "validation_auc": next(scripted),
-                "validation_gauc": 0.5,
-                "validation_loss": 0.5,
-            },
-        )
+    def run(
+        aucs: list[float], loss: float = 1.0, losses=None, undefined=(), every=1e9, **settings
+    ) -> tuple[Progress, float]:
+        losses = itertools.repeat(0.5) if losses is None else iter(losses)
+        scripted = Scripted(iter(aucs), losses, frozenset(undefined))
         model = tf.keras.Sequential([tf.keras.layers.Dense(1, use_bias=False)])
         model.build([None, 1])
         model.weights[0].assign([[0.0]])
         optimizer = tf.keras.optimizers.legacy.SGD()
-        checkpoints = Checkpoints(str(tmp_path / "checkpoints"), model, optimizer, 1e9)
+        checkpoints = Checkpoints(str(tmp_path / "checkpoints"), model, optimizer, every)
         progress = TrainingLoop(
             TrainingConfig(**settings),
             0,
             CountingSteps(model, loss),
             split,
-            split,
+            scripted,
             shapes,
             checkpoints,
             tf.summary.create_noop_writer(),
@@ -256,9 +274,32 @@ def test_without_early_stopping_the_last_weights_stay(run_loop):
     assert (progress.epoch, progress.best, weight) == (3, None, 9)
 
 
-def test_an_undefined_metric_never_improves(run_loop):
-    progress, weight = run_loop([float("nan")] * 3, epochs=3)
-    assert (progress.epoch, progress.best, weight) == (2, 1, 3)
+def test_where_the_metric_is_undefined_it_is_said_at_once_and_the_loss_chooses(run_loop, caplog):
+    with caplog.at_level("WARNING", "everlong"):
+        progress, weight = run_loop(
+            [float("nan")] * 4, losses=[0.6, 0.5, 0.7, 0.4], undefined=["auc", "gauc"], epochs=4
+        )
+    assert (progress.epoch, progress.best, weight) == (3, 2, 6)
+    assert (
+        "the validation split, 410 targets with 0 clicks, does not define AUC, GAUC; early "
+        "stopping goes by the loss, not by AUC: enlarge split.validation"
+    ) in caplog.text
+
+
+def test_scores_that_are_no_numbers_never_choose_an_epoch(run_loop):
+    nan = float("nan")
+    progress, weight = run_loop([nan, nan, nan], losses=[nan] * 3, epochs=3)
+    assert (progress.epoch, progress.best, weight) == (3, None, 9)
+
+
+@pytest.mark.parametrize("settings", [{"epochs": 2}, {"epochs": 9, "max_steps": 4}])
+def test_a_run_killed_between_the_last_step_and_its_validation_validates(run_loop, settings):
+    with pytest.raises(Killed):
+        run_loop([0.6, KILLED_BEFORE], every=0, **settings)
+    progress, _ = run_loop([0.7], **settings)
+    assert progress.resumed_from_step == progress.step == settings.get("max_steps", 6)
+    assert [entry["validation_auc"] for entry in progress.curve] == [0.6, 0.7]
+    assert (progress.epoch, progress.best, progress.epoch_step) == (2, 2, 0)
 
 
 def test_max_steps_ends_within_an_epoch(run_loop):
@@ -283,4 +324,4 @@ def test_progress_is_logged(run_loop, caplog, monkeypatch):
         run_loop([0.6], epochs=1)
     assert "epoch 1/1  step 1/3  loss 0.5000" in caplog.text
     assert "targets/s" in caplog.text
-    assert "AUC 0.6000" in caplog.text
+    assert "AUC 0.6000  GAUC (frozen histories) 0.5000  LogLoss 0.5000" in caplog.text

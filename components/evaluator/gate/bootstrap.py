@@ -14,17 +14,17 @@ import concurrent.futures
 import dataclasses
 import os
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models import metrics
+from models.metric_table import METRICS
+from models.metrics import Predictions
 
-# From the weight of each user in each replica, [R, U], to the metric of a model in each, [R].
-_Replicas = Callable[[np.ndarray], np.ndarray]
-
+# Effective users that a metric must stand on: of fewer, intervals are too narrow.
+LEAST_USERS = 30
 # Replicas that one generator draws: so many that little is lost on starting, so few that the cores
 # share the work.
 _BLOCK = 10
@@ -36,10 +36,13 @@ class Draws(NamedTuple):
     Attributes:
       observed: [S].
       drawn: [R, S]; NaN where a replica does not define the metric. All models see the same draws.
+      users: effective number of users that the metric stands on, which may be far fewer than there
+        are: an interval of very few is too narrow.
     """
 
     observed: np.ndarray
     drawn: np.ndarray
+    users: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,9 +64,7 @@ class Interval:
 
 
 def replicate(
-    labels: ArrayLike,
-    scores: ArrayLike,
-    users: ArrayLike,
+    models: Sequence[Predictions],
     names: Sequence[str] = ("auc", "gauc"),
     replicas: int = 1000,
     seed: int = 0,
@@ -71,29 +72,22 @@ def replicate(
     """Metrics of some models on the same draws of users.
 
     Args:
-      labels: [N] in {0, 1}.
-      scores: [S, N], of S models.
-      users: [N], whose target it is.
-      names: of "auc", "gauc", "uauc", "logloss" and "calibration".
+      models: [S], scores of the same targets.
+      names: of metrics with replicas, `metric_table.JUDGED`.
       replicas: number of draws, R.
       seed: draws depend on it and on the sorted users alone.
 
     Returns:
       The draws of each metric by its name; NaN where the data do not define it.
-
-    Raises:
-      ValueError: for an unknown name.
     """
-    labels, scores = np.asarray(labels, np.float64), np.asarray(scores, np.float64)
-    if not set(names) <= set(_REPLICAS):
-        raise ValueError(f"`names` must be of {sorted(_REPLICAS)}. Received: {list(names)}")
-    distinct, users = np.unique(np.asarray(users), return_inverse=True)
-    values = [_REPLICAS[name](labels, model, users) for name in names for model in scores]
+    distinct, users = np.unique(np.asarray(models[0].users), return_inverse=True)
+    numbered = [_numbered(model, users) for model in models]
+    values = [METRICS[name].replicas(model) for name in names for model in numbered]
     count = len(distinct)
 
     def metrics_of(weights: np.ndarray) -> np.ndarray:
-        found = np.stack([value(weights) for value in values], axis=1)
-        return found.reshape(len(weights), len(names), len(scores))
+        found = np.stack([value.draw(weights) for value in values], axis=1)
+        return found.reshape(len(weights), len(names), len(models))
 
     def block(begin: int) -> np.ndarray:
         random = np.random.default_rng([seed, begin])
@@ -104,7 +98,19 @@ def replicate(
     (observed,) = metrics_of(np.ones((1, count), np.uint8))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         drawn = np.concatenate(list(pool.map(block, range(0, replicas, _BLOCK))))
-    return {name: Draws(observed[i], drawn[:, i]) for i, name in enumerate(names)}
+    return {
+        name: Draws(observed[i], drawn[:, i], values[i * len(models)].users)
+        for i, name in enumerate(names)
+    }
+
+
+def _numbered(model: Predictions, users: np.ndarray) -> Predictions:
+    floats = {
+        name: np.asarray(getattr(model, name), np.float64)
+        for name in ("labels", "scores", "frozen")
+        if getattr(model, name) is not None
+    }
+    return dataclasses.replace(model, users=users, **floats)
 
 
 def interval(observed: float, drawn: np.ndarray, confidence: float = 0.95) -> Interval:
@@ -127,10 +133,8 @@ def interval(observed: float, drawn: np.ndarray, confidence: float = 0.95) -> In
 
 
 def paired_bootstrap(
-    labels: ArrayLike,
-    candidate: ArrayLike,
-    baseline: ArrayLike,
-    users: ArrayLike,
+    candidate: Predictions,
+    baseline: Predictions,
     names: Sequence[str] = ("auc", "gauc"),
     replicas: int = 1000,
     confidence: float = 0.95,
@@ -139,19 +143,20 @@ def paired_bootstrap(
     """Intervals of the difference between two models on the same targets.
 
     Args:
-      labels, users, names, replicas, seed: as for `replicate`.
-      candidate, baseline: [N] scores of the two models.
+      candidate, baseline: the two models' scores of them.
+      names, replicas, seed: as for `replicate`.
       confidence: of the interval.
 
     Returns:
       The interval of each metric by its name.
 
     Raises:
-      ValueError: for an unknown name, or a metric that these data do not define.
+      ValueError: for a metric that these data do not define.
     """
-    draws = replicate(labels, [candidate, baseline], users, names, replicas, seed)
+    draws = replicate([candidate, baseline], names, replicas, seed)
     undefined = [name for name, found in draws.items() if np.isnan(found.observed).any()]
     if undefined:
+        labels = candidate.labels
         raise ValueError(
             f"`names`: {undefined} are not defined on these data: both labels and finite scores "
             f"are needed. Received: {len(labels)} targets with {np.sum(labels):.0f} positives"
@@ -171,7 +176,9 @@ def unclustered_interval(
     positives that beat it; AUC is their mean, and the placements' variance gives its own.
 
     Args:
-      labels, candidate, baseline, confidence: as for `paired_bootstrap`; both labels are there.
+      labels: [N] in {0, 1}, both of them there.
+      candidate, baseline: [N] scores.
+      confidence: of the interval.
 
     References:
       DeLong, DeLong and Clarke-Pearson, Comparing the Areas under Two or More Correlated Receiver
@@ -196,72 +203,3 @@ def unclustered_interval(
     reach = statistics.NormalDist().inv_cdf((1 + confidence) / 2) * error
     middle = differences[0].mean()
     return float(middle - reach), float(middle + reach)
-
-
-def _auc(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> _Replicas:
-    """Sorts once; a replica is then one running sum over the negatives."""
-    if np.isnan(scores).any():
-        return lambda weights: np.full(len(weights), np.nan)
-    positive = labels > 0.5
-    order = np.argsort(scores[~positive])
-    negatives = scores[~positive][order]
-    of_negative = users[~positive][order].astype(np.int32)
-    # Positives in the order of their scores, so that reads from the running sum go forward.
-    order = np.argsort(scores[positive])
-    positives = scores[positive][order]
-    of_positive = users[positive][order].astype(np.int32)
-    below = np.searchsorted(negatives, positives, side="left")
-    not_above = np.searchsorted(negatives, positives, side="right")
-
-    def one(weights: np.ndarray) -> float:
-        running = np.zeros(len(negatives) + 1, np.int64)
-        np.cumsum(weights.take(of_negative), out=running[1:])
-        mine = weights.take(of_positive)
-        beaten_twice = running.take(below) + running.take(not_above)
-        pairs = float(running[-1]) * float(mine.sum())
-        return float((mine * beaten_twice).sum()) / (2 * pairs) if pairs else float("nan")
-
-    return lambda weights: np.array([one(row) for row in weights])
-
-
-def _gauc(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> _Replicas:
-    """Within a user nothing changes: a replica is a mean of fixed numbers."""
-    ranks = metrics.rank_statistics(labels, scores, users)
-    eligible = np.flatnonzero((ranks.positives > 0) & (ranks.negatives > 0))
-    sizes = (ranks.positives + ranks.negatives)[eligible]
-    return _ratio(eligible, sizes * ranks.auc[eligible], sizes)
-
-
-def _uauc(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> _Replicas:
-    values = metrics.rank_statistics(labels, scores, users).auc
-    eligible = np.flatnonzero(~np.isnan(values))
-    return _ratio(eligible, values[eligible], np.ones(len(eligible)))
-
-
-def _logloss(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> _Replicas:
-    clipped = np.clip(scores, metrics.PROBABILITY_CLIP, 1 - metrics.PROBABILITY_CLIP)
-    losses = -(labels * np.log(clipped) + (1 - labels) * np.log1p(-clipped))
-    return _ratio(slice(None), np.bincount(users, losses), np.bincount(users))
-
-
-def _calibration(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> _Replicas:
-    return _ratio(slice(None), np.bincount(users, scores), np.bincount(users, labels))
-
-
-def _ratio(chosen: np.ndarray | slice, numerator: np.ndarray, denominator: np.ndarray) -> _Replicas:
-    sums = np.stack([numerator, denominator], axis=1).astype(np.float64)
-
-    def replicas(weights: np.ndarray) -> np.ndarray:
-        above, below = (weights[:, chosen].astype(np.float64) @ sums).T
-        return np.divide(above, below, out=np.full(len(weights), np.nan), where=below != 0)
-
-    return replicas
-
-
-_REPLICAS = {
-    "auc": _auc,
-    "gauc": _gauc,
-    "uauc": _uauc,
-    "logloss": _logloss,
-    "calibration": _calibration,
-}

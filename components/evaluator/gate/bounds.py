@@ -7,67 +7,129 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from components.evaluator.config import GateConfig, SliceRule
 from components.evaluator.gate.bootstrap import Interval
-from components.evaluator.gate.check import Check, Comparison
+from components.evaluator.gate.check import UNDEFINED, Check, Comparison, SliceFound
 from components.evaluator.gate.power import NORMAL, detectable, power
+from components.evaluator.holm import holm
 from components.scoring import slice_labels
+from models.metric_table import METRICS, of_drawn
 
-NAMES = {
-    "auc": "AUC",
-    "gauc": "GAUC",
-    "uauc": "UAUC",
-    "logloss": "LogLoss",
-    "calibration": "calibration",
-}
+_SHOWN = 3  # slices that a sentence names
 
 
-def bounds(overall: Mapping[str, Comparison], gate: GateConfig) -> Iterator[Check]:
-    """Floors, ceilings and the calibration band, over all targets."""
-    yield _bound(overall["auc"], gate, least=gate.min_auc)
-    if gate.min_gauc is not None:
-        yield _bound(overall["gauc"], gate, least=gate.min_gauc)
-    if gate.max_logloss is not None:
-        yield _bound(overall["logloss"], gate, most=gate.max_logloss)
-    if gate.calibration is not None:
+def bounds(overall: Mapping[str, Comparison], gate: GateConfig, drawn: int = 0) -> Iterator[Check]:
+    """Floors, ceilings and the calibration band, over all targets.
+
+    Args:
+      overall: by metric.
+      gate: the bounds.
+      drawn: negatives that were drawn for each positive: calibration is then not judged.
+    """
+    for metric, worst in gate.worst.items():
+        side = "least" if METRICS[metric].better > 0 else "most"
+        yield _bound(overall[metric], gate, **{side: worst})
+    if gate.calibration is not None and drawn:
+        text = f"calibration is not judged: it is {of_drawn(drawn)}"
+        yield Check("calibration", True, text, "calibration")
+    elif gate.calibration is not None:
         least, most = gate.calibration
         yield _bound(overall["calibration"], gate, least, most, code="calibration")
 
 
 def tolerances(overall: Mapping[str, Comparison], gate: GateConfig) -> Iterator[Check]:
-    """The losses against the latest blessed model, over all targets."""
+    """The losses against the latest blessed model, over all targets.
+
+    A metric without a value is told and decides nothing; if none has one, nothing shows that the
+    candidate is no worse, and that fails.
+    """
+    undefined = 0
     for metric, tolerance in gate.tolerance.items():
-        yield _loss(overall[metric], tolerance, gate)
+        found = overall[metric]
+        if math.isnan(found.difference.difference):
+            undefined += 1
+            text = f"{_no_value(found, gate)}, so it was not compared"
+            yield Check(UNDEFINED, True, text, metric)
+        else:
+            yield _loss(found, tolerance, gate)
+    if undefined and undefined == len(gate.tolerance):
+        text = (
+            "no metric of gate.tolerance has a value on this eval split, so nothing shows that the "
+            "model is no worse: enlarge the split, or name others"
+        )
+        yield Check(UNDEFINED, False, text)
 
 
-def slices(
-    found: Sequence[tuple[dict[str, str], int, int, Comparison]], gate: GateConfig
-) -> Iterator[Check]:
-    """Whether any slice has certainly lost more than `slice_tolerance`; Bonferroni over slices."""
-    compared = [(key, c) for key, _, _, c in found if c.difference is not None]
-    if gate.slice_tolerance is None or not compared:
+def slices(found: Sequence[SliceFound], gate: GateConfig) -> Iterator[Check]:
+    """Whether any slice is certainly worse, and by more than `slice_tolerance`.
+
+    Of many slices some look worse by chance. So those that refuse must be worse with all slices
+    taken together (Holm, on one-sided p-values of the bootstrap's standard errors), and lose more
+    than is tolerated by estimate. Those that are worse when taken alone are told, with how many
+    would be by chance. Slices of the very same targets count once.
+    """
+    distinct = [one for one in found if one.comparison.difference is not None and not one.again]
+    if gate.slice_tolerance is None or not distinct:
         return
-    tail = (1 - gate.confidence) / 2 / len(compared)
-    reach = -NORMAL.inv_cdf(tail)
-    fallen = 0
-    for key, comparison in compared:
-        two = comparison.difference
-        best = two.estimate + reach * two.error
-        if best < -gate.slice_tolerance:
-            fallen += 1
-            yield Check(
-                "slice",
-                False,
-                f"{_where(key)}AUC must be at most {gate.slice_tolerance:g} below the "
-                f"{comparison.baseline:.4f} of the latest blessed model ({_change(two, gate)})",
-                "auc",
-                key,
-                two.estimate,
-                two.lower,
-                best,
-                -gate.slice_tolerance,
-            )
+    tail = (1 - gate.confidence) / 2
+    adjusted = holm([_chance_of_loss(one.comparison.difference) for one in distinct])
+    fallen, alone = [], []
+    for one, p_value in zip(distinct, adjusted, strict=True):
+        two = one.comparison.difference
+        if p_value <= tail and two.estimate < -gate.slice_tolerance:
+            fallen.append(one)
+        elif two.upper < 0:
+            alone.append(one)
+    for one in fallen:
+        two = one.comparison.difference
+        text = (
+            f"{_where(one.slice)}AUC is worse, all {len(distinct)} slices taken together: it must "
+            f"be at most {gate.slice_tolerance:g} below the {one.comparison.baseline:.4f} of the "
+            f"latest blessed model ({_change(two, gate)})"
+        )
+        yield Check(
+            "slice", False, text, "auc", one.slice, two.estimate, two.lower, two.upper,
+            -gate.slice_tolerance,
+        )  # fmt: skip
     if not fallen:
-        text = f"in none of {len(compared)} slices has AUC certainly lost more than "
-        yield Check("slice", True, f"{text}{gate.slice_tolerance:g}", "auc")
+        yield Check("slice", True, _no_slice(distinct, alone, gate), "auc")
+
+
+def detectable_loss(
+    one: SliceFound, found: Sequence[SliceFound], gate: GateConfig
+) -> dict[str, float]:
+    """The loss of AUC that would be found with `min_power`, all slices taken together."""
+    two = one.comparison.difference
+    if two is None:
+        return {}
+    count = sum(not other.again for other in found)
+    confidence = 1 - (1 - gate.confidence) / count
+    return {"detectable": detectable(two.error, gate.min_power, confidence)}
+
+
+def _chance_of_loss(two: Interval) -> float:
+    """One-sided p-value of no loss; that of the replicas alone could not be small enough."""
+    if two.error == 0:
+        return float(two.estimate >= 0)
+    return NORMAL.cdf(two.estimate / two.error)
+
+
+def _no_slice(distinct: Sequence[SliceFound], alone: Sequence[SliceFound], gate: GateConfig) -> str:
+    could = [detectable_loss(one, distinct, gate)["detectable"] for one in distinct]
+    text = (
+        f"in none of {len(distinct)} slices, taken together, is AUC certainly worse and by more "
+        f"than {gate.slice_tolerance:g}; losses of {min(could):.2g} to {max(could):.2g} could have "
+        f"been found with a chance of {gate.min_power:.0%}"
+    )
+    if not alone:
+        return text
+    by_chance = len(distinct) * (1 - gate.confidence) / 2
+    shown = "; ".join(
+        f"{_where(one.slice)}{_change(one.comparison.difference, gate)}" for one in alone[:_SHOWN]
+    )
+    more = f"; and {len(alone) - _SHOWN} more" if len(alone) > _SHOWN else ""
+    return (
+        f"taken alone, AUC is worse in {len(alone)} of {len(distinct)} slices, where "
+        f"{by_chance:.2g} would be by chance: {shown}{more}; {text}"
+    )
 
 
 def rule(wanted: SliceRule, found: Comparison, gate: GateConfig) -> list[Check]:
@@ -104,12 +166,11 @@ def _bound(
 
     passed = inside(one.lower, one.upper)
     wanted = _wanted(least, most)
-    name = f"{_where(where)}{NAMES[found.metric]}"
-    told = f"{name} {one.estimate:.4f} ({_interval(one, gate)})"
+    told = f"{_where(where)}{found.label} {one.estimate:.4f} ({_interval(one, gate)})"
     if passed:
         text = f"{told} is {wanted}"
     elif math.isnan(one.estimate):
-        text = f"{name} is not defined on this eval split; it must be {wanted}"
+        text = f"{_where(where)}{_no_value(found, gate)}; it must be {wanted}"
     elif inside(one.estimate, one.estimate):
         code = "power"
         text = (
@@ -123,39 +184,55 @@ def _bound(
     )
 
 
+def _no_value(found: Comparison, gate: GateConfig) -> str:
+    if found.users:
+        return (
+            f"{found.label} has no value on this eval split: it stands on {found.users:,.1f} "
+            f"effective users, fewer than the {gate.min_users} of gate.min_users"
+        )
+    return f"{found.label} is not defined on this eval split"
+
+
 def _loss(
     found: Comparison, tolerance: float, gate: GateConfig, where: dict[str, str] | None = None
 ) -> Check:
-    two, name = found.difference, f"{_where(where)}{NAMES[found.metric]}"
-    # LogLoss is better when it is lower.
-    sign = -1 if found.metric == "logloss" else 1
+    two, name = found.difference, f"{_where(where)}{found.label}"
+    sign = METRICS[found.metric].better
     worst, best = sorted((sign * two.lower, sign * two.upper))
     side, other = ("below", "above") if sign > 0 else ("above", "below")
     base = f"the {found.baseline:.4f} of the latest blessed model ({_change(two, gate)})"
     code, passed = "tolerance", worst >= -tolerance
     chance = power(two.error, tolerance, gate.confidence)
-    if math.isnan(two.estimate):
-        # Such as GAUC of one target a user: no model has it, so none can have lost it.
-        passed, text = True, f"{name} is not defined on this eval split and is not compared"
-    elif passed and worst > 0:
-        text = f"{name} is certainly {other} {base}"
+    if passed and worst > 0:
+        text = f"{name} is better, certainly {other} {base}"
+    elif passed and best < 0:
+        text = f"{name} is worse, but by no more than the {tolerance:g} tolerated: {side} {base}"
     elif passed:
-        text = f"{name} is at most {tolerance:g} {side} {base}"
-    elif best < -tolerance or chance >= gate.min_power:
-        text = f"{name} must be at most {tolerance:g} {side} {base}"
+        text = f"{name} is no worse, at most {tolerance:g} {side} {base}"
+    elif best < 0:
+        text = f"{name} is worse, certainly {side} {base}: at most {tolerance:g} is tolerated"
     else:
-        code = "power"
-        needed = detectable(two.error, gate.min_power, gate.confidence)
-        more = f"{_up((needed / tolerance) ** 2)} times as many users, or " if tolerance else ""
-        text = (
-            f"{name} must be at most {tolerance:g} {side} {base}, and the eval split is too small "
-            "to tell: it would bless an equally good model with a chance of "
-            f"{math.floor(chance * 100)} % only; {more}a tolerance of {_up(needed)} would do"
-        )
+        text = f"{name} is not shown to be no worse, at most {tolerance:g} {side} {base}"
+        if chance < gate.min_power:
+            code = "power"
+            text += (
+                f", and the eval split is too small to tell: {_remedy(two, worst, tolerance, gate)}"
+            )
     return Check(
         code, passed, text, found.metric, where or {}, two.estimate, two.lower, two.upper,
         -sign * tolerance,
     )  # fmt: skip
+
+
+def _remedy(two: Interval, worst: float, tolerance: float, gate: GateConfig) -> str:
+    """What would bless a model: so that it holds of this one too, and not of an equal one alone."""
+    chance = power(two.error, tolerance, gate.confidence)
+    needed = detectable(two.error, gate.min_power, gate.confidence)
+    more = f"{_up((needed / tolerance) ** 2)} times as many users, or " if tolerance else ""
+    return (
+        f"it would bless an equally good model with a chance of {math.floor(chance * 100)} % only; "
+        f"{more}a tolerance of {_up(max(needed, -worst))} would do"
+    )
 
 
 def _up(needed: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 from components.evaluator.gate.bootstrap import Interval
 
@@ -14,8 +15,9 @@ class Check:
     Attributes:
       code: for machines. "scores", "labels", "users", "schema": whether anything can be told.
         "floor", "calibration", "tolerance", "slice": a bound or a comparison. "power": one that
-        this split is too small to decide. "baseline": there is nothing to compare with;
-        "baseline_scores": there is, but its scores cannot be used.
+        this split is too small to decide. "undefined": one for which it has no value. "baseline":
+        there is nothing to compare with; "baseline_scores": there is, but its scores cannot be
+        used.
       passed: the outcome.
       sentence: the same in words.
       metric: what was judged, if a metric.
@@ -37,7 +39,7 @@ class Check:
 
 # Checks that say nothing of the model when they pass.
 SILENT = frozenset({"scores", "labels", "users"})
-BASELINE_SCORES = "baseline_scores"
+BASELINE_SCORES, UNDEFINED = "baseline_scores", "undefined"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,12 +48,16 @@ class Comparison:
 
     Attributes:
       metric: its name.
-      candidate: its interval.
+      label: what it is called.
+      users: effective number of users that it stands on.
+      candidate: its interval; NaN where there is no value.
       baseline: of the latest blessed model, or None.
       difference: interval of candidate - baseline, or None.
     """
 
     metric: str
+    label: str
+    users: float
     candidate: Interval
     baseline: float | None = None
     difference: Interval | None = None
@@ -60,6 +66,7 @@ class Comparison:
         """As plain JSON."""
         one = self.candidate
         found = {
+            "users": round(self.users, 1),
             "candidate": one.estimate,
             "candidate_lower": one.lower,
             "candidate_upper": one.upper,
@@ -74,3 +81,20 @@ class Comparison:
             "upper": two.upper,
             "p_value": two.p_value,
         }
+
+
+class SliceFound(NamedTuple):
+    """AUC of a slice that has enough users to tell.
+
+    Attributes:
+      slice: value by feature.
+      targets, users: their numbers.
+      comparison: of AUC.
+      again: whether an earlier slice holds the very same targets.
+    """
+
+    slice: dict[str, str]
+    targets: int
+    users: int
+    comparison: Comparison
+    again: bool

@@ -2,7 +2,9 @@
 
 A bound holds if the whole interval of the metric keeps it. A candidate is no worse than the latest
 blessed model if the worse end of the interval of the difference lies within the tolerance (a test
-of non-inferiority). Intervals are those of `bootstrap`: paired, and clustered by user.
+of non-inferiority). Intervals are those of `bootstrap`: paired, and clustered by user. A metric
+that the split does not define, or only on a few users, has no value: it holds no bound, and is no
+ground to bless.
 
 References:
   Effective number: Kish, Survey Sampling, 1965. Few clusters make intervals too narrow: Cameron,
@@ -12,7 +14,7 @@ References:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,14 +22,23 @@ import numpy as np
 from components.evaluator.config import GateConfig, SliceRule
 from components.evaluator.gate import bounds, preconditions
 from components.evaluator.gate.bootstrap import Draws, interval, replicate, unclustered_interval
-from components.evaluator.gate.check import BASELINE_SCORES, SILENT, Check, Comparison
+from components.evaluator.gate.check import (
+    BASELINE_SCORES,
+    SILENT,
+    UNDEFINED,
+    Check,
+    Comparison,
+    SliceFound,
+)
 from components.evaluator.gate.scored import Scored
 from components.json_text import without_nan
+from models.metric_table import JUDGED, METRICS
 from models.metrics import rela_impr
 
-_METRICS = ("auc", "gauc", "uauc", "logloss", "calibration")
 # Checks of why there was no comparison.
 _ALONE = ("baseline", BASELINE_SCORES, "schema")
+# Checks that are told although they passed and others did not.
+_WARNINGS = (BASELINE_SCORES, UNDEFINED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +62,7 @@ class Verdict:
         """Every check that failed, then warnings; of a blessed model all that tell something."""
         if self.blessed:
             return [check.sentence for check in self.checks if check.code not in SILENT]
-        warnings = [c.sentence for c in self.checks if c.code == BASELINE_SCORES]
+        warnings = [c.sentence for c in self.checks if c.passed and c.code in _WARNINGS]
         return [check.sentence for check in self.checks if not check.passed] + warnings
 
     @property
@@ -61,11 +72,16 @@ class Verdict:
             compared = [c.sentence for c in self.checks if c.code == "tolerance"]
             floors = [c.sentence for c in self.checks if c.code == "floor"]
             alone = [c.sentence for c in self.checks if c.code in _ALONE]
-            told = ", and ".join(compared[:1] or [floors[0], *alone])
-            return f"Blessed: {told}; all {len(self.checks)} checks passed."
+            told = ", and ".join(compared[:1] or [*floors[:1], *alone] or ["nothing was asked"])
+            return f"Blessed: {told}; all {len(self.checks)} checks passed.{self._drawn}"
         first, *further = [check.sentence for check in self.checks if not check.passed]
         more = f" (and {len(further)} more reason{'s' if len(further) > 1 else ''})"
-        return f"Not blessed: {first}{more if further else ''}."
+        return f"Not blessed: {first}{more if further else ''}.{self._drawn}"
+
+    @property
+    def _drawn(self) -> str:
+        drawn = self.facts["drawn_negatives"]
+        return f" Negatives were drawn, {drawn} for each positive." if drawn else ""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON; NaN is null."""
@@ -98,6 +114,8 @@ def judge(
         "targets": len(scored.labels),
         "users": len(np.unique(scored.users)),
         "effective_users": round(scored.effective_users, 1),
+        "protocol": scored.protocol,
+        "drawn_negatives": scored.drawn,
         "confidence": gate.confidence,
         "replicas": gate.replicas,
     }
@@ -105,17 +123,17 @@ def judge(
     warning = preconditions.baseline_scores(scored)
     if warning:
         made.append(warning)
-        scored = dataclasses.replace(scored, baseline=None)
+        scored = dataclasses.replace(scored, baseline=None, baseline_frozen=None)
     if incompatible:
         made.append(preconditions.schema(incompatible, gate))
     if any(not check.passed and check.code != "schema" for check in made):
         return Verdict(False, made, {"overall": {}, "slices": []}, facts)
-    overall = _compare(scored, _METRICS, gate, seed)
+    overall = _compare(scored, JUDGED, gate, seed)
     told = {name: found.to_json() for name, found in overall.items()}
     if scored.baseline is not None:
         told["auc"] |= _unclustered(scored, gate)
         told["auc"]["rela_impr"] = rela_impr(told["auc"]["candidate"], told["auc"]["baseline"])
-    made += bounds.bounds(overall, gate)
+    made += bounds.bounds(overall, gate, scored.drawn)
     if scored.baseline is not None:
         made += bounds.tolerances(overall, gate)
     elif not incompatible and not warning:
@@ -130,8 +148,13 @@ def judge(
         {
             "overall": told,
             "slices": [
-                {"slice": key, "targets": targets, "users": users, "auc": found.to_json()}
-                for key, targets, users, found in slices
+                {
+                    "slice": found.slice,
+                    "targets": found.targets,
+                    "users": found.users,
+                    "auc": found.comparison.to_json() | bounds.detectable_loss(found, slices, gate),
+                }
+                for found in slices
             ],
         },
         facts,
@@ -139,21 +162,24 @@ def judge(
 
 
 def _compare(
-    scored: Scored, names: tuple[str, ...], gate: GateConfig, seed: int
+    scored: Scored, names: Sequence[str], gate: GateConfig, seed: int
 ) -> dict[str, Comparison]:
-    models = [scored.candidate, *([] if scored.baseline is None else [scored.baseline])]
-    draws = replicate(scored.labels, np.stack(models), scored.users, names, gate.replicas, seed)
-    return {name: _comparison(name, found, gate) for name, found in draws.items()}
+    draws = replicate(scored.models, names, gate.replicas, seed)
+    return {name: _comparison(name, found, scored, gate) for name, found in draws.items()}
 
 
-def _comparison(name: str, draws: Draws, gate: GateConfig) -> Comparison:
+def _comparison(name: str, draws: Draws, scored: Scored, gate: GateConfig) -> Comparison:
+    label = METRICS[name].labelled(scored.protocol, scored.drawn)
+    if draws.users < gate.min_users:
+        # Of few users, an interval claims to know more than it can: there is no value.
+        draws = Draws(np.full_like(draws.observed, np.nan), draws.drawn, draws.users)
     candidate = interval(draws.observed[0], draws.drawn[:, 0], gate.confidence)
     if len(draws.observed) == 1:
-        return Comparison(name, candidate)
+        return Comparison(name, label, draws.users, candidate)
     difference = draws.observed[0] - draws.observed[1]
     drawn = draws.drawn[:, 0] - draws.drawn[:, 1]
     found = interval(difference, drawn, gate.confidence)
-    return Comparison(name, candidate, float(draws.observed[1]), found)
+    return Comparison(name, label, draws.users, candidate, float(draws.observed[1]), found)
 
 
 def _unclustered(scored: Scored, gate: GateConfig) -> dict[str, float]:
@@ -164,17 +190,30 @@ def _unclustered(scored: Scored, gate: GateConfig) -> dict[str, float]:
     return {"unclustered_lower": lower, "unclustered_upper": upper}
 
 
-def _slices(
-    scored: Scored, gate: GateConfig, seed: int
-) -> Iterator[tuple[dict[str, str], int, int, Comparison]]:
-    """AUC of every slice that has enough users to tell: slice, targets, users, comparison."""
+def _slices(scored: Scored, gate: GateConfig, seed: int) -> Iterator[SliceFound]:
+    """AUC of every slice that has enough users to tell.
+
+    Values of a feature that have too few are taken together as one slice.
+    """
+    seen: set[bytes] = set()
+
+    def found(key: dict[str, str], mask: np.ndarray, part: Scored) -> SliceFound:
+        again = mask.tobytes() in seen
+        seen.add(mask.tobytes())
+        comparison = _compare(part, ("auc",), gate, seed)["auc"]
+        return SliceFound(key, len(part.labels), len(np.unique(part.users)), comparison, again)
+
     for feature in gate.slices:
+        small, rest = 0, np.zeros(len(scored.labels), bool)
         for value in np.unique(scored.slices[feature]):
-            part = scored.where(scored.slices[feature] == value)
+            mask = scored.slices[feature] == value
+            part = scored.where(mask)
             if _told(part, gate):
-                found = _compare(part, ("auc",), gate, seed)["auc"]
-                users = len(np.unique(part.users))
-                yield {feature: str(value)}, len(part.labels), users, found
+                yield found({feature: str(value)}, mask, part)
+            else:
+                small, rest = small + 1, rest | mask
+        if small > 1 and _told(part := scored.where(rest), gate):
+            yield found({feature: f"{small} small ones together"}, rest, part)
 
 
 def _told(part: Scored, gate: GateConfig) -> bool:

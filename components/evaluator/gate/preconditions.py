@@ -9,6 +9,7 @@ import numpy as np
 
 from components.evaluator.config import GateConfig
 from components.evaluator.gate.check import BASELINE_SCORES, Check
+from models import lists
 
 if TYPE_CHECKING:
     from components.evaluator.gate.scored import Scored
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def usable(scored: Scored, gate: GateConfig) -> Iterator[Check]:
     """Whether scores, labels and users allow any judgement."""
-    fault = _fault("the model", scored.candidate)
+    fault = _faults("the model", scored.candidate, scored.frozen)
     text = "the scores of the model are finite and differ" if fault is None else fault
     yield Check("scores", fault is None, text)
     positives = int(scored.labels.sum())
@@ -41,7 +42,7 @@ def baseline_scores(scored: Scored) -> Check | None:
     """
     if scored.baseline is None:
         return None
-    fault = _fault("the latest blessed model", scored.baseline)
+    fault = _faults("the latest blessed model", scored.baseline, scored.baseline_frozen)
     if fault is None:
         return None
     text = f"{fault}, so it was not compared with: absolute rules alone decided"
@@ -65,6 +66,14 @@ def schema(incompatible: str, gate: GateConfig) -> Check:
 def no_baseline() -> Check:
     """There is no earlier model."""
     return Check("baseline", True, "there is no earlier blessed model to be compared with")
+
+
+def _faults(name: str, scores: np.ndarray, frozen: np.ndarray | None) -> str | None:
+    """Likewise, of the scores of frozen histories too."""
+    fault = _fault(name, scores)
+    if fault is None and frozen is not None:
+        fault = _fault(f"{name} on {lists.SHORT[lists.FROZEN]}", frozen)
+    return fault
 
 
 def _fault(name: str, scores: np.ndarray) -> str | None:

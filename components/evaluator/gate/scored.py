@@ -8,6 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from components.scoring import predictions
+from models.lists import Protocol
+from models.metrics import Predictions
+from models.replicas import effective
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +22,10 @@ class Scored:
       candidate: [N] probabilities.
       baseline: [N] probabilities, or None.
       users: [N], whose target it is.
+      requests: [N] int64, equal within a user for what was shown together.
+      frozen, baseline_frozen: [N] the two models' probabilities on frozen histories, or None: then
+        requests tell what is compared within users; see `models.lists`.
+      drawn: negatives that were drawn for each positive; 0: labels are the log's.
       slices: [N] values by slicing feature.
     """
 
@@ -26,36 +33,58 @@ class Scored:
     candidate: np.ndarray
     baseline: np.ndarray | None
     users: np.ndarray
+    requests: np.ndarray
+    frozen: np.ndarray | None = None
+    baseline_frozen: np.ndarray | None = None
+    drawn: int = 0
     slices: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def from_table(cls, table: pa.Table, slices: list[str]) -> Scored:
+    def from_table(cls, table: pa.Table, slices: list[str], drawn: int) -> Scored:
         """Takes the columns of a predictions table."""
 
-        def column(name: str) -> np.ndarray:
-            return table.column(name).to_numpy()
+        def column(name: str) -> np.ndarray | None:
+            return table.column(name).to_numpy() if name in table.column_names else None
 
-        compared = predictions.BASELINE_SCORE in table.column_names
         return cls(
             column(predictions.LABEL),
             column(predictions.SCORE),
-            column(predictions.BASELINE_SCORE) if compared else None,
+            column(predictions.BASELINE_SCORE),
             np.unique(column(predictions.USER), return_inverse=True)[1],
+            column(predictions.REQUEST),
+            column(predictions.FROZEN),
+            column(predictions.BASELINE_FROZEN),
+            drawn,
             {name: column(name) for name in slices},
         )
 
     def where(self, rows: np.ndarray) -> Scored:
         """The targets of a mask [N], or of indices."""
-        return Scored(
-            self.labels[rows],
-            self.candidate[rows],
-            None if self.baseline is None else self.baseline[rows],
-            self.users[rows],
-            {name: values[rows] for name, values in self.slices.items()},
-        )
+        of_targets = {
+            field.name: values[rows]
+            for field in dataclasses.fields(self)
+            if isinstance(values := getattr(self, field.name), np.ndarray)
+        }
+        slices = {name: values[rows] for name, values in self.slices.items()}
+        return dataclasses.replace(self, **of_targets, slices=slices)
+
+    @property
+    def models(self) -> list[Predictions]:
+        """Scores of the candidate, and of the latest blessed model if there is one."""
+        scores = [(self.candidate, self.frozen)]
+        if self.baseline is not None:
+            scores.append((self.baseline, self.baseline_frozen))
+        return [
+            Predictions(self.labels, score, self.users, self.requests, frozen)
+            for score, frozen in scores
+        ]
+
+    @property
+    def protocol(self) -> Protocol:
+        """How targets of a user are compared."""
+        return self.models[0].protocol
 
     @property
     def effective_users(self) -> float:
         """Kish's effective number: that of equally large users who would tell as much."""
-        sizes = np.unique(self.users, return_counts=True)[1].astype(np.float64)
-        return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(sizes) else 0.0
+        return effective(np.unique(self.users, return_counts=True)[1])

@@ -1,4 +1,4 @@
-"""`models.metrics` as TFMA metrics: exact, and the same however Beam bundles the predictions."""
+"""The metrics of `models` for TFMA: exact, and the same however Beam bundles the predictions."""
 
 from __future__ import annotations
 
@@ -12,17 +12,28 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.metrics import calibration_plot, example_count, metric_types
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
+from components.evaluator.tfma.eval_config import BASELINE
+from components.scoring import predictions
 from models import features, metrics
+from models.metric_table import counts, evaluate
 
-# TFMA's views size slices by `example_count`.
-NAMES = (*metrics.Predictions.merge([]).metrics(), example_count.EXAMPLE_COUNT_NAME)
+_EXAMPLE_COUNT = example_count.EXAMPLE_COUNT_NAME
 _BUCKETS = 1000  # of the calibration plot, as TFMA's own
 
 
-class CtrMetrics(tfma.metrics.Metric):
-    """All of `models.metrics` from one pass over the predictions: the keys are `NAMES`.
+def _all(gathered: metrics.Predictions) -> dict[str, float]:
+    counted = counts(gathered)
+    # TFMA's views size slices by `example_count`.
+    return evaluate(gathered) | counted | {_EXAMPLE_COUNT: counted["predictions"]}
 
-    Besides, the data of TFMA's calibration plot. The state of a slice is its predictions, 24 bytes
+
+NAMES = tuple(_all(metrics.Predictions.merge([])))
+
+
+class CtrMetrics(tfma.metrics.Metric):
+    """All of `models.metric_table` from one pass over the predictions: the keys are `NAMES`.
+
+    Besides, the data of TFMA's calibration plot. The state of a slice is its predictions, 32 bytes
     each: exact AUC and GAUC need them all.
     """
 
@@ -83,7 +94,8 @@ class _PredictionsPreprocessor(metric_types.Preprocessor):
         for key in (self._model, features.PROBABILITY):
             if isinstance(scores, dict) and key in scores:
                 scores = scores[key]
-        yield _predictions(extracts, scores)
+        frozen = predictions.BASELINE_FROZEN if self._model == BASELINE else predictions.FROZEN
+        yield _predictions(extracts, scores, extracts[tfma.FEATURES_KEY].get(frozen))
 
 
 class _OraclePreprocessor(metric_types.Preprocessor):
@@ -94,16 +106,18 @@ class _OraclePreprocessor(metric_types.Preprocessor):
         yield _predictions(extracts, extracts[tfma.FEATURES_KEY][features.TARGET_ORACLE])
 
 
-def _predictions(extracts: tfma.Extracts, scores: np.ndarray) -> metrics.Predictions:
+def _predictions(
+    extracts: tfma.Extracts, scores: np.ndarray, frozen: np.ndarray | None = None
+) -> metrics.Predictions:
     labels = np.ravel(extracts[tfma.LABELS_KEY])
-    users = np.ravel(extracts[tfma.FEATURES_KEY][features.USER_ID])
+    kept = extracts[tfma.FEATURES_KEY]
+    users = np.ravel(kept[features.USER_ID])
     if users.dtype.kind == "O":
         # `astype(bytes)` alone refuses text beyond ASCII.
         users = pa.array(users).cast(pa.binary()).to_numpy(zero_copy_only=False).astype(bytes)
-    weights = extracts.get(tfma.EXAMPLE_WEIGHTS_KEY)
-    return metrics.Predictions(
-        labels, np.ravel(scores), users, None if weights is None else np.ravel(weights)
-    )
+    requests = np.ravel(kept[predictions.REQUEST])
+    frozen = None if frozen is None else np.ravel(frozen)
+    return metrics.Predictions(labels, np.ravel(scores), users, requests, frozen)
 
 
 class _GatherCombineFn(beam.CombineFn):
@@ -133,9 +147,9 @@ class _GatherCombineFn(beam.CombineFn):
         self, accumulator: list[metrics.Predictions]
     ) -> dict[metric_types.MetricKey, Any]:
         gathered = metrics.Predictions.merge(accumulator)
-        values: dict[str, Any] = gathered.metrics()
-        values["oracle_auc"] = values["auc"]
-        values[example_count.EXAMPLE_COUNT_NAME] = values["predictions"]
+        if [key.name for key in self._keys] == ["oracle_auc"]:
+            return {self._keys[0]: evaluate(gathered, ["auc"])["auc"]}
+        values: dict[str, Any] = _all(gathered)
         values[calibration_plot.CALIBRATION_PLOT_NAME] = histogram(gathered)
         return {key: values[key.name] for key in self._keys}
 

@@ -11,10 +11,12 @@ from typing import Any
 import tensorflow_model_analysis as tfma
 
 from components.artifact_file import parsed
+from components.errors import InputError
 from components.evaluator.tfma.eval_config import BASELINE
+from models.metric_table import METRICS
 
 VERDICT = "gate.json"
-_SHOWN = ("auc", "gauc", "logloss", "calibration", "oracle_auc")
+_SHOWN = (*(name for name, metric in METRICS.items() if metric.main), "oracle_auc")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +53,7 @@ def sliced_metrics(evaluation: str) -> list[SliceMetrics]:
 
 
 def overall_metrics(evaluation: str) -> dict[str, float]:
-    """AUC, GAUC, LogLoss, calibration (and of a simulated log the oracle's AUC) of all targets."""
+    """The main metrics (and of a simulated log the oracle's AUC) of all targets."""
     candidate = sliced_metrics(evaluation)[0].candidate
     return {name: candidate[name] for name in _SHOWN if name in candidate}
 
@@ -60,9 +62,16 @@ def verdict(evaluation: str) -> dict[str, Any]:
     """The gate's verdict as `gate.Verdict.to_json` wrote it.
 
     Raises:
-      InputError: if the file is gone or damaged.
+      InputError: if the file is gone or damaged, or of a version that compared otherwise.
     """
-    return parsed(os.path.join(evaluation, VERDICT), json.loads)
+    path = os.path.join(evaluation, VERDICT)
+    found = parsed(path, json.loads)
+    if "protocol" not in found:
+        raise InputError(
+            f"{path} is of an earlier version, whose GAUC compared targets of different times; "
+            "give the command of its run again"
+        )
+    return found
 
 
 def _value(key: tfma.proto.metrics_for_slice_pb2.SingleSliceKey) -> str:

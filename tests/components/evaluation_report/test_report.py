@@ -60,9 +60,9 @@ TRAINING = {
 }
 
 
-def eval_columns(examples: int) -> raw_examples.Columns:
+def eval_columns(examples: int, together: int) -> raw_examples.Columns:
     """Histories of many lengths, so that there is something to slice by."""
-    columns = raw_examples.columns(examples, length=600, users=60, split="eval")
+    columns = raw_examples.columns(examples, length=600, users=60, split="eval", together=together)
     lengths = np.exp(np.random.default_rng(1).uniform(0, np.log(600), examples)).astype(int)
     for name in ("history_item", "history_category", "history_time"):
         columns[name] = [v[-n:] for v, n in zip(columns[name], lengths, strict=True)]
@@ -70,13 +70,15 @@ def eval_columns(examples: int) -> raw_examples.Columns:
     return columns
 
 
-def write_report(folder: Path, model: Model, baseline: Model | None) -> Path:
+def write_report(
+    folder: Path, model: Model, baseline: Model | None, together: int = 5, drawn: int = 0
+) -> Path:
     """Evaluates a model, and writes its report; returns the report's folder."""
-    data = eval_columns(600)
+    data = eval_columns(600, together)
     raw_examples.write(folder / "examples" / "Split-eval", raw_examples.serialized(data))
     write_schema(folder / "examples" / "schema", data)
     (folder / "examples" / "counts.json").write_text(json.dumps(COUNTS))
-    evaluation, blessing = evaluate(folder, folder / "examples", model, baseline, GATE)
+    evaluation, blessing = evaluate(folder, folder / "examples", model, baseline, GATE, drawn)
     for split, columns in (("train", raw_examples.columns(50, 3)), ("eval", data)):
         path = folder / "statistics" / f"Split-{split}" / "FeatureStats.pb"
         path.parent.mkdir(parents=True)
@@ -159,7 +161,8 @@ def test_the_page_tells_the_verdict_first_and_every_part(report, page):
         "AUC 0.",
         "of the way from chance to the oracle",
         "95% interval", "Latest blessed", "Difference",
-        "GAUC stands on",
+        "GAUC (within requests): only targets shown in one request are compared",
+        "It stands on",
         "ROC", "Calibration", "Distribution of the scores",
         "AUC by history length",
         "History length: 512–1,023", "User activity:",
@@ -207,6 +210,24 @@ def test_a_latest_blessed_model_without_usable_scores_is_told_and_not_shown(tmp_
     assert numbers["overall"]["baseline"] == {}
     assert set(numbers["curves"]) == {"candidate", "oracle"}
     assert any(warning in reason for reason in numbers["reasons"])
+
+
+def test_frozen_histories_and_drawn_negatives_are_told_beside_the_numbers(tmp_path):
+    model = save_model(tmp_path / "model", 0.9)
+    folder, found = write_report(tmp_path, model, None, together=1, drawn=2), _Page()
+    found.feed((folder / "index.html").read_text())
+    text = re.sub(r"\s+", " ", " ".join(found.text))
+    for part in (
+        "GAUC (frozen histories)", "NDCG@10 (frozen histories)", "MRR (frozen histories)",
+        "with the history as it stood at the first of them", "LogLoss (drawn negatives)",
+        "Negatives were drawn, 2 for each positive: ranking is among these",
+        "GAUC over time", "it is no measure of ranking",
+    ):  # fmt: skip
+        assert part in text, part
+    cards = text[: text.index("Metrics over all targets")]
+    assert "LogLoss" not in cards  # the numbers that are seen first speak of no click rate
+    judged = json.loads((folder / "metrics.json").read_text())["evaluation"]
+    assert (judged["protocol"], judged["drawn_negatives"]) == ("frozen", 2)
 
 
 def test_names_of_the_user_are_no_marks_in_a_chart():

@@ -26,6 +26,9 @@ def test_every_feature_that_is_sliced_by_is_known_once():
     [
         ({"calibration": (1.2, 0.8)}, r"`calibration` must be \[least, most\]"),
         ({"min_auc": 1.5}, "less than or equal to 1"),
+        ({"max_logloss": -1}, "greater than or equal to 0"),
+        ({"min_recall": 0.1}, "min_recall"),
+        ({"max_gauc": 0.1}, "max_gauc"),  # more is better
         ({"tolerance": {"auc": -1}}, "greater than or equal to 0"),
         ({"tolerance": {"recall": 0.1}}, "recall"),
         ({"minauc": 0.5}, "minauc"),
@@ -41,3 +44,10 @@ def test_every_feature_that_is_sliced_by_is_known_once():
 def test_refuses(values, words):
     with pytest.raises(pydantic.ValidationError, match=words):
         GateConfig(**values)
+
+
+def test_every_metric_has_a_bound_on_its_worse_side():
+    assert GateConfig().worst == {"auc": 0.51}
+    gate = GateConfig(min_auc=None, min_mrr=0.2, min_ndcg_at_10=0.3, max_logloss=3)
+    assert gate.worst == {"mrr": 0.2, "ndcg_at_10": 0.3, "logloss": 3}
+    assert GateConfig.model_validate_json(gate.model_dump_json()) == gate

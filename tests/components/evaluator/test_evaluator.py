@@ -15,9 +15,10 @@ from tfx.components.pusher import executor as pusher
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
+from components.errors import InputError
 from components.evaluator.tfma import read
 from components.scoring import exported_model, predictions
-from models import metrics
+from models import metric_table, metrics
 from tests.components import raw_examples
 from tests.components.toy_evaluation import (
     GATE,
@@ -56,12 +57,24 @@ def first(examples, good, tmp_path_factory):
     return evaluate(tmp_path_factory.mktemp("first"), examples, good)
 
 
+@pytest.fixture(scope="module")
+def one_by_one(tmp_path_factory):
+    """Examples of which no two are of one request, and their columns."""
+    columns = raw_examples.columns(400, length=30, users=40, split="eval", together=1)
+    folder = tmp_path_factory.mktemp("one_by_one")
+    raw_examples.write(folder / "Split-eval", raw_examples.serialized(columns))
+    write_schema(folder / "schema", columns)
+    return folder, columns
+
+
 def expected(data, weight, rows):
     noise = (np.ravel(data["target_time"]) % 997 / 997)[rows]
     oracle = np.ravel(data["target_oracle"])[rows]
     labels, users = np.ravel(data["label"])[rows], np.ravel(data["user_id"])[rows]
     scores = (weight * oracle + (1 - weight) * noise).astype(np.float32)
-    values = metrics.Predictions(labels, scores, users).metrics()
+    requests = np.ravel(data["target_request"])[rows]
+    found = metrics.Predictions(labels, scores, users, requests)
+    values = metric_table.evaluate(found) | metric_table.counts(found)
     oracle_auc = metrics.auc(labels, oracle.astype(np.float32))
     return values | {"oracle_auc": oracle_auc, "example_count": float(rows.sum())}
 
@@ -88,7 +101,8 @@ def test_every_slice_has_the_metrics_of_its_own_targets(data, first):
 def test_the_table_holds_every_target_once_with_the_scores_that_were_judged(data, first):
     table = predictions.read(first[0]).to_pandas()
     assert list(table.columns) == [
-        "user", "item", "category", "time", "label", "score", "target_oracle", *GATE.slices
+        "user", "item", "category", "time", "request", "label", "score", "target_oracle",
+        *GATE.slices,
     ]  # fmt: skip
     keys = ["user", "time", "item"]
     assert table[keys].equals(table[keys].sort_values(keys, ignore_index=True))
@@ -158,7 +172,7 @@ def test_a_worse_second_model_is_refused_and_a_better_one_is_not(examples, good,
     assert blessing.get_int_custom_property("blessed") == 0
     told = read.verdict(evaluation)["reasons"]
     assert any(
-        reason.startswith("AUC must be at most 0.05 below the") and "latest blessed" in reason
+        reason.startswith("AUC is worse, certainly below the") and "latest blessed" in reason
         for reason in told
     )
     assert "tolerance" in json.loads(blessing.get_string_custom_property("failed_checks"))
@@ -236,8 +250,13 @@ def test_a_baseline_that_reads_what_is_no_longer_there_refuses_or_judges_alone(
     assert blessing.get_int_custom_property("blessed") == 0
     (reason,) = [r for r in read.verdict(evaluation)["reasons"] if "schema" in r]
     assert "it reads target_oracle (float32, now missing)" in reason
-    alone = GATE.model_copy(update={"on_schema_change": "judge_alone", "min_auc": 0.0})
-    alone = alone.model_copy(update={"min_gauc": None, "calibration": None})
+    alone = {
+        "on_schema_change": "judge_alone",
+        "min_auc": 0.0,
+        "min_gauc": None,
+        "calibration": None,
+    }
+    alone = GATE.model_copy(update=alone)
     evaluation, blessing = evaluate(tmp_path / "b", tmp_path, needs_less, good, alone)
     assert blessing.get_int_custom_property("blessed") == 1
     sentence = read.verdict(evaluation)["sentence"]
@@ -303,3 +322,35 @@ def test_eight_bundles_and_text_ids_give_the_same(data, first, good, tmp_path):
             list(eight.candidate.values()), list(one.candidate.values()), rtol=1e-12
         )
     assert predictions.read(evaluation)["user"].to_pylist()[0] == "id-0"
+
+
+def test_where_requests_tell_nothing_histories_are_frozen_and_all_say_so(
+    one_by_one, good, tmp_path
+):
+    folder, _ = one_by_one
+    worse = save_model(tmp_path / "worse", 0.3, number=2)
+    evaluation, _ = evaluate(tmp_path, folder, good, worse, drawn=3)
+    table = predictions.read(evaluation)
+    # These models read the target alone: freezing histories changes none of their scores.
+    for score, frozen in (("score", "frozen_score"), ("baseline_score", "baseline_frozen_score")):
+        np.testing.assert_allclose(table[frozen], table[score], rtol=1e-6)
+    found = predictions.of_model(table)
+    assert found.protocol == "frozen"
+    values = metric_table.evaluate(found)
+    overall = read.sliced_metrics(evaluation)[0]
+    for name, metric in metric_table.METRICS.items():
+        if metric.within_users:
+            assert overall.candidate[name] == pytest.approx(values[name], rel=1e-6), name
+    baseline = metric_table.evaluate(predictions.of_model(table, baseline=True))
+    assert overall.baseline["gauc"] == pytest.approx(baseline["gauc"], rel=1e-6)
+    verdict = read.verdict(evaluation)
+    assert (verdict["protocol"], verdict["drawn_negatives"]) == ("frozen", 3)
+    told = " ".join(check["sentence"] for check in verdict["checks"])
+    assert "GAUC (frozen histories)" in told
+    assert "calibration is not judged: it is of a mixture with negatives that were drawn" in told
+
+
+def test_a_verdict_of_an_earlier_version_is_refused(tmp_path):
+    (tmp_path / "gate.json").write_text('{"blessed": true}')
+    with pytest.raises(InputError, match="earlier version, whose GAUC compared targets of"):
+        read.verdict(str(tmp_path))

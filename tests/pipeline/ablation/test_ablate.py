@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from models import metrics
+from models.metric_table import evaluate
 
 CONFIG = """
 name: tiny
@@ -62,10 +63,15 @@ def test_a_study_from_start_to_page(folder):
     columns = np.load(targets)
     by_auc = {}
     for path in (folder / "out/runs").glob("*/scores.npy"):
-        scores = np.load(path)
-        by_auc[metrics.auc(columns["label"], scores)] = metrics.gauc(
-            columns["label"], scores, columns["user"]
+        scores, frozen = np.load(path), None
+        if "frozen_order" in columns:
+            frozen = np.empty_like(scores)
+            frozen[columns["frozen_order"]] = np.load(path.with_name("frozen.npy"))
+        found = metrics.Predictions(
+            columns["label"], scores, columns["user"], columns["request"], frozen
         )
+        assert rows[0]["protocol"] == found.protocol
+        by_auc[metrics.auc(columns["label"], scores)] = evaluate(found, ["gauc"])["gauc"]
     assert sorted(row["auc"] for row in rows[:2]) == pytest.approx(sorted(by_auc))
     assert sorted(row["gauc"] for row in rows[:2]) == pytest.approx(sorted(by_auc.values()))
     oracle = metrics.auc(columns["label"], columns["oracle"])

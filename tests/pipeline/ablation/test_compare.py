@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.evaluator.holm import holm
 from models import metrics
-from pipeline.ablation.compare import Draws, holm
+from models.metrics import Predictions
+from pipeline.ablation.compare import Draws
 
 
 def test_holm_by_hand():
@@ -47,9 +49,15 @@ def data():
     return labels, users, scores
 
 
+def draws_of(labels, users, scores, replicas):
+    """All targets of a user are one request."""
+    models = {k: Predictions(labels, s, users, np.zeros_like(users)) for k, s in scores.items()}
+    return Draws(models, replicas)
+
+
 def test_a_difference_is_the_mean_over_paired_seeds(data):
     labels, users, scores = data
-    draws = Draws(labels, users, scores, replicas=200)
+    draws = draws_of(labels, users, scores, replicas=200)
     found = draws.interval("auc", [("good", 1), ("good", 2)], [("bad", 1), ("bad", 2)])
     by_hand = [
         metrics.auc(labels, scores["good", s]) - metrics.auc(labels, scores["bad", s])
@@ -67,7 +75,7 @@ def test_a_difference_is_the_mean_over_paired_seeds(data):
 
 def test_an_interval_is_as_wide_as_a_bootstrap_in_loops(data):
     labels, users, scores = data
-    draws = Draws(labels, users, scores, replicas=2000)
+    draws = draws_of(labels, users, scores, replicas=2000)
     found = draws.interval("auc", [("good", 1), ("good", 2)], [("bad", 1), ("bad", 2)])
     rng = np.random.default_rng(99)
     drawn = []
@@ -87,3 +95,12 @@ def test_an_interval_is_as_wide_as_a_bootstrap_in_loops(data):
     width = upper - lower
     assert abs(found.lower - lower) < 0.15 * width
     assert abs(found.upper - upper) < 0.15 * width
+
+
+def test_a_metric_of_a_few_users_has_no_interval(data):
+    labels, users, scores = data
+    some = np.where(users < 20, labels, 0.0)
+    draws = draws_of(some, users, scores, replicas=50)
+    pair = [("good", 1)], [("bad", 1)]
+    assert np.isnan(draws.interval("gauc", *pair).difference)
+    assert np.isfinite(draws.interval("auc", *pair).lower)

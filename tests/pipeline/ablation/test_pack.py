@@ -23,7 +23,8 @@ def example(user, history, item, label, dtype):
         "history_time": [t for _, t in history],
         "target_item": ids([item], dtype),
         "target_category": [item % 3],
-        "target_time": [history[-1][1] + 1 if history else 0],
+        "target_time": [10 * item + 9],
+        "target_request": [item],
         "target_hist_end": [len(history)],
         "target_local_begin": [0],
         "target_match": [-1, -1],
@@ -57,6 +58,12 @@ def seen(serialized):
     ]
 
 
+def firsts(users):
+    """The number of each user's first example, of those that have one."""
+    counts = [len(steps) for steps in users]
+    return {user: sum(counts[:user]) for user, count in enumerate(counts) if count}
+
+
 @given(
     users=st.lists(
         st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=12), max_size=4
@@ -73,7 +80,8 @@ def test_packed_targets_see_what_they_saw(users, drop, size, dtype):
             history += [(place + k, 10 * place + k) for k in range(grow)]
             begin = min(drop * (place > 4), len(history))  # the window moves on
             raw.append(example(user, history[begin:], place, float(label), dtype))
-    packed, columns = pack(raw[i : i + size] for i in range(0, len(raw), size))
+    whole = pack(raw[i : i + size] for i in range(0, len(raw), size))
+    packed, columns = whole.examples, whole.targets
     found = [t for p in packed for t in seen(p)]
     assert sorted(found) == sorted(t for r in raw for t in seen(r))
     if raw:
@@ -87,11 +95,20 @@ def test_packed_targets_see_what_they_saw(users, drop, size, dtype):
         assert dict(zip(keys, columns["label"].tolist(), strict=True)) == wanted
         assert np.unique(columns["oracle"]).tolist() == [0.25]
         assert object not in [column.dtype for column in columns.values()]  # as files need it
+    # No two targets are of one request: where any user has both labels, histories are frozen.
+    mixed = [len({label for _, label in steps}) == 2 for steps in users]
+    assert (whole.frozen is not None) == any(mixed)
+    if whole.frozen is not None:
+        first = {user: seen(raw[i])[0][3] for user, i in firsts(users).items()}
+        told = [t for p in whole.frozen.serialized for t in seen(p)]
+        for (item, _, time, history), place in zip(told, whole.frozen.order, strict=True):
+            assert (columns["item"][place], columns["time"][place]) == (item, time)
+            assert history == first[columns["user"][place]]
 
 
 def test_a_growing_history_is_kept_once():
     history = [(i, i) for i in range(9)]
-    packed, _ = pack([[example(1, history[:n], n, 1.0, "int") for n in (3, 3, 7, 9)]])
+    packed = pack([[example(1, history[:n], n, 1.0, "int") for n in (3, 3, 7, 9)]]).examples
     assert len(packed) == 1
     kept = tf.train.Example.FromString(packed[0]).features.feature
     assert kept[features.TARGET_HIST_END].int64_list.value == [3, 3, 7, 9]

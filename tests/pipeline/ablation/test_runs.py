@@ -37,6 +37,7 @@ facts = {"training": {"seconds": 1.0}, "parameters": 5, "peak_memory_mib": 1.0}
 def job(what):
     return Job(
         name=f"run {what}", data_key="d", transform="t", examples="x", evaluation="e",
+        frozen="",
         settings=json.dumps(what), code="c",
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from sklearn import metrics as sklearn_metrics
 
 from components.errors import InputError
 from components.scoring import predictions
+from models import metrics
 from pipeline.compare import compare, page, targets
 from pipeline.run_folder.folder import Execution, RunFolder
 from pipeline.run_folder.lineage import Artifact
@@ -33,6 +34,7 @@ def table(count: int = 400, skill: float = 1.0, seed: int = 0) -> pa.Table:
             "user": random.integers(0, 40, count),
             "item": random.integers(0, 9, count),
             "time": random.integers(0, 9, count),
+            "request": np.zeros(count, np.int64),
             "label": labels,
             "score": scores.astype(np.float32),
             "slice_history_length": 2 ** random.integers(4, 6, count),
@@ -49,6 +51,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         "executions",
         lambda path, _: [Execution(PARAMETERS[path.name], {}, {})],
     )
+    monkeypatch.setattr(targets, "verdict", lambda _: {"drawn_negatives": 0})
 
     def make(name: str, content: pa.Table) -> RunFolder:
         predictions.write(content.to_batches(), str(tmp_path / name))
@@ -87,7 +90,7 @@ def test_metrics_and_differences_are_those_of_the_matched_targets(run):
 
 
 def test_a_run_against_itself_differs_in_nothing(run):
-    one = run("a", table())
+    one = run("a", table(2000))
     for row in compare.compare(targets.matched(one, one), replicas=50):
         for found in row.metrics.values():
             assert found.difference == found.lower == found.upper == 0
@@ -95,7 +98,7 @@ def test_a_run_against_itself_differs_in_nothing(run):
 
 
 def test_targets_equal_in_user_item_and_time_keep_their_own_labels(run):
-    same = {"user": [1, 1, 1, 2], "item": [5, 5, 5, 5], "time": [9, 9, 9, 9]}
+    same = {"user": [1, 1, 1, 2], "item": [5, 5, 5, 5], "time": [9, 9, 9, 9], "request": [0] * 4}
     a = pa.table(same | {"label": [0.0, 1.0, 0.0, 1.0], "score": [0.1, 0.9, 0.1, 0.6]})
     b = pa.table(same | {"label": [1.0, 0.0, 0.0, 1.0], "score": [0.8, 0.2, 0.2, 0.7]})
     found = targets.matched(run("a", a), run("b", b)).table
@@ -107,7 +110,7 @@ def test_targets_equal_in_user_item_and_time_keep_their_own_labels(run):
     ("change", "words"),
     [
         (lambda t: t.slice(0, 300), "300 targets are in both, of 400 and 300"),
-        (lambda t: t.set_column(3, "label", pa.array(1 - t["label"].to_numpy())), "other labels"),
+        (lambda t: t.set_column(4, "label", pa.array(1 - t["label"].to_numpy())), "other labels"),
         (lambda t: t.set_column(0, "user", t["user"].cast(pa.string())), "different types"),
     ],
 )
@@ -121,8 +124,8 @@ def test_other_data_are_refused_with_what_differs(run, change, words):
 def test_text_page_and_json_tell_the_same(run):
     found = targets.matched(run("a", table()), run("b", table(skill=3.0)))
     rows = compare.compare(found, replicas=50)
-    printed = page.text(rows, ("a", "b"))
-    html = page.page(rows, ("<a>", "b"), "400 targets")
+    printed = page.text(rows, ("a", "b"), found)
+    html = page.page(rows, ("<a>", "b"), found, "400 targets")
     numbers = compare.to_json(rows, found)
     assert numbers["targets"] == {"a": 400, "b": 400, "matched": 400}
     for value in (rows[0].metrics["auc"].a, rows[1].metrics["gauc"].b):
@@ -135,12 +138,31 @@ def test_text_page_and_json_tell_the_same(run):
 def test_a_slice_of_one_label_has_no_auc_and_no_fault(run):
     one = table()
     labels = one["label"].to_numpy()
-    one = one.set_column(6, "slice_novelty", pa.array(np.where(labels > 0, "item seen", "other")))
-    rows = compare.compare(targets.matched(run("a", one), run("b", one)), replicas=20)
+    one = one.set_column(7, "slice_novelty", pa.array(np.where(labels > 0, "item seen", "other")))
+    found = targets.matched(run("a", one), run("b", one))
+    rows = compare.compare(found, replicas=20)
     seen = next(row for row in rows if row.slice == ("slice_novelty", "item seen"))
     assert np.isnan(seen.metrics["auc"].difference)
-    assert "–" in page.text(rows, ("a", "b"))
-    assert compare.to_json(rows, targets.Matched(one, (1, 1)))["comparisons"]
+    assert "–" in page.text(rows, ("a", "b"), found)
+    assert compare.to_json(rows, found)["comparisons"]
+
+
+def test_frozen_scores_are_compared_where_both_runs_have_them(run):
+    a, b = (
+        table(skill=skill).append_column(
+            "frozen_score", pa.array(table(skill=skill, seed=9)["score"])
+        )
+        for skill in (1.0, 3.0)
+    )
+    found = targets.matched(run("a", a), run("b", b))
+    assert found.label("mrr") == "MRR (frozen histories)"
+    gauc = compare.compare(found, replicas=20)[0].metrics["gauc"]
+    assert gauc.b == pytest.approx(
+        metrics.gauc_over_time(b["label"], b["frozen_score"], b["user"].to_numpy())
+    )
+    assert compare.to_json([], found)["protocol"] == "frozen"
+    without = targets.matched(run("a", a), run("b", b.drop_columns(["frozen_score"])))
+    assert without.protocol == "request"
 
 
 def test_few_users_have_values_and_no_interval(run):

@@ -9,6 +9,8 @@ SUMMARY = {
     "blessed": False,
     "verdict": "Not blessed: 5 of 5 scores of the model are NaN or infinite.",
     "reasons": ["5 of 5 scores of the model are NaN or infinite"],
+    "protocol": "frozen",
+    "drawn_negatives": 0,
     "metrics": {"auc": None, "logloss": None, "oracle_auc": 0.9},
     "train": {"steps": 1, "targets_per_second": 2.0, "seconds": 3.0},
     "examples": {
@@ -38,9 +40,9 @@ SUMMARY = {
     ("metrics", "told"),
     [
         ({"auc": 0.7, "oracle_auc": 0.9}, "50.0% of the way"),
-        ({"auc": None, "oracle_auc": 0.9}, "auc -"),
-        ({"auc": None, "oracle_auc": None}, "oracle_auc -"),
-        ({"auc": 0.7}, "auc 0.7000"),
+        ({"auc": None, "oracle_auc": 0.9}, "AUC -"),
+        ({"auc": None, "oracle_auc": None}, "Oracle's AUC -"),
+        ({"auc": 0.7}, "AUC 0.7000"),
     ],
 )
 def test_what_is_not_defined_is_a_dash(metrics, told):
@@ -48,6 +50,14 @@ def test_what_is_not_defined_is_a_dash(metrics, told):
     assert text.splitlines()[1] == "toy: NOT BLESSED, nothing was pushed"
     assert told in text
     assert ("of the way" in text) == (metrics["auc"] is not None and "oracle_auc" in metrics)
+
+
+def test_protocol_and_drawn_negatives_are_told_beside_the_numbers():
+    found = SUMMARY | {"metrics": {"auc": 0.7, "gauc": 0.6, "logloss": 0.5, "calibration": 1.0}}
+    assert "GAUC (frozen histories) 0.6000   LogLoss 0.5000" in render(found)
+    drawn = render(found | {"drawn_negatives": 4})
+    assert "among negatives that were drawn, 4 for each positive" in drawn
+    assert "LogLoss" not in drawn
 
 
 def test_rules_without_a_model_stand_beside_it():

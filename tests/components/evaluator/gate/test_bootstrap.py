@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from components.evaluator.gate import bootstrap
 from models import metrics
+from models.metrics import Predictions
 
 
 def simulated(random, users=100, targets=10, effect=0.0, spread=1.0):
@@ -22,51 +24,29 @@ def simulated(random, users=100, targets=10, effect=0.0, spread=1.0):
     noise = random.normal(size=(2, users * targets))
     candidate = labels * (1 + effect + taste) + noise[0]
     baseline = labels * (1 - taste) + noise[1]
-    return labels, candidate, baseline, user
-
-
-def test_a_replica_is_the_metric_of_weighted_predictions():
-    random = np.random.default_rng(3)
-    labels, scores, _, users = simulated(random, users=30)
-    scores = 1 / (1 + np.exp(-np.round(scores, 1)))  # with ties
-    weights = random.poisson(1.0, 30).astype(np.uint8)
-    each = weights[users]
-    truth = {
-        "auc": metrics.auc(labels, scores, each),
-        "gauc": metrics.gauc(labels, scores, users, each),
-        # A user drawn twice is two users.
-        "uauc": np.average(
-            [metrics.auc(labels[users == u], scores[users == u]) for u in range(30)],
-            weights=weights,
-        ),
-        "logloss": metrics.logloss(labels, scores, each),
-        "calibration": metrics.calibration(labels, scores, each),
-    }
-    for name, value in truth.items():
-        replicas = bootstrap._REPLICAS[name](labels, scores, users)
-        found = replicas(np.stack([weights, np.zeros_like(weights)]))
-        assert found == pytest.approx([value, np.nan], rel=1e-12, nan_ok=True), name
+    return tuple(
+        Predictions(labels, scores, user, np.zeros_like(user)) for scores in (candidate, baseline)
+    )
 
 
 def test_the_same_seed_gives_the_same_interval_whatever_users_are_called():
-    labels, candidate, baseline, users = simulated(np.random.default_rng(0))
+    pair = simulated(np.random.default_rng(0))
+    renamed = [dataclasses.replace(one, users=one.users + 10**6) for one in pair]
     found = [
-        bootstrap.paired_bootstrap(labels, candidate, baseline, names, replicas=50, seed=seed)
-        for names, seed in ((users, 1), (users + 10**6, 1), (users, 2))
+        bootstrap.paired_bootstrap(*models, replicas=50, seed=seed)
+        for models, seed in ((pair, 1), (renamed, 1), (pair, 2))
     ]
     assert found[0] == found[1]
     assert found[0]["auc"].lower != found[2]["auc"].lower
     assert found[0]["auc"].estimate == found[2]["auc"].estimate
     assert found[0]["auc"].estimate == pytest.approx(
-        metrics.auc(labels, candidate) - metrics.auc(labels, baseline)
+        np.subtract(*(metrics.auc(one.labels, one.scores) for one in pair))
     )
 
 
 def test_a_model_against_itself_differs_by_nothing():
-    labels, candidate, _, users = simulated(np.random.default_rng(0))
-    for interval in bootstrap.paired_bootstrap(
-        labels, candidate, candidate, users, replicas=50
-    ).values():
+    candidate, _ = simulated(np.random.default_rng(0))
+    for interval in bootstrap.paired_bootstrap(candidate, candidate, replicas=50).values():
         assert interval == bootstrap.Interval(0.0, 0.0, 0.0, 1.0, 0.0)
 
 
@@ -85,7 +65,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
         found = bootstrap.paired_bootstrap(*data, replicas=200, seed=seed)
         for name, interval in found.items():
             covered[name] += interval.lower <= 0 <= interval.upper
-        lower, upper = bootstrap.unclustered_interval(*data[:3])
+        lower, upper = bootstrap.unclustered_interval(data[0].labels, *(one.scores for one in data))
         covered["unclustered"] += lower <= 0 <= upper
     assert 0.92 <= covered["auc"] / 500 <= 0.98, covered
     assert 0.92 <= covered["gauc"] / 500 <= 0.98, covered
@@ -94,8 +74,9 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
 
 
 def test_the_unclustered_interval_is_delongs():
-    labels, candidate, baseline, _ = simulated(np.random.default_rng(5), users=12)
-    candidate, baseline = np.round(candidate, 1), np.round(baseline, 1)  # with ties
+    pair = simulated(np.random.default_rng(5), users=12)
+    labels = pair[0].labels
+    candidate, baseline = (np.round(one.scores, 1) for one in pair)  # with ties
     positive, negative = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
 
     def kernel(scores):
@@ -118,21 +99,14 @@ def test_a_million_predictions_take_seconds():
     labels = (random.random(1_000_000) < 0.2).astype(float)
     users = random.integers(0, 100_000, 1_000_000)
     scores = random.random((2, 1_000_000)).astype(np.float32)
+    models = [Predictions(labels, one, users, np.zeros_like(users)) for one in scores]
     begin = time.process_time()
-    bootstrap.paired_bootstrap(labels, *scores, users, replicas=20)
+    bootstrap.paired_bootstrap(*models, replicas=20)
     assert time.process_time() - begin < 5  # 2 s to prepare, 10 ms a replica
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"names": ["auc", "recall"]}, r"`names` must be of.*\['auc', 'recall'\]"),
-        ({"labels": np.zeros(1000)}, "'auc', 'gauc'.*not defined"),
-        ({"candidate": np.full(1000, np.nan)}, "'auc', 'gauc'.*not defined"),
-    ],
-)
-def test_refuses(change, message):
-    names = ("labels", "candidate", "baseline", "users")
-    data = dict(zip(names, simulated(np.random.default_rng(0)), strict=True))
-    with pytest.raises(ValueError, match=message):
-        bootstrap.paired_bootstrap(**(data | {"replicas": 5} | change))
+@pytest.mark.parametrize("change", [{"labels": np.zeros(1000)}, {"scores": np.full(1000, np.nan)}])
+def test_refuses(change):
+    pair = [dataclasses.replace(one, **change) for one in simulated(np.random.default_rng(0))]
+    with pytest.raises(ValueError, match=r"'auc', 'gauc'.*not defined"):
+        bootstrap.paired_bootstrap(*pair, replicas=5)

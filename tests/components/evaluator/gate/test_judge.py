@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from components.evaluator.config import GateConfig, SliceRule
 from components.evaluator.gate import bounds, power
 from components.evaluator.gate.bootstrap import Interval
-from components.evaluator.gate.check import BASELINE_SCORES, Comparison
+from components.evaluator.gate.check import BASELINE_SCORES, Comparison, SliceFound
 from components.evaluator.gate.judge import judge
 from components.evaluator.gate.scored import Scored
 from pipeline.bench import planted
@@ -50,8 +51,9 @@ def test_power_is_the_share_of_equally_good_models_that_pass():
 def test_effective_users_by_hand():
     ones = np.ones(6)
     # Users of 4, 1 and 1 targets: 36 / 18.
-    assert Scored(ones, ones, None, np.array([0, 0, 0, 0, 1, 2])).effective_users == 2.0
-    assert Scored(ones, ones, None, np.arange(6)).effective_users == 6.0
+    users = np.array([0, 0, 0, 0, 1, 2])
+    assert Scored(ones, ones, None, users, users).effective_users == 2.0
+    assert Scored(ones, ones, None, np.arange(6), users).effective_users == 6.0
 
 
 def test_a_split_too_small_says_how_much_larger_it_must_be():
@@ -72,7 +74,7 @@ def test_what_would_do_does(error, share):
     tolerance = share * power.detectable(error, 0.8, 0.95)
     difference = Interval(0.0, -3 * error, 3 * error, 1, error)
     gate = GateConfig(tolerance={"auc": tolerance})
-    found = Comparison("auc", Interval(0.7, 0.6, 0.8, 0, 0.1), 0.7, difference)
+    found = Comparison("auc", "AUC", 99, Interval(0.7, 0.6, 0.8, 0, 0.1), 0.7, difference)
     (check,) = bounds.tolerances({"auc": found}, gate)
     assert check.code == "power"
     told = re.search(
@@ -91,14 +93,134 @@ def checks_of(scored, gate, code):
     return [c for c in judge(scored, gate).checks if not c.passed and c.code == code]
 
 
-def test_gauc_of_users_with_one_target_is_not_compared_but_a_floor_for_it_fails():
+UNDEFINED = "GAUC (within requests) is not defined on this eval split"
+
+
+def test_a_metric_without_a_value_is_told_is_no_ground_to_bless_and_holds_no_floor():
+    """GAUC of users with one target."""
     _, scored = split(users=1000, targets=1)
-    gate = GateConfig(calibration=None, tolerance={"gauc": 0.0}, slices=[], replicas=100)
-    verdict = judge(scored, gate)
+    gate = GateConfig(calibration=None, tolerance={"auc": 0.5, "gauc": 0.0}, slices=[])
+    verdict = judge(scored, gate.model_copy(update={"replicas": 100}))
     assert verdict.blessed
-    assert "GAUC is not defined on this eval split and is not compared" in verdict.reasons
-    verdict = judge(scored, gate.model_copy(update={"min_gauc": 0.5}))
-    assert verdict.reasons == ["GAUC is not defined on this eval split; it must be at least 0.5"]
+    assert verdict.sentence.startswith("Blessed: AUC ")
+    assert f"{UNDEFINED}, so it was not compared" in verdict.reasons
+    alone = judge(scored, gate.model_copy(update={"tolerance": {"gauc": 0.0}}))
+    assert not alone.blessed
+    assert "no metric of gate.tolerance has a value" in alone.sentence
+    floor = judge(scored, gate.model_copy(update={"min_gauc": 0.5}))
+    assert not floor.blessed
+    assert f"{UNDEFINED}; it must be at least 0.5" in floor.reasons
+
+
+def test_a_metric_that_stands_on_a_few_users_has_no_value():
+    """All but three users have one target; their GAUC would have an interval, and a narrow one."""
+    world, scored = split(users=1000, targets=4)
+    rows = np.flatnonzero((world.users < 3) | (np.arange(4000) % 4 == 0))
+    gate = GateConfig(calibration=None, tolerance={}, min_gauc=0.1, slices=[])
+    verdict = judge(scored.where(rows), gate.model_copy(update={"replicas": 100}))
+    assert not verdict.blessed
+    assert re.search(
+        r"GAUC \(within requests\) has no value on this eval split: it stands on [123]\.\d "
+        r"effective users, fewer than the 30 of gate\.min_users; it must be at least 0\.1",
+        verdict.sentence,
+    )
+    assert verdict.to_json()["intervals"]["overall"]["gauc"]["candidate"] is None
+
+
+@pytest.mark.parametrize(
+    ("difference", "lower", "upper", "tolerance", "passed", "code", "words"),
+    [
+        (0.01, 0.002, 0.018, 0.002, True, "tolerance",
+         "GAUC is better, certainly above the 0.7000"),
+        (0.00, -0.001, 0.001, 0.002, True, "tolerance", "GAUC is no worse, at most 0.002 below"),
+        (-0.002, -0.003, -0.001, 0.005, True, "tolerance",
+         "GAUC is worse, but by no more than the 0.005 tolerated"),
+        (-0.0089, -0.0161, -0.0014, 0.002, False, "tolerance",
+         "GAUC is worse, certainly below the 0.7000"),
+        (-0.0025, -0.0066, 0.0016, 0.006, False, "tolerance",
+         "GAUC is not shown to be no worse, at most 0.006 below"),
+        (-0.002, -0.010, 0.006, 0.002, False, "power", "a tolerance of 0.012 would do"),
+        (-0.009, -0.019, 0.001, 0.002, False, "power", "a tolerance of 0.019 would do"),
+    ],
+)  # fmt: skip
+def test_worse_not_shown_to_be_no_worse_and_no_worse_are_told_apart(
+    difference, lower, upper, tolerance, passed, code, words
+):
+    two = Interval(difference, lower, upper, 0.5, (upper - lower) / 3.92)
+    found = Comparison("gauc", "GAUC", 99, Interval(0.7, 0.6, 0.8, 0, 0.1), 0.7, two)
+    (check,) = bounds.tolerances({"gauc": found}, GateConfig(tolerance={"gauc": tolerance}))
+    assert (check.passed, check.code) == (passed, code), check.sentence
+    assert words in check.sentence
+    assert ("would do" in check.sentence) == (code == "power")  # the remedy of a size alone
+
+
+def test_of_logloss_less_is_better():
+    two = Interval(0.01, 0.005, 0.015, 0.01, 0.0025)
+    found = Comparison("logloss", "LogLoss", 99, Interval(0.5, 0.4, 0.6, 0, 0.1), 0.49, two)
+    (check,) = bounds.tolerances({"logloss": found}, GateConfig(tolerance={"logloss": 0.001}))
+    assert not check.passed
+    assert check.sentence.startswith("LogLoss is worse, certainly above the 0.4900")
+
+
+def slice_of(number, difference, error, again=False):
+    reach = 1.96 * error
+    two = Interval(difference, difference - reach, difference + reach, 0.5, error)
+    found = Comparison("auc", "AUC", 99, Interval(0.7, 0.6, 0.8, 0, 0.1), 0.7, two)
+    return SliceFound({"slice_history_length": str(2**number)}, 100, 99, found, again)
+
+
+LOST = (-0.0275, 0.0094)  # of which 95 % are -.046 to -.009
+
+
+@pytest.mark.parametrize(
+    ("others", "repeated", "passed", "words"),
+    [
+        # Alone, or of few: one-sided p of .0017, times the number of slices at most .025.
+        (0, 0, False, "where history length is 1, AUC is worse, all 1 slices taken together"),
+        (9, 0, False, "all 10 slices taken together"),
+        (9, 30, False, "all 10 slices taken together"),  # the same targets again count once
+        (30, 0, True, "taken alone, AUC is worse in 1 of 31 slices, where 0.78 would be by chance: "
+         "where history length is 1, -0.0275"),
+    ],
+)  # fmt: skip
+def test_a_slice_that_lost_is_refused_or_named(others, repeated, passed, words):
+    found = [slice_of(0, *LOST)]
+    found += [slice_of(number, 0.001, 0.004) for number in range(1, others + 1)]
+    found += [slice_of(number, 0.001, 0.004, again=True) for number in range(repeated)]
+    (check,) = bounds.slices(found, GateConfig(slice_tolerance=0.01))
+    assert check.passed == passed
+    assert words in check.sentence
+
+
+def test_slices_that_are_no_worse_say_what_they_could_have_found():
+    found = [slice_of(0, 0.0, 0.001), slice_of(1, -0.003, 0.02)]
+    gate = GateConfig()
+    (check,) = bounds.slices(found, gate)
+    assert check.passed
+    # Two slices: z of 1 - .025 / 2 is 2.241, of a power of .8 is .842.
+    assert bounds.detectable_loss(found[0], found, gate)["detectable"] == pytest.approx(
+        0.001 * (2.2414 + 0.8416), rel=1e-3
+    )
+    assert "losses of 0.0031 to 0.062 could have been found with a chance of 80%" in check.sentence
+
+
+def test_small_values_of_a_feature_are_judged_together():
+    world, scored = split(users=400, targets=10)
+    scored.slices["country"] = np.char.add("c", (world.users // 20).astype(str))
+    gate = GateConfig(slices=["country"], replicas=100, calibration=None)
+    told = judge(scored, gate).to_json()["intervals"]["slices"]
+    assert [one["slice"] for one in told] == [{"country": "20 small ones together"}]
+    assert told[0]["auc"]["detectable"] > 0
+
+
+def test_drawn_negatives_leave_calibration_unjudged():
+    _, scored = split(users=400)
+    drawn = dataclasses.replace(scored, candidate=scored.candidate * 0.5, drawn=1)
+    verdict = judge(drawn, GateConfig(slices=[], replicas=100, tolerance={"logloss": 9.0}))
+    assert verdict.blessed
+    assert any(r.startswith("calibration is not judged: it is of a") for r in verdict.reasons)
+    assert any(r.startswith("LogLoss (drawn negatives) is") for r in verdict.reasons)
+    assert verdict.sentence.endswith(" Negatives were drawn, 1 for each positive.")
 
 
 def test_a_rule_for_a_slice_without_users_fails():
@@ -189,13 +311,15 @@ def test_intervals_are_told_for_all_targets_and_every_slice_that_can_be_told():
     scored.slices["rare"] = np.where(world.users < 5, "few", "many")
     told = judge(scored, GateConfig(slices=["rare"], replicas=100)).to_json()
     overall = told["intervals"]["overall"]
-    assert set(overall) == {"auc", "gauc", "uauc", "logloss", "calibration"}
+    assert set(overall) == {
+        "auc", "gauc", "uauc", "ndcg_at_10", "mrr", "logloss", "calibration",
+    }  # fmt: skip
     for values in overall.values():
         assert values["candidate_lower"] < values["candidate"] < values["candidate_upper"]
         assert values["lower"] < values["difference"] < values["upper"]
         assert values["difference"] == pytest.approx(values["candidate"] - values["baseline"])
     auc = overall["auc"]
     assert auc["unclustered_lower"] < auc["difference"] < auc["unclustered_upper"]
-    (found,) = told["intervals"]["slices"]
+    (found,) = told["intervals"]["slices"]  # of 5 users nothing can be told
     assert (found["slice"], found["users"]) == ({"rare": "many"}, 395)
     assert (told["targets"], told["users"], told["effective_users"]) == (2000, 400, 400.0)

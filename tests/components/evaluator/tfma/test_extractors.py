@@ -33,9 +33,11 @@ def test_an_extract_holds_the_rows_of_its_slice():
     batch = pa.RecordBatch.from_pydict(
         {
             "user": ["a", "b", "a"],
+            "request": [1, 2, 3],
             "label": [0.0, 1.0, 1.0],
             "score": [0.1, 0.2, 0.3],
             "baseline_score": [0.4, 0.5, 0.6],
+            "frozen_score": [0.7, 0.8, 0.9],
             "country": ["fr", "de", "fr"],
         }
     )
@@ -49,6 +51,8 @@ def test_an_extract_holds_the_rows_of_its_slice():
     assert list(french[tfma.PREDICTIONS_KEY]["candidate"]) == [0.1, 0.3]
     assert list(french[tfma.PREDICTIONS_KEY]["baseline"]) == [0.4, 0.6]
     assert list(french[tfma.FEATURES_KEY]["user_id"]) == ["a", "a"]
+    assert list(french[tfma.FEATURES_KEY]["request"]) == [1, 3]
+    assert list(french[tfma.FEATURES_KEY]["frozen_score"]) == [0.7, 0.9]
 
 
 def test_without_slicing_there_is_one_extract_of_all_rows():
