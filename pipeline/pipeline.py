@@ -32,8 +32,6 @@ from components.schema.component import ImportSchemaGen
 from pipeline.config import Config
 from pipeline.fingerprints import code
 
-# Source that metrics come from.
-
 
 @dataclasses.dataclass(frozen=True)
 class Places:
