@@ -14,7 +14,7 @@ import tensorflow as tf
 from models import features, positions
 from models.buckets import BatchShape
 from models.inputs import Examples, Split, plan_batches
-from models.training_config import HistorySettings
+from models.settings import HistorySettings
 
 _TARGET = (
     features.TARGET_ITEM,

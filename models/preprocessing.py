@@ -14,7 +14,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import features
-from models.training_config import PreprocessingSettings
+from models.settings import PreprocessingSettings
 
 # The features that hold ids, by the vocabulary that they share.
 VOCABULARIES: dict[str, tuple[str, ...]] = {

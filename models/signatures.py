@@ -15,7 +15,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import features, inputs, positions, requests
-from models.training_config import HistorySettings
+from models.settings import HistorySettings
 
 if TYPE_CHECKING:
     from models.base import CtrModel

@@ -13,8 +13,8 @@ from models.frozen import frozen_batches
 from models.inputs import Split
 from models.metric_table import COMPARED, METRICS, evaluate
 from models.metrics import Predictions
+from models.settings import HistorySettings
 from models.steps import Steps
-from models.training_config import HistorySettings
 
 
 class Validation:

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from models import features, preprocessing
 from models.features import FeatureSizes
-from models.training_config import PreprocessingSettings
+from models.settings import PreprocessingSettings
 from tests.models.transformed import BOUNDARIES, HISTORY, RawExample, Transformed, serialize
 
 SHARED = {

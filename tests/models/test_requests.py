@@ -10,8 +10,8 @@ from models import features
 from models.config import DinConfig
 from models.preprocessing import feature_sizes
 from models.registry import build_model
+from models.settings import HistorySettings
 from models.signatures import PROBABILITY, SCORE, SERVING_DEFAULT, ServingModule
-from models.training_config import HistorySettings
 from tests.models.transformed import BOUNDARIES, HISTORY, RawExample, serialize
 
 CONFIG = DinConfig(name="din", item_dim=8, category_dim=4, num_heads=2, mlp_units=(16,))

@@ -18,8 +18,8 @@ from models.features import PROBABILITY, SCORE, SERVING_DEFAULT
 from models.inputs import Split
 from models.preprocessing import feature_sizes
 from models.registry import build_model
+from models.settings import HistorySettings
 from models.signatures import ServingModule
-from models.training_config import HistorySettings
 from tests.models.transformed import BOUNDARIES, HISTORY, MATCH, RawExample, Transformed, serialize
 
 T = HISTORY["targets_per_example"]

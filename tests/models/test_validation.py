@@ -14,7 +14,7 @@ from models import features, lists, metrics
 from models.buckets import BatchShape
 from models.frozen import freeze, frozen_batches
 from models.inputs import Examples
-from models.training_config import HistorySettings
+from models.settings import HistorySettings
 from models.validation import Validation
 from tests.models.transformed import HISTORY, MATCH, literal_local_begin, literal_match
 

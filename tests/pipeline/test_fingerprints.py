@@ -18,6 +18,7 @@ EXECUTORS = {
     "Trainer": "models.trainer",
     "Evaluator": "components.evaluator.executor",
     "EvaluationReport": "components.evaluation_report.executor",
+    "Pusher": "components.pusher.executor",
 }
 
 
@@ -122,12 +123,13 @@ print(json.dumps(found))
 EDITS = {
     "models/section.py": {"BehaviorExampleGen", "Transform", "Trainer", "Evaluator"},
     "models/features.py": set(EXECUTORS) - {"ImportSchemaGen"},
+    "models/training_config.py": {"Trainer"},
     "components/behavior_example_gen/sources/datasets/tianchi.py": {"BehaviorExampleGen"},
     "components/simulator/rows.py": {"BehaviorExampleGen"},
-    "components/log_keys.py": {"ExampleValidator", "Evaluator", "EvaluationReport"},
+    "components/log_keys.py": {"ExampleValidator", "Evaluator", "EvaluationReport", "Pusher"},
     "models/layers/simhash.py": {"Trainer"},
-    # The simulator tells the AUC that none can beat.
-    "models/metrics.py": {"BehaviorExampleGen", "Trainer", "Evaluator", "EvaluationReport"},
+    # The simulator tells the AUC that none can beat; Pusher tries the copy as the Evaluator scores.
+    "models/metrics.py": set(EXECUTORS) - {"ImportSchemaGen", "ExampleValidator", "Transform"},
     "components/evaluator/gate/bounds.py": {"Evaluator"},
     "components/page/style.css": {"EvaluationReport"},
     "schemas/behavior_example.pbtxt": set(),  # its text is a parameter of ImportSchemaGen
