@@ -26,7 +26,7 @@ from pipeline import result_file
 from pipeline.config import load
 
 MAX_LENGTH, MATCH, GAP, MIN_LOCAL, TARGETS = 1000, 50, 1800, 16, 64
-VALIDATION = EVAL = 0.1
+VALIDATION, EVAL = 0.1, 0.2
 SPLITS = ("train", "validation", "eval")
 
 
@@ -38,6 +38,7 @@ class Event(NamedTuple):
     category: int
     behavior: int
     label: int  # -1: no target
+    request: int  # -1: none
     oracle: float | None
 
 
@@ -45,6 +46,7 @@ class Target(NamedTuple):
     """A target and where its subsequences begin and end in its user's events."""
 
     event: Event
+    request: int
     begin: int
     end: int
     local: int
@@ -79,13 +81,14 @@ def to_event(row: dict[str, object]) -> tuple[int, Event]:
         int(row["category_id"]),
         int(row["behavior"]),
         -1 if label in (None, "") else int(label),
+        -1 if row["request"] in (None, "") else int(row["request"]),
         None if oracle in (None, "") else float(oracle),
     )
 
 
 def cut(user: int, events: Iterable[Event]) -> Iterator[tuple[str, bytes]]:
     """Yields the examples of a user: split and serialized example."""
-    events = sorted(set(events), key=lambda e: (*e[:5], -1 if e.oracle is None else e.oracle))
+    events = sorted(set(events), key=lambda e: (*e[:6], -1 if e.oracle is None else e.oracle))
     times = [event.time for event in events]
     places: dict[int, list[int]] = {}
     sessions: list[int] = []
@@ -93,21 +96,20 @@ def cut(user: int, events: Iterable[Event]) -> Iterator[tuple[str, bytes]]:
         places.setdefault(event.category, []).append(place)
         new = not place or event.time - times[place - 1] > GAP
         sessions.append(place if new else sessions[-1])
-    targets = [
-        _target(event, times, sessions, places)
-        for event in events
-        if event.label >= 0 and event.time > times[0]
-    ]
-    size = len(targets)
-    held, last = int(size * round((VALIDATION + EVAL) * 100) // 100), int(size * EVAL)
-    parts = targets[: size - held], targets[size - held : size - last], targets[size - last :]
-    for split, part in zip(SPLITS, parts, strict=True):
+    shown = [event for event in events if event.label >= 0 and event.time > times[0]]
+    requests = {request: n for n, request in enumerate(dict.fromkeys(e.request for e in shown))}
+    targets = [_target(e, requests[e.request], times, sessions, places) for e in shown]
+    size = len(requests)
+    held, last = (size * round(share * 100) // 100 for share in (VALIDATION + EVAL, EVAL))
+    ends = (0, size - held, size - last, size)
+    for split, first, end in zip(SPLITS, ends[:-1], ends[1:], strict=True):
+        part = [target for target in targets if first <= target.request < end]
         for packed in _pack(part, 1 if split == "eval" else TARGETS):
             yield split, _example(user, events, packed, split == "eval")
 
 
 def _target(
-    event: Event, times: list[int], sessions: list[int], places: dict[int, list[int]]
+    event: Event, request: int, times: list[int], sessions: list[int], places: dict[int, list[int]]
 ) -> Target:
     end = bisect.bisect_left(times, event.time)
     step = MAX_LENGTH // 8
@@ -117,7 +119,9 @@ def _target(
         local = min(local, sessions[end - 1])
     same = places.get(event.category, [])
     first, last = bisect.bisect_left(same, begin), bisect.bisect_left(same, end)
-    return Target(event, begin, end, max(local, begin), same[max(first, last - MATCH) : last])
+    return Target(
+        event, request, begin, end, max(local, begin), same[max(first, last - MATCH) : last]
+    )
 
 
 def _pack(targets: list[Target], size: int) -> Iterator[list[Target]]:
@@ -143,6 +147,7 @@ def _example(user: int, events: list[Event], targets: list[Target], sliced: bool
         "target_item": [target.event.item for target in targets],
         "target_category": [target.event.category for target in targets],
         "target_time": [target.event.time for target in targets],
+        "target_request": [target.request for target in targets],
         "target_hist_end": [target.end - begin for target in targets],
         "target_local_begin": [target.local - begin for target in targets],
         "target_match": [

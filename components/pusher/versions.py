@@ -8,6 +8,7 @@ kill leaves there is ignored, and removed by the next push.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -77,6 +78,8 @@ def try_folder(destination: Path, key: str) -> None:
             _sync(file)
             os.rename(file.parent, Path(scratch, "1"))
     except (OSError, ValueError) as error:  # a path with a NUL byte is a ValueError
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise  # no fault of the path
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
             f"{key}: models cannot be pushed to {destination}: {reason}. Give a folder that can be "

@@ -102,6 +102,7 @@ class SimulatorConfig(Section):
     list_length: int = Field(
         6,
         ge=1,
+        le=100_000,
         description="Impressions of a request: shown at one time, the last of a session may be "
         "fewer.",
     )

@@ -36,6 +36,8 @@ class Timing:
 def summarize(config: Config, output: Path, run: str, timing: Timing) -> dict[str, Any]:
     """Gathers what the run of that name made, and writes `summary.json` into the output folder."""
     found = of_run(output / METADATA, run)
+    # A run below a folder such as `[1]` goes through a link, which nobody needs to see.
+    shown = of_run(output.resolve() / METADATA, run)
     evaluation = found["Evaluator"]["evaluation"].uri
     blessed = found["Evaluator"]["blessing"].properties.get("blessed") == 1
     counts = _read(found["BehaviorExampleGen"]["examples"], "counts.json")
@@ -47,7 +49,7 @@ def summarize(config: Config, output: Path, run: str, timing: Timing) -> dict[st
         "blessed": blessed,
         "verdict": gate["sentence"],
         "reasons": gate["reasons"],
-        "pushed_model": _pushed(found["Pusher"]["pushed_model"]) if blessed else None,
+        "pushed_model": _pushed(shown["Pusher"]["pushed_model"]) if blessed else None,
         "protocol": gate["protocol"],
         "drawn_negatives": gate["drawn_negatives"],
         "metrics": {
@@ -69,9 +71,9 @@ def summarize(config: Config, output: Path, run: str, timing: Timing) -> dict[st
         "train": training,
         "seconds": {**timing.seconds, "total": timing.total},
         "cached": timing.cached,
-        "model": found["Trainer"]["model"].uri,
-        "report": str(Path(found["EvaluationReport"]["report"].uri) / "index.html"),
-        "log": str(output / "log.txt"),
+        "model": shown["Trainer"]["model"].uri,
+        "report": str(Path(shown["EvaluationReport"]["report"].uri) / "index.html"),
+        "log": str(output.resolve() / "log.txt"),
         "config_hash": config.hash,
         "versions": versions(),
     }

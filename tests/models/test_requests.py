@@ -8,10 +8,11 @@ import tensorflow as tf
 
 from models import features
 from models.config import DinConfig
+from models.features import PROBABILITY, SCORE, SERVING_DEFAULT
 from models.preprocessing import feature_sizes
 from models.registry import build_model
 from models.settings import HistorySettings
-from models.signatures import PROBABILITY, SCORE, SERVING_DEFAULT, ServingModule
+from models.signatures import ServingModule
 from tests.models.transformed import BOUNDARIES, HISTORY, RawExample, serialize
 
 CONFIG = DinConfig(name="din", item_dim=8, category_dim=4, num_heads=2, mlp_units=(16,))

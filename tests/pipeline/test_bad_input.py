@@ -31,9 +31,9 @@ LOGS = {
     "zero.csv": ("", ["zero.csv", "the file is empty"]),
     "text.csv": (
         HEADER + _rows("soon"),
-        ["text.csv", "81", "time: not a number", "max_bad_row_share"],
+        ["text.csv", "81", "time: neither a number nor ISO 8601", "max_bad_row_share"],
     ),
-    "nan.csv": (HEADER + _rows("NaN"), ["time: NaN"]),
+    "nan.csv": (HEADER + _rows("NaN"), ["time: missing"]),
     "negative.csv": (HEADER + _rows("-{}"), ["time: negative"]),
     "cut.csv.gz": (gzip.compress((HEADER + _rows()).encode())[:-40], ["cut.csv.gz", "truncated"]),
     "no.csv.gz": (b"this is no gzip file", ["no.csv.gz", "no gzip file"]),

@@ -75,7 +75,7 @@ def test_bad_rows_leave_a_quarantine_and_no_folder(tmp_path, capfd):
     out = tmp_path / "out"
     assert main(["ingest", "--config", str(config), "--output-dir", str(out)]) == 2
     said = capfd.readouterr().out
-    assert f"6,000  time: not a number, first at {log}:30002" in said
+    assert f"6,000  time: neither a number nor ISO 8601, first at {log}:30002" in said
     quarantine = tmp_path / "out.quarantine.jsonl"
     assert str(quarantine) in said
     assert json.loads(quarantine.read_text().splitlines()[0])["line"] == 30_002

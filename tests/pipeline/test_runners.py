@@ -33,7 +33,7 @@ def test_the_arguments_reach_every_step_on_beam(tmp_path):
 
 def test_a_secret_reaches_a_step_by_its_name(tmp_path, monkeypatch):
     monkeypatch.setenv("EVERLONG_TEST_SECRET", "hunter2")
-    config = configuration.load("demo", ["beam.args=['--password=x${EVERLONG_TEST_SECRET}y']"])
+    config = configuration.load("demo", ["beam.args=['--label=x${EVERLONG_TEST_SECRET}y']"])
     places = Places(*(str(tmp_path / name) for name in ("root", "checkpoints", "serving", "db")))
     spec = compiler.Compiler().compile(create_pipeline(config, places, "log"))
     deployment = pipeline_pb2.IntermediateDeploymentConfig()
@@ -43,7 +43,7 @@ def test_a_secret_reaches_a_step_by_its_name(tmp_path, monkeypatch):
     (argument,) = executable.beam_pipeline_args_placeholders
     context = placeholder_utils.ResolutionContext()
     resolved = placeholder_utils.resolve_placeholder_expression(argument, context)
-    assert resolved == "--password=xhunter2y"
+    assert resolved == "--label=xhunter2y"
     assert b"hunter2" not in spec.SerializeToString()
 
 

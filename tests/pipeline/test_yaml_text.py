@@ -28,7 +28,6 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("a: 1\na: 2", "line 2: key 'a' is given twice"),
         ("[a]: 1\n", "not valid YAML"),
         ("? {a: 1}\n: 2\n", "not valid YAML"),
-        ("a: 2024-02-30", "not valid YAML"),
         ("a: " + "9" * 5000, "not valid YAML"),
         ("a: !!python/object/apply:os.system [ls]", "line 1: is not valid YAML"),
         ("a: !!int x", "not valid YAML"),

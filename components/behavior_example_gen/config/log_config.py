@@ -24,7 +24,7 @@ MISSING = (r"\N", "NULL", "null", "NA", "N/A", "NaN", "nan", "None", "<NA>")
 
 def _texts(values: object) -> object:
     """Refuses what YAML has turned into something else than a text; numbers become their text."""
-    if not isinstance(values, list):
+    if not isinstance(values, list) or any(isinstance(value, list | dict) for value in values):
         return values
     for value in values:
         if value is None or isinstance(value, bool | float):
@@ -48,7 +48,10 @@ class CsvConfig(Section):
         None, description="Names of the columns; null: the first row names them."
     )
     skip_rows: int = Field(
-        0, ge=0, description="Lines before the first row, or the header, that are left out."
+        0,
+        ge=0,
+        le=1_000_000,
+        description="Lines before the first row, or the header, that are left out.",
     )
     encoding: str = Field("utf-8", description="Encoding of the text, such as latin-1.")
     quote: Character | None = Field(

@@ -44,7 +44,7 @@ def tolerances(overall: Mapping[str, Comparison], gate: GateConfig) -> Iterator[
     undefined = 0
     for metric, tolerance in gate.tolerance.items():
         found = overall[metric]
-        if math.isnan(found.difference.difference):
+        if math.isnan(found.difference.estimate):
             undefined += 1
             text = f"{_no_value(found, gate)}, so it was not compared"
             yield Check(UNDEFINED, True, text, metric)

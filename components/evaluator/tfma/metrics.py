@@ -163,12 +163,10 @@ def histogram(
     """
     finite = np.isfinite(predictions.scores)
     labels, scores = predictions.labels[finite], predictions.scores[finite].astype(np.float64)
-    weights = np.ones(len(scores)) if predictions.weights is None else predictions.weights[finite]
     edges = np.array([-np.inf, *(np.arange(_BUCKETS + 1) / _BUCKETS), np.inf])
     bucket = np.searchsorted(edges, scores, side="right") - 1
     examples, label, score = (
-        np.bincount(bucket, values, _BUCKETS + 2)
-        for values in (weights, labels * weights, scores * weights)
+        np.bincount(bucket, values, _BUCKETS + 2) for values in (None, labels, scores)
     )
     result = metrics_for_slice_pb2.CalibrationHistogramBuckets()
     for place in np.flatnonzero(examples):

@@ -60,7 +60,7 @@ def test_splits_are_one(rows):
     hashes = id_hash(pa.array([f"user {u}".encode() for u in user]))
     times, counts = np.unique(rows["time"], return_counts=True)
     by_tail = by_user_tail(user, 0.1, 0.2)
-    sampled = sample_per_user(user, by_tail > 0, combine(7, np.arange(ROWS)), 5)
+    sampled = sample_per_user(user, by_tail > 0, (combine(7, np.arange(ROWS)),), 5)
     assert digest(by_user_hash(hashes, 7, 0.1, 0.2)) == "d5aaa0bd6fba9204"
     assert digest(by_tail, sampled) == "871bd1bac3838851"
     assert time_cuts(times, counts, 0.1, 0.2) == (70, 80)
@@ -74,12 +74,10 @@ def test_negatives_are_one(rows, by, expected):
     counts = np.bincount(rows["item"], minlength=ITEMS)
     drawn = draw_negatives(
         seed=7,
-        user=rows["user"],
         user_hash=id_hash(pa.array(rows["user"])),
         target=np.arange(ROWS),
-        time=rows["time"],
         weights=counts if by == "popularity" else np.ones(ITEMS),
-        had=had,
+        refuse=lambda place, item: had.until(rows["user"][place], item, rows["time"][place]),
         per_positive=3,
     )
     assert digest(drawn) == expected

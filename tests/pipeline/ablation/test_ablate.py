@@ -28,7 +28,7 @@ reference: K 20
 variants:
   K 20: {}
   K 4: {model.top_k: 4}
-  too wide: {model.item_dim: 1000000000000000}
+  three heads: {model.name: mirrn, model.num_heads: 3}
 """
 
 
@@ -54,9 +54,9 @@ def ablate(folder, *arguments):
 def test_a_study_from_start_to_page(folder):
     done = ablate(folder, "--workers", "1")
     assert done.returncode == 1, done.stdout + done.stderr  # one variant cannot be trained
-    assert "too wide, seed 3: FAILED: " in done.stdout
+    assert "three heads, seed 3: FAILED: " in done.stdout
     rows = json.loads((folder / "out/ks/results.json").read_text())["rows"]
-    assert [row["variant"] for row in rows] == ["K 20", "K 4", "too wide"]
+    assert [row["variant"] for row in rows] == ["K 20", "K 4", "three heads"]
     assert rows[2]["auc"] is None
     assert list(rows[2]["failures"]) == ["3"]
     (targets,) = (folder / "out/data").glob("*/eval-*.npz")
@@ -80,18 +80,18 @@ def test_a_study_from_start_to_page(folder):
     assert rows[1]["auc_lower"] <= rows[1]["auc_difference"] <= rows[1]["auc_upper"]
     assert rows[0]["parameters"] == rows[1]["parameters"] > 1000
     table = list(csv.DictReader((folder / "out/ks/results.csv").open()))
-    assert [row["variant"] for row in table] == ["K 20", "K 4", "too wide"]
+    assert [row["variant"] for row in table] == ["K 20", "K 4", "three heads"]
     page = (folder / "out/ks/results.html").read_text()
     assert "Does K matter?" in page
     assert "cdn" not in page.split("<script>")[0]
     markdown = (folder / "out/ks/results.md").read_text()
     assert "| K 4 |" in markdown
-    assert "- FAILED: too wide, seed 3: " in markdown
+    assert "- FAILED: three heads, seed 3: " in markdown
     assert "1 at a time" in markdown
 
 
 def test_a_second_call_trains_nothing_that_is_finished(folder):
-    (folder / "ks.yaml").write_text(STUDY.partition("  too wide")[0])
+    (folder / "ks.yaml").write_text(STUDY.partition("  three heads")[0])
     before = {path: path.stat().st_mtime_ns for path in folder.glob("out/runs/*/result.json")}
     done = ablate(folder)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -34,7 +34,8 @@ def test_simulated_log_presets_the_columns():
     config = IngestConfig(log={"simulator": {}}, label={"column": "label"})
     assert config.log.mapping.oracle == "click_probability"
     assert config.used_columns() == [
-        "user_id", "item_id", "category_id", "behavior", "time", "click_probability", "label",
+        "user_id", "item_id", "category_id", "behavior", "time", "request", "click_probability",
+        "label",
     ]  # fmt: skip
 
 

@@ -178,7 +178,7 @@ def test_time_cuts_do_not_depend_on_the_blocks(times, data):
 
     def block(part):
         label = pa.array([1] * len(part), pa.int8())
-        return Timeline.of(pa.table({"time": pa.array(part, pa.int64()), "label": label}))
+        return Timeline.of(pa.table({"time": pa.array(part, pa.int64()), "label": label}), 1)
 
     whole = combine.add_input(combine.create_accumulator(), block(times))
     shuffled = data.draw(st.permutations(times))

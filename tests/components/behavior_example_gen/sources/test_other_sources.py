@@ -298,6 +298,7 @@ def test_simulated_blocks_have_the_columns_that_are_used():
                     "category_id",
                     "behavior",
                     "time",
+                    "request",
                     "click_probability",
                     "label",
                 )

@@ -24,17 +24,12 @@ def told(predictions: Predictions) -> list[tuple[float, ...]]:
 def test_scores_fall_into_thousandths_and_what_is_outside_into_the_ends():
     labels = np.array([1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0])
     scores = np.array([0.25, 0.2505, 0.0, 1.0, -0.5, np.nan, 2.0])
-    assert told(Predictions(labels, scores, np.arange(7))) == [
+    assert told(Predictions(labels, scores, np.arange(7), np.zeros(7, np.int64))) == [
         (-np.inf, 0.0, 1.0, 0.0, -0.5),
         (0.0, 0.001, 1.0, 1.0, 0.0),
         (0.25, 0.251, 2.0, 1.0, 0.5005),
         (1.0, np.inf, 2.0, 2.0, 3.0),
     ]
-
-
-def test_weights_count():
-    weighted = Predictions(np.array([1.0, 0.0]), np.full(2, 0.5), np.arange(2), np.array([3.0, 1]))
-    assert told(weighted) == [(0.5, 0.501, 4.0, 3.0, 2.0)]
 
 
 def test_nothing_is_no_bucket():
