@@ -2,6 +2,7 @@
 
 import pytest
 from tfx.dsl.compiler import compiler, placeholder_utils
+from tfx.orchestration.portable import data_types
 from tfx.proto.orchestration import executable_spec_pb2, pipeline_pb2
 
 from pipeline import config as configuration
@@ -41,7 +42,7 @@ def test_a_secret_reaches_a_step_by_its_name(tmp_path, monkeypatch):
     executable = executable_spec_pb2.BeamExecutableSpec()
     deployment.executor_specs["Transform"].Unpack(executable)
     (argument,) = executable.beam_pipeline_args_placeholders
-    context = placeholder_utils.ResolutionContext()
+    context = placeholder_utils.ResolutionContext(exec_info=data_types.ExecutionInfo())
     resolved = placeholder_utils.resolve_placeholder_expression(argument, context)
     assert resolved == "--label=xhunter2y"
     assert b"hunter2" not in spec.SerializeToString()
