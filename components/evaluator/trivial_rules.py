@@ -66,9 +66,10 @@ def measure(
         if feature.name == features.TARGET_ITEM and feature.type == schema_pb2.INT:
             known = map(int, known)
     vocabulary = pa.array(known)
-    decoder = example_coder.ExamplesToRecordBatchDecoder(narrow.SerializeToString())
 
     def read(file: str) -> list[pa.RecordBatch]:
+        # The decoder keeps state: one a thread.
+        decoder = example_coder.ExamplesToRecordBatchDecoder(narrow.SerializeToString())
         return [scores(decoder.DecodeBatch(block), vocabulary) for block in blocks(file)]
 
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -172,9 +172,9 @@ def protocol(files: Sequence[str], schema: schema_pb2.Schema) -> lists.Protocol:
       schema: of the examples.
     """
     names = (features.USER_ID, features.TARGET_REQUEST, features.LABEL)
-    decoder = _decoder(schema, lambda name: name in names)
 
     def read(file: str) -> list[pa.RecordBatch]:
+        decoder = _decoder(schema, lambda name: name in names)  # it keeps state: one a thread
         decoded = map(decoder.DecodeBatch, blocks(file))
         return [pa.record_batch([single(x, n) for n in names], names) for x in decoded]
 
