@@ -97,7 +97,7 @@ def test_a_run_compared_with_itself_differs_in_nothing(
     run = str(finished.output)
     assert main(["compare", run, run, "--json", str(numbers), "--html", str(page)]) == 0
     printed = capfd.readouterr().out
-    assert "510 targets matched, of 510" in printed
+    assert "550 targets matched, of 550" in printed
     overall = json.loads(numbers.read_text())["comparisons"][0]
     within = ["gauc"] if finished.summary["protocol"] == "request" else []
     for name in ("auc", "logloss", "calibration", *within):
