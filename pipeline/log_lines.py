@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 
+# An empty one says something: a behaviour that is no target, or that no request showed.
+_MEANT = {"label", "oracle", "request"}
+
+
 def log_lines(counts: dict[str, Any], indent: str) -> list[str]:
     """When the rows of each table were, what they lack, and what may not be meant."""
     lines = []
@@ -12,7 +16,8 @@ def log_lines(counts: dict[str, Any], indent: str) -> list[str]:
         rate = f": {span['events_per_day']:,} events a day" if "events_per_day" in span else ""
         what = "times" if rate else "order"
         lines.append(f"{what} of the {table}: {span['first']} to {span['last']}{rate}")
-    if missing := {part: rows for part, rows in counts["missing"].items() if rows}:
+    missing = {part: n for part, n in counts["missing"].items() if n and part not in _MEANT}
+    if missing:
         shown = ", ".join(f"{rows:,} {part}" for part, rows in missing.items())
         lines.append(f"rows kept without: {shown}")
     lines += [f"WARNING {warning}" for warning in counts["warnings"]]
