@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 # An empty one says something: a behaviour that is no target, or that no request showed.
 _MEANT = {"label", "oracle", "request"}
 
