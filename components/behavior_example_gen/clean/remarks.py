@@ -13,7 +13,7 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
     found = []
     for part, rows in counts.notes.zeros.items():
         found.append(
-            f"`log.columns.{part}`: {rows:,} ids begin with zeros, which `type: int` takes off: "
+            f"`log.columns.{part}`: {rows:,} cells begin with zeros, which `type: int` takes off: "
             f"007 is 7. Set `type: string` to tell them apart."
         )
     items, known = config.log.items, counts.known_items

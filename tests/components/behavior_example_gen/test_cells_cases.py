@@ -202,7 +202,7 @@ def test_leading_zeros_are_taken_off_and_told():
     assert rows["item"].to_pylist() == [int(cell) for cell in cells]
     zeros = sum(cell != str(int(cell)) for cell in cells)
     (told,) = remarks(counts, config)
-    assert told.startswith(f"`log.columns.item`: {zeros:,} ids begin with zeros")
+    assert told.startswith(f"`log.columns.item`: {zeros:,} cells begin with zeros")
     config = _config("leading_zeros_int", "log.columns.item={column: item, type: string}")
     rows, counts = _taken(config)
     assert rows["item"].to_pylist() == [cell.encode() for cell in cells]
