@@ -50,4 +50,6 @@ def compile_pipeline(config: Config, out: Path) -> None:
         output_dir=str(out.parent),
         output_filename=out.name,
     )
-    runner.run(create_pipeline(config, places, fingerprint(config.ingest)))
+    # Kubeflow knows no capitals and no `_` in the name of a pipeline.
+    named = config.model_copy(update={"name": config.name.lower().replace("_", "-")})
+    runner.run(create_pipeline(named, places, fingerprint(config.ingest)))

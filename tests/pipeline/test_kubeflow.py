@@ -33,6 +33,19 @@ def test_the_same_graph_compiles_to_a_valid_pipeline_spec(tmp_path: Path) -> Non
     assert str(Path(configuration.__file__).parents[1]) not in out.read_text()
 
 
+@pytest.mark.parametrize(("name", "derived"), [("Shop_A", "shop-a"), ("shop", "shop")])
+def test_a_name_that_kubeflow_does_not_know_is_derived(
+    tmp_path: Path, name: str, derived: str
+) -> None:
+    out = tmp_path / "pipeline.yaml"
+    overrides = ["--set", "kubeflow.pipeline_root=gs://bucket/e", "--set", f"name={name}"]
+    code = main(
+        ["compile", "--config", "demo", "--engine", "kubeflow", "--out", str(out), *overrides]
+    )
+    assert code == DONE
+    assert yaml.safe_load(out.read_text())["pipelineInfo"]["name"] == derived
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
