@@ -20,7 +20,7 @@ setup:  ## make .venv from the lock file and check it (nothing to do the second 
 demo: setup  ## from a simulated log to a blessed, pushed model, in runs/demo
 	$(BIN)/everlong run --config pipeline/configs/demo.yaml --output-dir $(RUN_DIR)
 
-test: lint  ## style, then all tests; one of them: make test ARGS='-k name'
+test: lint  ## style and types, then all tests; one of them: make test ARGS='-k name'
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 15 $(ARGS)
 
 test-avx2: export NPY_DISABLE_CPU_FEATURES := X86_V4 AVX512_ICL AVX512_SPR
@@ -31,9 +31,10 @@ test-avx2: setup  ## all tests as on a CPU without AVX-512
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
 	  -k 'not mixed_precision and not half_precision' $(ARGS)
 
-lint: setup  ## style only
+lint: setup  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 format: setup  ## put the style right
 	$(BIN)/ruff check --fix .
@@ -43,5 +44,5 @@ lock:  ## resolve setup.py into requirements/*.txt; newer versions: make lock AR
 	$(PYTHON) requirements/lock.py $(ARGS)
 
 clean:  ## remove what setup and the tools made (not runs/)
-	rm -rf .venv .tools build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .tools build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

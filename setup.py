@@ -26,6 +26,7 @@ DEPENDENCIES = [
 ]
 TEST_TOOLS = [
     "hypothesis",
+    "mypy",
     "pytest",
     "pytest-timeout",
     "pytest-xdist",

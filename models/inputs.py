@@ -100,7 +100,8 @@ class Split:
             self._spec.pop(features.TARGET_MATCH, None)
         self._match, self._part_bytes = match, part_bytes
         self._kept: Examples | None = None
-        lengths, targets = [], []
+        lengths: list[np.ndarray] = []
+        targets: list[np.ndarray] = []
         for part in self._read(skip=0):
             self._kept = None if lengths else part
             lengths.append(part.columns[features.HISTORY_ITEM].row_lengths()[:-1].numpy())
@@ -139,9 +140,11 @@ class Split:
                 first -= len(plan)
                 begin += size
                 continue
-            if self._kept is None and read is None:
-                read = self._read(skip=begin)
-            part = self._kept or next(read)
+            if self._kept is not None:
+                part = self._kept
+            else:
+                read = read or self._read(skip=begin)
+                part = next(read)
             plan = plan[first:]
             first = 0
             users = [part.users[batch.rows[batch.rows < size]] for batch in plan]
@@ -219,8 +222,8 @@ def plan_batches(
         if rng is not None:
             rng.shuffle(rows)
         missing = -len(rows) % shape.users
-        rows = np.concatenate([rows, np.full(missing, len(lengths))]).reshape(-1, shape.users)
-        batches += [Batch(batch, shape) for batch in rows]
+        filled = np.concatenate([rows, np.full(missing, len(lengths))]).reshape(-1, shape.users)
+        batches += [Batch(batch, shape) for batch in filled]
     if rng is not None:
         rng.shuffle(batches)
     return batches
@@ -248,6 +251,7 @@ def pad(
     batch = {}
     for name, values in ragged.items():
         if name == features.TARGET_MATCH:
+            assert match is not None, "it is read only where a model asks for it"
             flat = dense(values, targets * match, -1)
             batch[name] = tf.reshape(flat, [-1, targets, match])
         else:

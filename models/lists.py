@@ -19,13 +19,14 @@ References:
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 Protocol = Literal["request", "frozen"]
-REQUEST, FROZEN = "request", "frozen"
+REQUEST: Final = "request"
+FROZEN: Final = "frozen"
 # How a protocol is called beside a metric's name, and what it means.
 SHORT = {REQUEST: "within requests", FROZEN: "frozen histories"}
 MEANING = {

@@ -76,8 +76,10 @@ def _negatives(drawn: int) -> str:
     return f"negatives that were drawn, {drawn} for each positive"
 
 
-def _within(sums: Callable[[Ranking], Sums]) -> dict[str, Callable]:
-    """Value and replicas of a metric within lists, which is a ratio of sums over users."""
+def _within(
+    name: str, label: str, meaning: str, sums: Callable[[Ranking], Sums], main: bool = False
+) -> Metric:
+    """A metric within lists, which is a ratio of sums over users; more is better."""
 
     def of_users(predictions: Predictions) -> Sums:
         if predictions.ranking is not None:
@@ -89,11 +91,10 @@ def _within(sums: Callable[[Ranking], Sums]) -> dict[str, Callable]:
         numerator, denominator = (side.sum() for side in of_users(predictions))
         return float(numerator / denominator) if denominator else float("nan")
 
-    return {
-        "value": value,
-        "replicas": lambda predictions: replicas.ratio(of_users(predictions)),
-        "within_users": True,
-    }
+    return Metric(
+        name, label, meaning, 1, value, lambda predictions: replicas.ratio(of_users(predictions)),
+        within_users=True, main=main,
+    )  # fmt: skip
 
 
 def _of_users(value: Callable[[Predictions], np.ndarray], over: str | None) -> Callable:
@@ -114,22 +115,17 @@ METRICS = {
             "auc", "AUC", "chance that a click outranks a non-click", 1,
             lambda p: metrics.auc(p.labels, p.scores), replicas.auc, main=True,
         ),
-        Metric(
-            "gauc", "GAUC", "the same within users, weighted by their targets", 1,
-            **_within(lists.gauc), main=True,
+        _within(
+            "gauc", "GAUC", "the same within users, weighted by their targets", lists.gauc,
+            main=True,
         ),
-        Metric(
-            "uauc", "UAUC", "the same within users, all weighing alike", 1, **_within(lists.uauc)
-        ),
-        Metric(
+        _within("uauc", "UAUC", "the same within users, all weighing alike", lists.uauc),
+        _within(
             "ndcg_at_10", "NDCG@10",
-            "how near clicks are to the top ten places of their list, 1 is the best order", 1,
-            **_within(lists.ndcg),
+            "how near clicks are to the top ten places of their list, 1 is the best order",
+            lists.ndcg,
         ),
-        Metric(
-            "mrr", "MRR", "mean of one over the place of a list's first click", 1,
-            **_within(lists.mrr),
-        ),
+        _within("mrr", "MRR", "mean of one over the place of a list's first click", lists.mrr),
         Metric(
             "logloss", "LogLoss", "mean cross-entropy, in nats", -1,
             lambda p: metrics.logloss(p.labels, p.scores),
@@ -165,8 +161,9 @@ METRICS = {
     )
 }  # fmt: skip
 
+REPLICAS = {name: made for name, metric in METRICS.items() if (made := metric.replicas) is not None}
 # With intervals: what the gate, `compare` and studies may judge by.
-JUDGED = tuple(name for name, metric in METRICS.items() if metric.replicas is not None)
+JUDGED = tuple(REPLICAS)
 # Those of them that have a direction: what two models can be better or worse in.
 COMPARED = tuple(name for name in JUDGED if METRICS[name].better)
 RANKING = tuple(name for name in COMPARED if not METRICS[name].of_rate)

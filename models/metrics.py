@@ -82,9 +82,14 @@ class Predictions:
             return cls(none, none, none.astype(np.int64), none.astype(np.int64))
         if len({part.frozen is None for part in parts}) > 1:
             raise ValueError("`parts` must all have `frozen` or all have none. Received both.")
-        names = [field.name for field in dataclasses.fields(cls)]
-        columns = [[getattr(part, name) for part in parts] for name in names]
-        return cls(*(None if of[0] is None else np.concatenate(of) for of in columns))
+        frozen = [part.frozen for part in parts if part.frozen is not None]
+        return cls(
+            np.concatenate([part.labels for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.users for part in parts]),
+            np.concatenate([part.requests for part in parts]),
+            np.concatenate(frozen) if frozen else None,
+        )
 
     @property
     def protocol(self) -> lists.Protocol:

@@ -61,7 +61,7 @@ class GranularQueries(tf.keras.layers.Layer):
         if "target" in self.config.granularities:
             queries["target"] = self.hash.project(tf.stop_gradient(view.target))
         if self.gru is not None:
-            states = self._states(view, local)
+            states = self._states(self.gru, view, local)
             queries["local"] = self.hash.project(tf.stop_gradient(states))
         if self._pooled:
             sums = by_user(self._sums, projected.shape[1], projected, view.window, local)
@@ -78,10 +78,10 @@ class GranularQueries(tf.keras.layers.Layer):
             if name == "global" or (name == "local" and self.gru is None)
         ]
 
-    def _states(self, view: View, local: Window) -> tf.Tensor:
+    def _states(self, gru: tf.keras.layers.GRU, view: View, local: Window) -> tf.Tensor:
         chosen = local.select(self.config.local_last).oldest_first()
         rows = view.gather(chosen)
-        states = self.gru(
+        states = gru(
             tf.reshape(rows, [-1, *rows.shape[2:]]),
             mask=tf.reshape(chosen.valid, [-1, self.config.local_last]),
         )

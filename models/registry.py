@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from models import dare, features, mirrn, twin
@@ -10,7 +12,8 @@ from models.baselines import avg_pooling, din, eta, sdim, sim_hard, sim_soft
 from models.config import ModelConfig
 from models.features import FeatureSizes
 
-BUILDERS = {
+# By the `name` of their configuration, whose type each of them takes.
+BUILDERS: dict[str, Callable[..., CtrModel]] = {
     "avg_pooling": avg_pooling.build,
     "dare": dare.build,
     "din": din.build,

@@ -46,6 +46,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         counts = write_examples(config, examples.uri, self._make_beam_pipeline)
         examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
         examples.span, examples.version = 0, 0
-        examples_utils.set_payload_format(examples, example_gen_pb2.FORMAT_TF_EXAMPLE)
+        payload = example_gen_pb2.FORMAT_TF_EXAMPLE  # type: ignore[attr-defined]  # made at import
+        examples_utils.set_payload_format(examples, payload)
         examples_utils.set_file_format(examples, "tfrecords_gzip")
         logging.info("BehaviorExampleGen: %s", counts)

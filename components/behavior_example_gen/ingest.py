@@ -89,7 +89,7 @@ def unwrap(fault: Exception) -> BaseException:
     return LogError(re.sub(r" \[while running .*", "", message)) if message else fault
 
 
-class _Spill(ParallelDoFn):
+class _Spill(ParallelDoFn[list[Block], object]):
     """Cleans blocks of rows, and spills them by shard, some blocks at a time."""
 
     busy = "spill_seconds"
@@ -121,8 +121,8 @@ class _Spill(ParallelDoFn):
             yield from self.windowed(self.submit(self._waiting))
         yield from super().finish_bundle()
 
-    def work(self, blocks: list[Block]) -> list[object]:
-        taken = [self._intake.take(block) for block in blocks]
+    def work(self, task: list[Block]) -> list[object]:
+        taken = [self._intake.take(block) for block in task]
         batches = [rows for rows, _ in taken if rows.num_rows]
         counts = sum((counts for _, counts in taken), Counts())
         results: list[object] = [beam.pvalue.TaggedOutput(_COUNTED, counts)]
@@ -139,7 +139,7 @@ class _Spill(ParallelDoFn):
         return results
 
 
-class _CountBefore(ParallelDoFn):
+class _CountBefore(ParallelDoFn[tuple[list[Piece], tuple[int, int]], object]):
     """Counts the items of a shard that came before the cuts in time: negatives know no future."""
 
     busy = "count_seconds"
@@ -166,7 +166,7 @@ class _CountBefore(ParallelDoFn):
         ]
 
 
-class _Cut(ParallelDoFn):
+class _Cut(ParallelDoFn[tuple[int, list[Piece], WholeLog], Counts]):
     """Makes the examples of the users of a shard."""
 
     busy = "cut_seconds"

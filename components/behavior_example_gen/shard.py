@@ -38,6 +38,7 @@ class Shard:
         self._config = config
         by_log = config.history.ties == "order"
         if rows["category"].null_count:
+            assert whole.catalogue is not None, "it was made, where categories are looked up"
             rows = whole.catalogue.fill(rows)
         rows, duplicates = sort_rows(rows, by_log, config.log.duplicates == "drop")
         user_rows = UserRows(rows, config)

@@ -186,7 +186,7 @@ def ranking(curve: list[dict[str, Any]]) -> str | None:
 
 def ranking_title(training: dict[str, Any]) -> str:
     """What `ranking` shows, with the protocol of metrics within users."""
-    within = lists.SHORT.get(training.get("validation_protocol"))
+    within = lists.SHORT.get(training.get("validation_protocol", ""))
     told = f" (within users: {within})" if within else ""
     return f"Ranking of the validation split by epoch{told}"
 
@@ -198,7 +198,8 @@ def _epochs(
     for key, name, color in series:
         points = [(e["epoch"], e[key]) for e in curve if e.get(key) is not None]
         if points:
-            figures.line(figure, *zip(*points, strict=True), name, color)
+            epochs, values = zip(*points, strict=True)
+            figures.line(figure, epochs, values, name, color)
     if not figure.data:
         return None
     figure.update_layout(xaxis={"title": "epoch", "dtick": max(1, len(curve) // 10)})

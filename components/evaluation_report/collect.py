@@ -191,7 +191,7 @@ def _anomalies(artifact: types.Artifact) -> list[str]:
 
 def _size(folder: str) -> int:
     return sum(
-        fileio.open(os.path.join(parent, name), "rb").size()
+        fileio.open(os.path.join(os.fsdecode(parent), os.fsdecode(name)), "rb").size()
         for parent, _, names in fileio.walk(folder)
         for name in names
     )

@@ -34,8 +34,8 @@ def page(findings: Findings, metrics: str) -> str:
       findings: what it tells.
       metrics: path of the file with its numbers.
     """
-    features = dict.fromkeys(name for s in findings.slices for name in s.slice)
-    features = sorted(features, key=slice_labels.feature_rank)
+    names = dict.fromkeys(name for s in findings.slices for name in s.slice)
+    features = sorted(names, key=slice_labels.feature_rank)
     curve = findings.training["curve"]
     return document.render(
         _TEMPLATE,

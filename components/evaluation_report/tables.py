@@ -47,6 +47,11 @@ def metrics(findings: Findings) -> Table:
     return Table("Metrics over all targets of the eval split", columns, rows)
 
 
+def _ascending(number: Cell) -> float:
+    """Sorts cells by their numbers, those without one last."""
+    return number.key if number.key is not None and math.isfinite(number.key) else math.inf
+
+
 def slices(findings: Findings) -> Table:
     """Every slice, the least AUC first; of very many, the largest."""
     total = findings.overall.candidate["predictions"]
@@ -71,7 +76,7 @@ def slices(findings: Findings) -> Table:
             gauc = len(row) - len(_OTHER_METRICS)
             row[gauc] = row[gauc]._replace(tone="faint")
         rows.append(row)
-    rows.sort(key=lambda row: row[3].key if math.isfinite(row[3].key) else math.inf)
+    rows.sort(key=lambda row: _ascending(row[3]))
     columns = ["Slice", "Targets", "Share", "AUC", "its interval"]
     if baseline:
         columns += ["Difference", "its interval", "Detectable loss"]

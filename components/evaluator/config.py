@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
 from pydantic import Field
@@ -74,7 +74,13 @@ class SliceRule(Section):
         return {self.feature: " and ".join(parts)}
 
 
-class GateConfig(pydantic.create_model("Bounds", __base__=Section, **_bounds())):
+if TYPE_CHECKING:
+    Bounds = Section  # its fields are made of the table of metrics
+else:
+    Bounds = pydantic.create_model("Bounds", __base__=Section, **_bounds())
+
+
+class GateConfig(Bounds):
     """What a model must show on the eval split before it is pushed.
 
     Every number is judged by its user-clustered bootstrap interval, not by its value alone: a bound

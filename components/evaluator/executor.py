@@ -56,7 +56,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         compared = baseline if problem is None else None
         graph = artifact_utils.get_single_uri(input_dict["transform_graph"])
         files = [
-            path
+            os.fsdecode(path)
             for uri in artifact_utils.get_split_uris(input_dict["examples"], _SPLIT)
             for path in sorted(fileio.glob(io_utils.all_files_pattern(uri)))
         ]

@@ -59,13 +59,13 @@ def measure(
       As `aucs`.
     """
     known = tft.TFTransformOutput(transform_graph).vocabulary_by_name(features.ITEM)
-    narrow = schema_pb2.Schema()
+    narrow, integers = schema_pb2.Schema(), False
     for feature in schema.feature:
         if feature.name in _READ:
             narrow.feature.add(name=feature.name, type=feature.type)
         if feature.name == features.TARGET_ITEM and feature.type == schema_pb2.INT:
-            known = map(int, known)
-    vocabulary = pa.array(known)
+            integers = True
+    vocabulary = pa.array([int(item) for item in known] if integers else known)
 
     def read(file: str) -> list[pa.RecordBatch]:
         # The decoder keeps state: one a thread.

@@ -43,7 +43,7 @@ class Executor(base_executor.BaseExecutor):
             return
         model = path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"]))
         files = [
-            path
+            os.fsdecode(path)
             for uri in artifact_utils.get_split_uris(input_dict["examples"], _SPLIT)
             for path in sorted(fileio.glob(io_utils.all_files_pattern(uri)))
         ]

@@ -7,6 +7,7 @@ store has no locks either: let one pipeline at a time push to a destination.
 
 from __future__ import annotations
 
+import os
 import posixpath
 import uuid
 from collections.abc import Iterator
@@ -81,15 +82,15 @@ def try_destination(destination: str, key: str) -> None:
 def _versions(destination: str) -> list[str]:
     if not fileio.exists(destination):
         return []
-    names = [name.rstrip("/") for name in fileio.listdir(destination)]
+    names = [os.fsdecode(name).rstrip("/") for name in fileio.listdir(destination)]
     return [name for name in names if is_version(name)]
 
 
 def _files(model: str) -> Iterator[str]:
     """The files of a model, as paths within it."""
     for folder, _, names in fileio.walk(model):
-        inside = folder[len(model) :].strip("/")
-        yield from (posixpath.join(inside, name) for name in names)
+        inside = os.fsdecode(folder)[len(model) :].strip("/")
+        yield from (posixpath.join(inside, os.fsdecode(name)) for name in names)
 
 
 def _same(one: str, other: str) -> bool:

@@ -80,7 +80,7 @@ def schema_text(ingest: IngestConfig, own: str | None = None) -> str:
 def _id_columns(ingest: IngestConfig) -> dict[str, str]:
     """The type, "int" or "string", of each id feature."""
     mapping = ingest.log.mapping
-    types = {
+    types: dict[str, str] = {
         features.USER_ID: mapping.user.type,
         features.HISTORY_ITEM: mapping.item.type,
         features.TARGET_ITEM: mapping.item.type,

@@ -87,7 +87,7 @@ def incompatible(path: str, schema: schema_pb2.Schema) -> str | None:
     there = {feature.name: _TYPES.get(feature.type) for feature in schema.feature}
     wrong = [
         f"{log_key(name) or name} ({dtype.name}, "
-        f"now {there[name].name if there.get(name) else 'missing'})"
+        f"now {now.name if (now := there.get(name)) else 'missing'})"
         for name, dtype in sorted(raw_features(path).items())
         if there.get(name) != dtype
     ]

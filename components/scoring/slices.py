@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -65,7 +64,7 @@ class Slicer:
         return as_text(single(examples, name))
 
 
-def single(examples: Mapping[str, Any] | pa.RecordBatch, name: str) -> pa.Array:
+def single(examples: pa.RecordBatch, name: str) -> pa.Array:
     """The single value of a feature in each example, [n].
 
     Raises:

@@ -69,12 +69,12 @@ def best(scores: tf.Tensor, window: Window, count: int, integer_scores: bool = F
 
 def _chosen(scores, window: Window, count: int, integer_scores: bool = False):
     """Returns what `choose` does of each row's last axis, of [B, T, K] or [B, T, G, K]."""
-    edges = (
+    first, stop = (
         tf.reshape(tf.broadcast_to(edge, scores.shape[:-1]), [-1, 1])
         for edge in _edges(scores, window)
     )
     rows = tf.reshape(tf.cast(scores, tf.float32), [-1, scores.shape[-1]])
-    found = choose(rows, *edges, count, integer_scores)
+    found = choose(rows, first, stop, count, integer_scores)
     return tuple(tf.reshape(x, [*scores.shape[:-1], count]) for x in found)
 
 

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
 
 import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow
@@ -15,10 +16,13 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from components.behavior_example_gen.beam import progress
 
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
 _MOST = 8  # more threads would wait for each other
 
 
-class ParallelDoFn(beam.DoFn, abc.ABC):
+class ParallelDoFn(beam.DoFn, abc.ABC, Generic[Task, Result]):
     """Does the work of a bundle in threads: numpy, Arrow and zlib all release Python's lock.
 
     As many tasks are in the works as there are cores, so memory is bounded; a bundle ends when all
@@ -31,7 +35,7 @@ class ParallelDoFn(beam.DoFn, abc.ABC):
     busy: str
 
     @abc.abstractmethod
-    def work(self, task: object) -> list[object]:
+    def work(self, task: Task) -> list[Result]:
         """Does one task, in a thread; returns the elements for the output."""
 
     def setup(self) -> None:
@@ -39,15 +43,15 @@ class ParallelDoFn(beam.DoFn, abc.ABC):
         self._pool = ThreadPoolExecutor(self._threads)
 
     def start_bundle(self) -> None:
-        self._tasks: collections.deque[Future[list[object]]] = collections.deque()
+        self._tasks: collections.deque[Future[list[Result]]] = collections.deque()
 
-    def submit(self, task: object) -> Iterator[object]:
+    def submit(self, task: Task) -> Iterator[Result]:
         """Starts a task; yields the results of the oldest one if that must end first."""
         while len(self._tasks) >= self._threads:
             yield from self._tasks.popleft().result()
         self._tasks.append(self._pool.submit(self._timed, task))
 
-    def _timed(self, task: object) -> list[object]:
+    def _timed(self, task: Task) -> list[Result]:
         begun = time.monotonic()
         results = self.work(task)
         progress.add(**{self.busy: time.monotonic() - begun})
@@ -64,8 +68,12 @@ class ParallelDoFn(beam.DoFn, abc.ABC):
     def windowed(elements: Iterable[object]) -> Iterator[object]:
         """Yields elements as the end of a bundle must give them."""
         window = GlobalWindow()
+
+        def placed(value: object) -> WindowedValue:
+            return WindowedValue(value, window.max_timestamp(), (window,))
+
         for element in elements:
-            tagged = isinstance(element, beam.pvalue.TaggedOutput)
-            value = element.value if tagged else element
-            placed = WindowedValue(value, window.max_timestamp(), (window,))
-            yield beam.pvalue.TaggedOutput(element.tag, placed) if tagged else placed
+            if isinstance(element, beam.pvalue.TaggedOutput):
+                yield beam.pvalue.TaggedOutput(element.tag, placed(element.value))
+            else:
+                yield placed(element)

@@ -91,9 +91,9 @@ def _text(text: pa.Array, unit: str) -> Column:
     if len(rest):
         others = text.take(pa.array(rest))
         values[rest], good[rest] = read_iso(others)
-        numbers = to_float(others)  # with an exponent, or more digits than a time has
-        number = ~is_null(numbers.values)
-        inexact = _of_floats(np.asarray(numbers.values.fill_null(0.0)), unit)
+        floats = to_float(others)  # with an exponent, or more digits than a time has
+        number = ~is_null(floats.values)
+        inexact = _of_floats(np.asarray(floats.values.fill_null(0.0)), unit)
         values[rest] = np.where(number, inexact, values[rest])
         good[rest] |= number
     nan = np.zeros(len(text), bool)

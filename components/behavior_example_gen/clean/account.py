@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 
 from components.behavior_example_gen.clean.notes import Notes, Span
-from components.behavior_example_gen.config.ingest_config import SPLITS
+from components.behavior_example_gen.config.ingest_config import SPLITS, Table
 
 SAMPLES = 20  # rows of each reason that are put into quarantine
 _HINTS = {
@@ -63,8 +63,8 @@ class Counts:
     samples: dict[str, list[Sample]] = dataclasses.field(default_factory=dict)
     origins: dict[int, str] = dataclasses.field(default_factory=dict)
     kinds: dict[tuple[str, str], dict[str, str]] = dataclasses.field(default_factory=dict)
-    spans: dict[str, Span] = dataclasses.field(default_factory=dict)
-    readings: dict[tuple[str, str], collections.Counter[str]] = dataclasses.field(
+    spans: dict[Table, Span] = dataclasses.field(default_factory=dict)
+    readings: dict[tuple[Table, str], collections.Counter[str]] = dataclasses.field(
         default_factory=dict
     )
     notes: Notes = dataclasses.field(default_factory=Notes)

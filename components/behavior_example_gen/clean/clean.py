@@ -122,8 +122,8 @@ def clean(
     if config.request is not None:
         rows[REQUEST] = absent.ids(config.request.type, null=True)
         if targets:
-            column = to_id(cells[config.request.column], config.request)
-            rows[REQUEST] = verdict.read("request", column, missing_is_fault=False)
+            ids = to_id(cells[config.request.column], config.request)
+            rows[REQUEST] = verdict.read("request", ids, missing_is_fault=False)
     if config.oracle is not None:
         rows["oracle"] = pa.nulls(cells.num_rows, pa.float64())
         if targets:

@@ -73,12 +73,12 @@ class Intake:
         rows: pa.RecordBatch,
         dropped: dict[str, np.ndarray],
         table: Table,
-    ) -> tuple[dict[str, Span], dict[tuple[str, str], collections.Counter[str]]]:
+    ) -> tuple[dict[Table, Span], dict[tuple[Table, str], collections.Counter[str]]]:
         """When the rows were; and what their times could be, if they are not all as they should."""
         column = self._config.mapping(table).time
         clock = column.unit != "order"
         span = Span.of(rows["time"], clock)
-        spans = {} if span is None else {table: span}
+        spans: dict[Table, Span] = {} if span is None else {table: span}
         faulty = any(reason.startswith("time: ") for reason in dropped)
         if not clock or not (faulty or span is None or not usual(span.first, span.last)):
             return spans, {}

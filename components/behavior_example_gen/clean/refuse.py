@@ -93,7 +93,8 @@ def _check_positives(counts: Counts, config: IngestConfig) -> None:
     have = {value.lower() if value.lower() in _TRUTH else value for value in +found.rows}
     lost = [v for v in found.rows if v not in have and v.lower() not in have & _TRUTH]
     if lost:
-        column = config.label.column or config.log.mapping.behavior.column
+        behavior = config.log.mapping.behavior
+        column = config.label.column or (behavior and behavior.column)
         others = sorted({*(+found.rows), *found.others})
         raise LogError(
             f"{describe(config)}: no row has the value {lost[0]!r} of `label.positives` in the "

@@ -37,7 +37,7 @@ def check_no_sequences(block: Block, config: IngestConfig) -> None:
     items = set(cells.get("item", ()))
     for part, texts in cells.items():
         between = _BETWEEN if part in ("user", "item") else _SPACED
-        found = [tokens for text in texts if len(tokens := between.split(text)) >= _LEAST]
+        found = [cell for text in texts if len(cell := between.split(text)) >= _LEAST]
         tokens = collections.Counter(token for cell in found for token in set(cell))
         if part in ("user", "item"):
             first = {cell[0] for cell in found}
@@ -51,9 +51,9 @@ def check_no_sequences(block: Block, config: IngestConfig) -> None:
     time = mapping.time
     if time.format is None and time.column in block.batch.schema.names:
         texts = [str(cell) for cell in block.batch[time.column][:_ROWS].to_pylist() if cell]
-        found = [text for text in texts if _NUMBERS.fullmatch(text)]
-        if len(found) * 2 > len(texts):
-            _refuse(block, time.column, "time", found[0])
+        lists = [text for text in texts if _NUMBERS.fullmatch(text)]
+        if len(lists) * 2 > len(texts):
+            _refuse(block, time.column, "time", lists[0])
 
 
 def _refuse(block: Block, column: str, part: str, cell: str) -> None:

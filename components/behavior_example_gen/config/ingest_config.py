@@ -9,7 +9,11 @@ from pydantic import Field
 
 from components.behavior_example_gen.cells.columns import IdColumn, ImpressionColumns
 from components.behavior_example_gen.cells.where import RowFilter
-from components.behavior_example_gen.config.log_config import LogConfig, TableConfig
+from components.behavior_example_gen.config.log_config import (
+    ImpressionsConfig,
+    LogConfig,
+    TableConfig,
+)
 from models.section import Integer, Number, Section
 
 SPLITS = ("train", "validation", "eval")
@@ -222,7 +226,8 @@ class IngestConfig(Section):
                 f"`label.positives` names behaviours, but `log.columns.behavior` is not set. "
                 f"Received: {positives}; set the column, or remove `positives`."
             )
-        if positives and behavior.type == "int" and not all(isinstance(p, int) for p in positives):
+        integers = behavior is not None and behavior.type == "int"
+        if positives and integers and not all(isinstance(p, int) for p in positives):
             raise ValueError(
                 f"`label.positives` must be integers, as `log.columns.behavior` has type int. "
                 f"Received: {positives}"
@@ -251,11 +256,16 @@ class IngestConfig(Section):
 
     def table(self, name: Table) -> TableConfig:
         """Returns the section of a table."""
-        return self.log if name == "log" else self.log.impressions
+        return self.log if name == "log" else self._impressions
 
     def mapping(self, name: Table) -> ImpressionColumns:
         """Returns which column of a table holds what; that of the log is a `ColumnConfig`."""
-        return self.log.mapping if name == "log" else self.log.impressions.columns
+        return self.log.mapping if name == "log" else self._impressions.columns
+
+    @property
+    def _impressions(self) -> ImpressionsConfig:
+        assert self.log.impressions is not None, "`tables` names the impressions only if there are"
+        return self.log.impressions
 
     def used_columns(self, table: Table = "log") -> list[str]:
         """Names of all columns of a table that are used, read or joined to it, each once."""

@@ -19,6 +19,7 @@ from components.behavior_example_gen.config.characters import Character
 from components.simulator.config import SimulatorConfig
 from models.section import Section
 
+_FOLDER = "Folder of the files, also gs:// or s3://; relative: to where you are."
 MISSING = (r"\N", "NULL", "null", "NA", "N/A", "NaN", "nan", "None", "<NA>")
 
 
@@ -100,9 +101,7 @@ class ItemsConfig(Section):
 class TableConfig(Section):
     """Where a table of events is, and how it is read: files, or another source."""
 
-    folder: str = Field(
-        ".", description="Folder of the files, also gs:// or s3://; relative: to where you are."
-    )
+    folder: str | None = Field(".", description=_FOLDER)
     files: str | list[str] | None = Field(
         None,
         description="File, glob or folder within `folder`, or a list of them. Names that begin "
@@ -172,6 +171,7 @@ class ImpressionsConfig(TableConfig):
 class LogConfig(TableConfig):
     """Where the behaviour log is, which column holds what, and which rows count."""
 
+    folder: str = Field(".", description=_FOLDER)
     columns: ColumnConfig | None = Field(None, description="Which column holds what.")
     features: dict[str, FeatureColumn] = Field(
         {}, description="Further numeric cross features by name: `history_<name>`."

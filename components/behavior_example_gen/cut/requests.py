@@ -34,7 +34,7 @@ def first_rows(
     rows = np.flatnonzero(~named)
     first[rows] = rows[begin_of(starts(user[rows], time[rows], hist_end[rows]))]
     rows = np.flatnonzero(named)
-    if len(rows):
+    if ids is not None and len(rows):
         number, values = codes(ids.take(pa.array(rows)))
         _, begins, place = np.unique(
             user[rows] * len(values) + number, return_index=True, return_inverse=True

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.behavior_example_gen.clean.clean import REQUEST, UNKNOWN
-from components.behavior_example_gen.config.ingest_config import IngestConfig
+from components.behavior_example_gen.config.ingest_config import IngestConfig, NegativesConfig
 from components.behavior_example_gen.cut import requests, split
 from components.behavior_example_gen.cut.items import Catalogue
 from components.behavior_example_gen.cut.negatives import NONE, FirstTimes, draw_negatives
@@ -108,10 +108,12 @@ class Targets:
         def part(values: np.ndarray | pa.Array) -> np.ndarray | pa.Array:
             return values.take(pa.array(which)) if isinstance(values, pa.Array) else values[which]
 
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return Targets(
-            **{name: None if values is None else part(values) for name, values in fields.items()}
-        )
+        fields = {
+            field.name: part(values)
+            for field in dataclasses.fields(self)
+            if (values := getattr(self, field.name)) is not None
+        }
+        return dataclasses.replace(self, **fields)
 
 
 class UserRows:
@@ -229,7 +231,8 @@ def find_targets(rows: UserRows, whole: WholeLog) -> tuple[Targets, collections.
 
 
 def _choose(rows: UserRows, whole: WholeLog) -> tuple[_Chosen, collections.Counter[str]]:
-    config, dropped = rows.config, collections.Counter()
+    config = rows.config
+    dropped: collections.Counter[str] = collections.Counter()
     least, most = config.history.min_length, config.split.eval_per_user
     target, negatives = rows.label != NO_TARGET, config.label.negatives
     if negatives is not None and negatives.repeats == "drop":
@@ -263,7 +266,7 @@ def _choose(rows: UserRows, whole: WholeLog) -> tuple[_Chosen, collections.Count
         dropped["target: more than split.eval_per_user"] = int((~kept).sum())
         row, request, place = row[kept], request[kept], place[kept]
     if negatives is not None and len(row):
-        chosen = _with_negatives(rows, row, request, place, whole)
+        chosen = _with_negatives(rows, row, request, place, whole, negatives)
         asked = len(row) * (1 + negatives.per_positive)
         dropped["target: no negative found"] = asked - len(chosen.row)
     else:
@@ -281,6 +284,7 @@ def _split(rows: UserRows, row: np.ndarray, whole: WholeLog) -> np.ndarray:
 def _split_requests(rows: UserRows, row: np.ndarray, whole: WholeLog) -> np.ndarray:
     rule = rows.config.split
     if rule.by == "time":
+        assert whole.cuts is not None, "they are found before, where the split is by time"
         return split.by_time(rows.seconds[rows.request[row]], whole.cuts)
     if rule.by == "user_tail":
         return split.by_user_tail(rows.user[row], rule.validation, rule.eval)
@@ -291,7 +295,12 @@ def _split_requests(rows: UserRows, row: np.ndarray, whole: WholeLog) -> np.ndar
 
 
 def _with_negatives(
-    rows: UserRows, row: np.ndarray, request: np.ndarray, place: np.ndarray, whole: WholeLog
+    rows: UserRows,
+    row: np.ndarray,
+    request: np.ndarray,
+    place: np.ndarray,
+    whole: WholeLog,
+    rule: NegativesConfig,
 ) -> _Chosen:
     """Puts the negatives of each positive target behind it, into its request.
 
@@ -300,7 +309,7 @@ def _with_negatives(
     """
     parts, copies = [], []
     for catalogue, which in whole.catalogues(place):
-        candidates = _candidates(rows, row[which], catalogue)
+        candidates = _candidates(rows, row[which], catalogue, rule)
         found = candidates != NONE
         copied = np.flatnonzero(which)[np.nonzero(found)[0]]
         item = pa.array(candidates[found])
@@ -317,9 +326,10 @@ def _with_negatives(
     )
 
 
-def _candidates(rows: UserRows, row: np.ndarray, catalogue: Catalogue) -> np.ndarray:
+def _candidates(
+    rows: UserRows, row: np.ndarray, catalogue: Catalogue, rule: NegativesConfig
+) -> np.ndarray:
     """The item of each positive target and its negatives, as places in the catalogue or `NONE`."""
-    rule = rows.config.label.negatives
     index, items = catalogue.index(rows.batch["item"]), len(catalogue.items)
     known = index != NONE
     # Not only of the same request: what is positive at that time is no negative of any.

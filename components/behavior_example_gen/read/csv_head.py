@@ -134,10 +134,10 @@ def _hint(text: bytes, line: int, config: CsvConfig, wanted: Sequence[str]) -> s
     if config.header is not None:
         return ""
     lines = text[: 1 << 20].decode(errors="replace").splitlines()[:_PREAMBLE]
-    wanted = set(wanted)
+    names = set(wanted)
     for delimiter in (config.delimiter, *_DELIMITERS):
         for number, row in enumerate(lines, line):
-            if wanted <= {cell.strip().strip(config.quote or "") for cell in row.split(delimiter)}:
+            if names <= {cell.strip().strip(config.quote or "") for cell in row.split(delimiter)}:
                 skip = f"`csv.skip_rows: {number - 1}`" if number > line else ""
                 cut = f"`csv.delimiter: {delimiter!r}`" if delimiter != config.delimiter else ""
                 if cut or skip:

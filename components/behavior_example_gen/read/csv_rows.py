@@ -33,6 +33,7 @@ class Dialect:
     @functools.cached_property
     def special(self) -> re.Pattern[bytes]:
         """Matches an escaped byte, or a cell in quotation marks; its closing one may be missing."""
+        assert self.quote is not None, "only text with marks is searched for them"
         delimiter, quote = re.escape(self.delimiter), re.escape(self.quote)
         escape = re.escape(self.escape or b"")
         escaped = [escape + b"."] if escape else []
@@ -112,6 +113,7 @@ def _plain_cells(
     That is at the beginning or the end of a cell, or doubled. A doubled mark ends a cell here, and
     begins the next.
     """
+    assert dialect.quote is not None, "only text with marks is searched for them"
     marks = np.flatnonzero(data == ord(dialect.quote))
     marks = marks[~escaped[marks]]
     if len(marks) % 2:

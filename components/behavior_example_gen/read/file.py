@@ -38,7 +38,7 @@ _UNREADABLE = (
 )
 
 
-def layout_of(path: str, layout: str) -> Layout:
+def layout_of(path: str, layout: Layout | Literal["auto"]) -> Layout:
     """Returns how a file is laid out; "auto": by its name."""
     if layout != "auto":
         return layout
@@ -51,7 +51,11 @@ def layout_of(path: str, layout: str) -> Layout:
 
 
 def read_file(
-    path: str, part: int, layout: str, csv: CsvConfig, columns: Sequence[str]
+    path: str,
+    part: int,
+    layout: Layout | Literal["auto"],
+    csv: CsvConfig,
+    columns: Sequence[str],
 ) -> Iterator[Block]:
     """Reads the columns of one file: text from CSV and JSON, typed from the others.
 

@@ -164,7 +164,7 @@ def _remote(path: str) -> list[FileMetadata]:
     inside = _visible(_match(f"{literal}/**"), path)
     if found := inside or _match(literal):
         return found
-    base = re.match(r"[^\[*?]*", path)[0].rpartition("/")[0]
+    base = re.split(r"[\[*?]", path, maxsplit=1)[0].rpartition("/")[0]
     return _visible(_match(path) + _match(f"{path}/**"), base)
 
 

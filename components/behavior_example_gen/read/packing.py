@@ -7,7 +7,7 @@ import lzma
 import re
 import zipfile
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 from apache_beam.io.filesystem import CompressionTypes
@@ -63,10 +63,10 @@ def open_unpacked(path: str) -> Iterator[BinaryIO]:
             yield file
         elif kind == "xz":
             with lzma.LZMAFile(file) as stream:
-                yield stream
+                yield cast(BinaryIO, stream)  # it reads as one
         elif kind == "zip":
             with _zipped(path, file) as archive, archive.open(_member(path, archive)) as member:
-                yield member
+                yield cast(BinaryIO, member)
         else:  # by Arrow, which unlike Beam notices a truncated file
             with pa.CompressedInputStream(pa.PythonFile(file, mode="r"), kind) as stream:
                 yield stream

@@ -27,6 +27,7 @@ class FileSource(Source):
 
     def __init__(self, table: TableConfig, columns: Sequence[str]):
         self._table, self._columns = table, list(columns)
+        assert table.folder is not None and table.files is not None, "no other source is set"
         self._files = find_files(table.folder, table.files)
         self.parts = len(self._files)
 

@@ -24,6 +24,7 @@ class ItemTable:
 
     def __init__(self, config: IngestConfig):
         items, self._config = config.log.items, config
+        assert items is not None, "there is a table to join"
         names = list(dict.fromkeys([items.key, *items.columns]))
         table = read_table(config.log.folder, items.files, items.csv, names)
         if not table.num_rows:

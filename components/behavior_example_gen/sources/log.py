@@ -79,5 +79,5 @@ def _open(config: IngestConfig, table: Table) -> Source:
     kind, _, name = source.source.partition(":")
     options = resolve(source.options, "log.options" if table == "log" else f"log.{table}.options")
     if kind == "tfds":
-        return TfdsSource(name, options, columns, source.columns.time.column)
+        return TfdsSource(name, options, columns, config.mapping(table).time.column)
     return {"bigquery": bigquery_source, "beam": beam_source}[kind](name, options, columns)

@@ -53,9 +53,9 @@ def encode_column(values: pa.Array | np.ndarray) -> Encoded:
     numbers = values.to_numpy() if isinstance(values, pa.Array) else values
     if numbers.dtype == np.float32:
         data = np.ascontiguousarray(numbers, "<f4").view(np.uint8)
-        return Encoded(_FLOATS, memoryview(data), np.arange(0, data.size + 4, 4))
+        return Encoded(_FLOATS, data.data, np.arange(0, data.size + 4, 4))
     data, lengths = varints(numbers)
-    return Encoded(_INTEGERS, memoryview(data), _offsets(lengths))
+    return Encoded(_INTEGERS, data.data, _offsets(lengths))
 
 
 def varints(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,7 +91,7 @@ def examples(features: Mapping[str, Iterator[bytes]]) -> Iterator[bytes]:
     """Yields serialized examples, of which `features` gives one `Feature` each by name."""
     heads = [b"\x0a" + size(len(name)) + name.encode() + b"\x12" for name in sorted(features)]
     for row in zip(*(features[name] for name in sorted(features)), strict=True):
-        parts = []
+        parts: list[bytes] = []
         total = 0
         for head, feature in zip(heads, row, strict=True):
             length = size(len(feature))

@@ -30,8 +30,9 @@ def write_records(path: str, aside: str, records: Iterable[bytes]) -> None:
     """
     unfinished = FileSystems.join(aside, f"{uuid.uuid4().hex}-{os.path.basename(path)}")
     squeeze = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+    waiting: list[bytes] = []
     with FileSystems.create(unfinished, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        waiting, size = [], 0
+        size = 0
         for record in records:
             length = struct.pack("<Q", len(record))
             head = length + struct.pack("<I", checksum(length))

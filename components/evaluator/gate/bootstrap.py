@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from models.metric_table import METRICS
+from models.metric_table import REPLICAS
 from models.metrics import Predictions
 
 # Effective users that a metric must stand on: of fewer, intervals are too narrow.
@@ -82,7 +82,7 @@ def replicate(
     """
     distinct, users = np.unique(np.asarray(models[0].users), return_inverse=True)
     numbered = [_numbered(model, users) for model in models]
-    values = [METRICS[name].replicas(model) for name in names for model in numbered]
+    values = [REPLICAS[name](model) for name in names for model in numbered]
     count = len(distinct)
 
     def metrics_of(weights: np.ndarray) -> np.ndarray:

@@ -25,8 +25,8 @@ def bounds(overall: Mapping[str, Comparison], gate: GateConfig, drawn: int = 0) 
       drawn: negatives that were drawn for each positive: calibration is then not judged.
     """
     for metric, worst in gate.worst.items():
-        side = "least" if METRICS[metric].better > 0 else "most"
-        yield _bound(overall[metric], gate, **{side: worst})
+        least, most = (worst, None) if METRICS[metric].better > 0 else (None, worst)
+        yield _bound(overall[metric], gate, least, most)
     if gate.calibration is not None and drawn:
         text = f"calibration is not judged: it is {of_drawn(drawn)}"
         yield Check("calibration", True, text, "calibration")
@@ -44,12 +44,13 @@ def tolerances(overall: Mapping[str, Comparison], gate: GateConfig) -> Iterator[
     undefined = 0
     for metric, tolerance in gate.tolerance.items():
         found = overall[metric]
+        assert found.difference is not None, "there is a baseline, so all metrics are compared"
         if math.isnan(found.difference.estimate):
             undefined += 1
             text = f"{_no_value(found, gate)}, so it was not compared"
             yield Check(UNDEFINED, True, text, metric)
         else:
-            yield _loss(found, tolerance, gate)
+            yield _loss(found, found.difference, tolerance, gate)
     if undefined and undefined == len(gate.tolerance):
         text = (
             "no metric of gate.tolerance has a value on this eval split, so nothing shows that the "
@@ -66,20 +67,23 @@ def slices(found: Sequence[SliceFound], gate: GateConfig) -> Iterator[Check]:
     than is tolerated by estimate. Those that are worse when taken alone are told, with how many
     would be by chance. Slices of the very same targets count once.
     """
-    distinct = [one for one in found if one.comparison.difference is not None and not one.again]
+    compared = [
+        (one, two)
+        for one in found
+        if (two := one.comparison.difference) is not None and not one.again
+    ]
+    distinct = [one for one, _ in compared]
     if gate.slice_tolerance is None or not distinct:
         return
     tail = (1 - gate.confidence) / 2
-    adjusted = holm([_chance_of_loss(one.comparison.difference) for one in distinct])
+    adjusted = holm([_chance_of_loss(two) for _, two in compared])
     fallen, alone = [], []
-    for one, p_value in zip(distinct, adjusted, strict=True):
-        two = one.comparison.difference
+    for (one, two), p_value in zip(compared, adjusted, strict=True):
         if p_value <= tail and two.estimate < -gate.slice_tolerance:
-            fallen.append(one)
+            fallen.append((one, two))
         elif two.upper < 0:
-            alone.append(one)
-    for one in fallen:
-        two = one.comparison.difference
+            alone.append((one, two))
+    for one, two in fallen:
         text = (
             f"{_where(one.slice)}AUC is worse, all {len(distinct)} slices taken together: it must "
             f"be at most {gate.slice_tolerance:g} below the {one.comparison.baseline:.4f} of the "
@@ -112,7 +116,11 @@ def _chance_of_loss(two: Interval) -> float:
     return NORMAL.cdf(two.estimate / two.error)
 
 
-def _no_slice(distinct: Sequence[SliceFound], alone: Sequence[SliceFound], gate: GateConfig) -> str:
+def _no_slice(
+    distinct: Sequence[SliceFound],
+    alone: Sequence[tuple[SliceFound, Interval]],
+    gate: GateConfig,
+) -> str:
     could = [detectable_loss(one, distinct, gate)["detectable"] for one in distinct]
     text = (
         f"in none of {len(distinct)} slices, taken together, is AUC certainly worse and by more "
@@ -122,9 +130,7 @@ def _no_slice(distinct: Sequence[SliceFound], alone: Sequence[SliceFound], gate:
     if not alone:
         return text
     by_chance = len(distinct) * (1 - gate.confidence) / 2
-    shown = "; ".join(
-        f"{_where(one.slice)}{_change(one.comparison.difference, gate)}" for one in alone[:_SHOWN]
-    )
+    shown = "; ".join(f"{_where(one.slice)}{_change(two, gate)}" for one, two in alone[:_SHOWN])
     more = f"; and {len(alone) - _SHOWN} more" if len(alone) > _SHOWN else ""
     return (
         f"taken alone, AUC is worse in {len(alone)} of {len(distinct)} slices, where "
@@ -138,7 +144,7 @@ def rule(wanted: SliceRule, found: Comparison, gate: GateConfig) -> list[Check]:
     if wanted.min_auc is not None:
         made.append(_bound(found, gate, least=wanted.min_auc, where=wanted.slice))
     if wanted.max_drop is not None and found.difference is not None:
-        made.append(_loss(found, wanted.max_drop, gate, where=wanted.slice))
+        made.append(_loss(found, found.difference, wanted.max_drop, gate, where=wanted.slice))
     return made
 
 
@@ -194,9 +200,13 @@ def _no_value(found: Comparison, gate: GateConfig) -> str:
 
 
 def _loss(
-    found: Comparison, tolerance: float, gate: GateConfig, where: dict[str, str] | None = None
+    found: Comparison,
+    two: Interval,
+    tolerance: float,
+    gate: GateConfig,
+    where: dict[str, str] | None = None,
 ) -> Check:
-    two, name = found.difference, f"{_where(where)}{found.label}"
+    name = f"{_where(where)}{found.label}"
     sign = METRICS[found.metric].better
     worst, best = sorted((sign * two.lower, sign * two.upper))
     side, other = ("below", "above") if sign > 0 else ("above", "below")

@@ -71,9 +71,9 @@ class Comparison:
             "candidate_lower": one.lower,
             "candidate_upper": one.upper,
         }
-        if self.difference is None:
-            return found
         two = self.difference
+        if two is None or self.baseline is None:
+            return found
         return found | {
             "baseline": self.baseline,
             "difference": two.estimate,

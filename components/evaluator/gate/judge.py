@@ -131,7 +131,7 @@ def judge(
     overall = _compare(scored, JUDGED, gate, seed)
     told = {name: found.to_json() for name, found in overall.items()}
     if scored.baseline is not None:
-        told["auc"] |= _unclustered(scored, gate)
+        told["auc"] |= _unclustered(scored, scored.baseline, gate)
         told["auc"]["rela_impr"] = rela_impr(told["auc"]["candidate"], told["auc"]["baseline"])
     made += bounds.bounds(overall, gate, scored.drawn)
     if scored.baseline is not None:
@@ -182,11 +182,9 @@ def _comparison(name: str, draws: Draws, scored: Scored, gate: GateConfig) -> Co
     return Comparison(name, label, draws.users, candidate, float(draws.observed[1]), found)
 
 
-def _unclustered(scored: Scored, gate: GateConfig) -> dict[str, float]:
+def _unclustered(scored: Scored, baseline: np.ndarray, gate: GateConfig) -> dict[str, float]:
     """The interval of the difference in AUC if users were ignored: only shown, never used."""
-    lower, upper = unclustered_interval(
-        scored.labels, scored.candidate, scored.baseline, gate.confidence
-    )
+    lower, upper = unclustered_interval(scored.labels, scored.candidate, baseline, gate.confidence)
     return {"unclustered_lower": lower, "unclustered_upper": upper}
 
 

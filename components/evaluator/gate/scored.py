@@ -43,17 +43,20 @@ class Scored:
     def from_table(cls, table: pa.Table, slices: list[str], drawn: int) -> Scored:
         """Takes the columns of a predictions table."""
 
-        def column(name: str) -> np.ndarray | None:
-            return table.column(name).to_numpy() if name in table.column_names else None
+        def column(name: str) -> np.ndarray:
+            return table.column(name).to_numpy()
+
+        def optional(name: str) -> np.ndarray | None:
+            return column(name) if name in table.column_names else None
 
         return cls(
             column(predictions.LABEL),
             column(predictions.SCORE),
-            column(predictions.BASELINE_SCORE),
+            optional(predictions.BASELINE_SCORE),
             np.unique(column(predictions.USER), return_inverse=True)[1],
             column(predictions.REQUEST),
-            column(predictions.FROZEN),
-            column(predictions.BASELINE_FROZEN),
+            optional(predictions.FROZEN),
+            optional(predictions.BASELINE_FROZEN),
             drawn,
             {name: column(name) for name in slices},
         )

@@ -20,7 +20,8 @@ from components.behavior_example_gen.read.files import find_files
 MISSING = -1  # an empty cell of a column of integers
 
 
-class EventLog(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+# TFDS, which takes the argument, is without types.
+class EventLog(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
     """A log of events in files that a user has to fetch by hand, in the order of the files.
 
     An example is a run of up to `RUN` adjacent events, each feature the array of a column: TFDS

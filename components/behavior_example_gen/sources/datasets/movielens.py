@@ -14,6 +14,7 @@ from components.behavior_example_gen.sources.datasets.event_log import EventLog,
 from components.behavior_example_gen.tables import one_batch
 from components.segments import rank_of, starts
 
+_RATINGS = ["user_id", "movie_id", "rating", "timestamp"]
 _MOVIES = CsvConfig(
     delimiter="::", header=["movie_id", "title", "genres"], encoding="latin-1", quote=None
 )
@@ -34,7 +35,7 @@ class Movielens1mPositions(EventLog):
         "ratings.dat and movies.dat into manual_dir."
     )
     FILES = "ratings.dat"
-    CSV = CsvConfig(delimiter="::", header=["user_id", "movie_id", "rating", "timestamp"])
+    CSV = CsvConfig(delimiter="::", header=_RATINGS)
     COLUMNS = {  # noqa: RUF012
         "user_id": np.int64,
         "movie_id": np.int64,
@@ -49,7 +50,7 @@ class Movielens1mPositions(EventLog):
         columns = {"movie_id": np.int64, "genres": str}
         movies = [typed(b, columns) for b in self.blocks(folder, "movies.dat", _MOVIES, [*columns])]
         movies = one_batch(pa.Table.from_batches(movies))
-        read = self.blocks(folder, self.FILES, self.CSV, list(self.CSV.header))
+        read = self.blocks(folder, self.FILES, self.CSV, _RATINGS)
         rows = one_batch(pa.Table.from_batches([typed(block, self.COLUMNS) for block in read]))
         order = np.lexsort((rows["timestamp"].to_numpy(), rows["user_id"].to_numpy()))
         rows = rows.take(pa.array(order))
