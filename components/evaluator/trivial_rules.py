@@ -7,9 +7,7 @@ it. Whether a rule's direction is up or down says nothing: .3 gives away as much
 
 from __future__ import annotations
 
-import concurrent.futures
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -17,9 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx_bsl.coders import example_coder
 
-from components.scoring.exported_model import blocks
+from components.scoring.exported_model import read_files
 from components.scoring.slices import single
 from models import features, metrics
 
@@ -59,21 +56,10 @@ def measure(
       As `aucs`.
     """
     known = tft.TFTransformOutput(transform_graph).vocabulary_by_name(features.ITEM)
-    narrow, integers = schema_pb2.Schema(), False
-    for feature in schema.feature:
-        if feature.name in _READ:
-            narrow.feature.add(name=feature.name, type=feature.type)
-        if feature.name == features.TARGET_ITEM and feature.type == schema_pb2.INT:
-            integers = True
+    kinds = {feature.name: feature.type for feature in schema.feature}
+    integers = kinds.get(features.TARGET_ITEM) == schema_pb2.INT
     vocabulary = pa.array([int(item) for item in known] if integers else known)
-
-    def read(file: str) -> list[pa.RecordBatch]:
-        # The decoder keeps state: one a thread.
-        decoder = example_coder.ExamplesToRecordBatchDecoder(narrow.SerializeToString())
-        return [scores(decoder.DecodeBatch(block), vocabulary) for block in blocks(file)]
-
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        return aucs(batch for batches in pool.map(read, files) for batch in batches)
+    return aucs(read_files(files, schema, _READ, lambda examples: scores(examples, vocabulary)))
 
 
 def scores(examples: pa.RecordBatch, vocabulary: pa.Array) -> pa.RecordBatch:

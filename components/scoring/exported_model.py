@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import apache_beam as beam
@@ -173,18 +173,42 @@ def protocol(files: Sequence[str], schema: schema_pb2.Schema) -> lists.Protocol:
     """
     names = (features.USER_ID, features.TARGET_REQUEST, features.LABEL)
 
-    def read(file: str) -> list[pa.RecordBatch]:
-        decoder = _decoder(schema, lambda name: name in names)  # it keeps state: one a thread
-        decoded = map(decoder.DecodeBatch, blocks(file))
-        return [pa.record_batch([single(x, n) for n in names], names) for x in decoded]
+    def take(examples: pa.RecordBatch) -> pa.RecordBatch:
+        return pa.record_batch([single(examples, name) for name in names], names)
 
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = [batch for batches in pool.map(read, files) for batch in batches]
+    found = list(read_files(files, schema, names, take))
     if not found:
         return lists.REQUEST
     user, request, label = pa.Table.from_batches(found).combine_chunks().columns
     codes = user.combine_chunks().dictionary_encode().indices
     return lists.protocol(codes.to_numpy(), request.to_numpy(), label.to_numpy())
+
+
+def read_files(
+    files: Sequence[str],
+    schema: schema_pb2.Schema,
+    names: Collection[str],
+    take: Callable[[pa.RecordBatch], pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:
+    """Reads examples in their order, several files at a time.
+
+    Args:
+      files: of serialized examples.
+      schema: of the examples.
+      names: the features that are decoded.
+      take: what is wanted of decoded examples, [n] lists by feature; called in several threads.
+
+    Yields:
+      What `take` returns of each block of examples.
+    """
+
+    def read(file: str) -> list[pa.RecordBatch]:
+        decoder = _decoder(schema, lambda name: name in names)  # it keeps state: one a thread
+        return [take(decoder.DecodeBatch(block)) for block in blocks(file)]
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for batches in pool.map(read, files):
+            yield from batches
 
 
 def _decoder(
