@@ -14,9 +14,12 @@ from components.behavior_example_gen.clean.refuse import (
 )
 from components.behavior_example_gen.clean.sequences import check_no_sequences
 from components.behavior_example_gen.clean.time_check import check_times
-from components.behavior_example_gen.config.ingest_config import IngestConfig, Table
+from components.behavior_example_gen.config.ingest_config import IngestConfig, Table, section
 from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.read.files import find_files
+from components.behavior_example_gen.read.vectors import read_vectors
 from components.behavior_example_gen.sources import fingerprint, open_sources
+from components.behavior_example_gen.sources.columns import find_columns
 
 __all__ = ["check_log", "fingerprint"]
 
@@ -30,7 +33,13 @@ def check_log(config: IngestConfig) -> None:
     Raises:
       LogError: naming the file, its fault and the way out.
     """
-    intake, whole, every = Intake(config), True, Counts()
+    columns = find_columns(config)
+    intake, whole, every = Intake(config, columns), True, Counts()
+    if columns.joined:
+        _ = intake.tables.features  # every cell of them is read
+    for name, feature in config.vectors.items():
+        for file in find_files(config.log.folder, feature.file, f"features.{name}.file"):
+            next(read_vectors(file.path, name, feature), None)
     heads: dict[Table, Counts] = {}
     sources = open_sources(config)
     progress.add(files=sum(source.parts for source in sources.values()))
@@ -58,5 +67,5 @@ def check_log(config: IngestConfig) -> None:
         if bad_rows(counts) == counts.rows:
             raise LogError(
                 f"{where}: none of the first {counts.rows:,} rows can be used. Mend the rows, or "
-                f"`columns` of the {table}.\n{counts.table()}"
+                f"`{section(table)}.columns`.\n{counts.table()}"
             )

@@ -11,7 +11,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
+from components.behavior_example_gen.config.ingest_config import IngestConfig
 from components.behavior_example_gen.run import write_examples
 
 EXAMPLES = "examples"
@@ -44,7 +44,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         config = IngestConfig.model_validate_json(exec_properties["ingest_json"])
         examples = artifact_utils.get_single_instance(output_dict[EXAMPLES])
         counts = write_examples(config, examples.uri, self._make_beam_pipeline)
-        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
+        examples.split_names = artifact_utils.encode_split_names(config.splits)
         examples.span, examples.version = 0, 0
         payload = example_gen_pb2.FORMAT_TF_EXAMPLE  # type: ignore[attr-defined]  # made at import
         examples_utils.set_payload_format(examples, payload)

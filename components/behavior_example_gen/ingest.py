@@ -17,9 +17,11 @@ from components.behavior_example_gen.beam.storage import write_text
 from components.behavior_example_gen.beam.threads import ParallelDoFn
 from components.behavior_example_gen.clean.account import CombineCounts, Counts
 from components.behavior_example_gen.clean.intake import Intake
+from components.behavior_example_gen.clean.notes import Notes
 from components.behavior_example_gen.clean.refuse import check_rows
 from components.behavior_example_gen.clean.remarks import remarks
 from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
+from components.behavior_example_gen.cut.item_features import CombineItemFeatures, ItemFeatures
 from components.behavior_example_gen.cut.items import Catalogue, CombineItems, count_pairs
 from components.behavior_example_gen.cut.targets import WholeLog
 from components.behavior_example_gen.cut.time_cuts import CombineTimes, Timeline
@@ -27,13 +29,18 @@ from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import Block
 from components.behavior_example_gen.shard import Shard
 from components.behavior_example_gen.sources import log_size, read_log
+from components.behavior_example_gen.sources.columns import Columns, find_columns
+from components.behavior_example_gen.sources.tables import JoinedTables
+from components.behavior_example_gen.write.items import Items
 from components.behavior_example_gen.write.tfrecord import write_records
+from models import features
 
 COUNTS, QUARANTINE = "counts.json", "quarantine.jsonl"
 _MIN_SHARDS, _MAX_SHARDS = 4, 4096  # files that readers can interleave; pieces of a spill file
 _WORKING = 8  # bytes that sorting and cutting take, for each byte of the rows
 _SPILL_BYTES = 32 << 20  # of raw rows that one spill file is made of
 _COUNTED, _TIMES, _ITEMS, _EVAL_ITEMS = "counts", "times", "items", "eval_items"
+_OF_ITEMS = "of_items"
 
 
 def ingest(pipeline: beam.Pipeline, config: IngestConfig, output: str, work: str) -> None:
@@ -47,10 +54,11 @@ def ingest(pipeline: beam.Pipeline, config: IngestConfig, output: str, work: str
       work: folder on that file system for rows on their way and unfinished files; it gets
         `counts.json`, the `Counts`.
     """
+    columns = find_columns(config)
     shards = config.log.shards or shard_count(log_size(config), config.shard_memory_mib << 20)
     tags = [_COUNTED, *_needed(config)]
     read = read_log(pipeline, config) | "Spill" >> beam.ParDo(
-        _Spill(config, shards, work, tags)
+        _Spill(config, columns, shards, work, tags)
     ).with_outputs(*tags, main="pieces")
     taken = read[_COUNTED] | "AddTaken" >> beam.CombineGlobally(CombineCounts())
     checked = taken | "Check" >> beam.Map(_check, config.model_dump_json(), output)
@@ -66,9 +74,16 @@ def ingest(pipeline: beam.Pipeline, config: IngestConfig, output: str, work: str
         for tag, pairs in ((_ITEMS, before[_ITEMS]), (_EVAL_ITEMS, every)):
             found = pairs | tag >> beam.CombineGlobally(CombineItems())
             whole[tag] = beam.pvalue.AsSingleton(found)
-    cut = pieces | "Cut" >> beam.ParDo(_Cut(config, shards, output, work), **whole)
+    cut = pieces | "Cut" >> beam.ParDo(
+        _Cut(config, columns, shards, output, work), **whole
+    ).with_outputs(_OF_ITEMS, main=_COUNTED)
+    counted = [taken, cut[_COUNTED]]
+    if config.has_items:
+        of_items = cut[_OF_ITEMS] | "AddItems" >> beam.CombineGlobally(CombineItemFeatures())
+        write = beam.Map(_write_items, config.model_dump_json(), columns, output, work)
+        counted.append(of_items | "WriteItems" >> write)
     _ = (
-        (taken, cut)
+        counted
         | "AllCounts" >> beam.Flatten()
         | "AddCounts" >> beam.CombineGlobally(CombineCounts())
         | "WriteCounts" >> beam.Map(_write_counts, config.model_dump_json(), output, work)
@@ -94,16 +109,17 @@ class _Spill(ParallelDoFn[list[Block], object]):
 
     busy = "spill_seconds"
 
-    def __init__(self, config: IngestConfig, shards: int, work: str, tags: list[str]):
+    def __init__(
+        self, config: IngestConfig, columns: Columns, shards: int, work: str, tags: list[str]
+    ):
         super().__init__()
-        self._json, self._shards, self._work, self._tags = (
-            config.model_dump_json(), shards, work, tags,
-        )  # fmt: skip
+        self._json, self._columns = config.model_dump_json(), columns
+        self._shards, self._work, self._tags = shards, work, tags
 
     def setup(self) -> None:
         super().setup()
         config = IngestConfig.model_validate_json(self._json)
-        self._intake = Intake(config)
+        self._intake = Intake(config, self._columns)
         self._ticks_per_second = config.log.mapping.time.ticks_per_second
 
     def start_bundle(self) -> None:
@@ -166,15 +182,20 @@ class _CountBefore(ParallelDoFn[tuple[list[Piece], tuple[int, int]], object]):
         ]
 
 
-class _Cut(ParallelDoFn[tuple[int, list[Piece], WholeLog], Counts]):
+class _Cut(ParallelDoFn[tuple[int, list[Piece], WholeLog], object]):
     """Makes the examples of the users of a shard."""
 
     busy = "cut_seconds"
 
-    def __init__(self, config: IngestConfig, shards: int, output: str, work: str):
+    def __init__(self, config: IngestConfig, columns: Columns, shards: int, output: str, work: str):
         super().__init__()
-        self._json, self._shards = config.model_dump_json(), shards
+        self._json, self._columns, self._shards = config.model_dump_json(), columns, shards
         self._output, self._work = output, work
+
+    def setup(self) -> None:
+        super().setup()
+        config = IngestConfig.model_validate_json(self._json)
+        self._tables = JoinedTables(config, self._columns, of=["user"])
 
     def process(
         self,
@@ -183,13 +204,14 @@ class _Cut(ParallelDoFn[tuple[int, list[Piece], WholeLog], Counts]):
         times: tuple[int, int] | None = None,
         items: Catalogue | None = None,
         eval_items: Catalogue | None = None,
-    ) -> Iterator[Counts]:
+    ) -> Iterator[object]:
         number, pieces = element
         yield from self.submit((number, list(pieces), WholeLog(items, times, eval_items)))
 
-    def work(self, task: tuple[int, list[Piece], WholeLog]) -> list[Counts]:
+    def work(self, task: tuple[int, list[Piece], WholeLog]) -> list[object]:
         number, pieces, whole = task
-        shard = Shard(gather(pieces), IngestConfig.model_validate_json(self._json), whole)
+        config = IngestConfig.model_validate_json(self._json)
+        shard = Shard(gather(pieces), config, whole, self._tables)
         for split in SPLITS:
             if shard.counts.splits[split]["examples"]:
                 name = f"data_tfrecord-{number:05d}-of-{self._shards:05d}.gz"
@@ -197,7 +219,10 @@ class _Cut(ParallelDoFn[tuple[int, list[Piece], WholeLog], Counts]):
                 write_records(path, self._work, shard.encode(split))
         examples = sum(split["examples"] for split in shard.counts.splits.values())
         progress.add(users=shard.counts.users, examples=examples)
-        return [shard.counts]
+        results: list[object] = [shard.counts]
+        if shard.items is not None:
+            results.append(beam.pvalue.TaggedOutput(_OF_ITEMS, shard.items))
+        return results
 
 
 def _needed(config: IngestConfig) -> dict[str, beam.CombineFn]:
@@ -221,12 +246,32 @@ def _check(counts: Counts, config_json: str, output: str) -> None:
     check_rows(counts, IngestConfig.model_validate_json(config_json))
 
 
+def _write_items(
+    rows: ItemFeatures | None, config_json: str, columns: Columns, output: str, work: str
+) -> Counts:
+    """Writes the split of items, and returns what became of them."""
+    config = IngestConfig.model_validate_json(config_json)
+    items = Items.of(rows, JoinedTables(config, columns, of=["item"]), config)
+    path = FileSystems.join(output, f"Split-{features.ITEMS}", "data_tfrecord-00000-of-00001.gz")
+    kind = config.log.mapping.user.type
+    user = pa.array([0], pa.int64()) if kind == "int" else pa.array([b""], pa.binary())
+    write_records(path, work, items.encode(user))
+    notes = Notes(repeated=items.repeated)
+    for name, last in (rows.last if rows is not None else {}).items():
+        notes.valued[name] = last.num_rows
+        notes.differing[name] = pc.sum(last["differs"]).as_py() or 0
+    return Counts(items=len(items.ids), notes=notes)
+
+
 def _write_counts(counts: Counts, config_json: str, output: str, work: str) -> None:
     write_text(counts.quarantine(), FileSystems.join(output, QUARANTINE))
     plain = counts.to_dict()
     config = IngestConfig.model_validate_json(config_json)
-    if config.log.items is not None:
-        plain["known_items"] = counts.known_items
+    if config.log.tables:
+        plain["known"] = {name: counts.known[name] for name in config.log.tables}
+    if config.has_items:
+        differing = {name: counts.notes.differing[name] for name in counts.notes.valued}
+        plain["items"] = {"items": counts.items, "differing": differing}
     plain["warnings"] = remarks(counts, config)
     if config.label.negatives is not None:
         plain["repeats"] = config.label.negatives.repeats

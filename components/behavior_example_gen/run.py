@@ -16,6 +16,7 @@ from components.behavior_example_gen.clean.refuse import check_splits
 from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
 from components.behavior_example_gen.ingest import COUNTS, ingest, unwrap
 from components.literal_paths import take_paths_literally
+from models.features import ITEMS
 
 WORK = ".work"
 
@@ -40,10 +41,11 @@ def write_examples(
     take_paths_literally()
     begun = time.monotonic()
     work, result = FileSystems.join(folder, WORK), FileSystems.join(folder, COUNTS)
-    for leftover in (result, work, *(FileSystems.join(folder, f"Split-{s}") for s in SPLITS)):
+    every = [FileSystems.join(folder, f"Split-{split}") for split in (*SPLITS, ITEMS)]
+    for leftover in (result, work, *every):
         remove(leftover)
     make(work)
-    for split in SPLITS:
+    for split in config.splits:
         make(FileSystems.join(folder, f"Split-{split}"))
     try:
         with make_pipeline() as pipeline:
@@ -58,7 +60,7 @@ def write_examples(
     finally:
         remove(work)
     if config.scored is None:
-        check_splits(Counts.from_dict(counts), config)
+        check_splits(Counts.from_dict(counts), config, counts["times"])
     counts["seconds"] = round(time.monotonic() - begun, 3)
     write_text(json.dumps(counts, indent=2), result)
     return counts

@@ -12,13 +12,26 @@ import pyarrow.compute as pc
 
 from components.behavior_example_gen.clean.account import SAMPLES, Counts, Sample
 from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
+from components.behavior_example_gen.cut.item_features import ItemFeatures
 from components.behavior_example_gen.cut.order import sort_rows
 from components.behavior_example_gen.cut.pack import Examples, pack
-from components.behavior_example_gen.cut.targets import Targets, UserRows, WholeLog, find_targets
+from components.behavior_example_gen.cut.split import TRAIN
+from components.behavior_example_gen.cut.targets import (
+    Targets,
+    UserRows,
+    WholeLog,
+    find_targets,
+    place_targets,
+)
+from components.behavior_example_gen.cut.training import training_rows
+from components.behavior_example_gen.cut.user_features import user_features
 from components.behavior_example_gen.hashing import combine
 from components.behavior_example_gen.row import DUPLICATE, PART_ROWS, SEQUENCE, text
+from components.behavior_example_gen.sources.tables import JoinedTables
 from components.behavior_example_gen.write.encode import Encoder
+from components.behavior_example_gen.write.values import Values
 from components.segments import starts
+from models import feature_config, features
 
 
 class Shard:
@@ -28,13 +41,21 @@ class Shard:
       rows: all cleaned rows of these users, in any order; at least one.
       config: the configuration.
       whole: what must be known of the whole log.
+      tables: the joined ones of users, if there are any.
 
     Attributes:
       counts: users, examples, targets, and what is dropped here: `rows_kept` is minus the number
         of duplicates, so that it adds up with what `clean` kept.
+      items: what the training rows say of items; None if no feature is of items.
     """
 
-    def __init__(self, rows: pa.RecordBatch, config: IngestConfig, whole: WholeLog):
+    def __init__(
+        self,
+        rows: pa.RecordBatch,
+        config: IngestConfig,
+        whole: WholeLog,
+        tables: JoinedTables | None = None,
+    ):
         self._config = config
         by_log = config.history.ties == "order"
         if rows["category"].null_count:
@@ -42,20 +63,32 @@ class Shard:
             rows = whole.catalogue.fill(rows)
         rows, duplicates = sort_rows(rows, by_log, config.log.duplicates == "drop")
         user_rows = UserRows(rows, config)
-        targets, dropped = find_targets(user_rows, whole)
+        placed = place_targets(user_rows, whole)
+        targets, dropped = find_targets(user_rows, whole, placed)
         self._histories = user_rows.histories
+        self._users: dict[str, Values] = {}
+        self.items: ItemFeatures | None = None
+        if feature_config.of(("item", "user"), config.features):
+            training = training_rows(user_rows, whole, placed)
+            self._users = Values.of(user_features(user_rows, training, tables), config)
+            self.items = ItemFeatures.of(user_rows, training) if config.has_items else None
         dropped[DUPLICATE] = duplicates.num_rows
         self._splits: dict[str, tuple[Targets, Examples]] = {}
         for index, name in enumerate(SPLITS):
             part = targets.take(np.flatnonzero(targets.split == index))
             size = 1 if name == "eval" else config.history.targets_per_example
-            self._splits[name] = part, pack(part.user, part.window_begin, part.hist_end, size)
+            self._splits[name] = (
+                part,
+                pack(part.user, part.window_begin, part.request, part.hist_end, size),
+            )
+        held_out = targets.seconds[targets.split != TRAIN]
         self.counts = Counts(
             rows_kept=-duplicates.num_rows,
             users=len(rows["user"].unique()),
             dropped=+dropped,
             splits={name: _count(*split) for name, split in self._splits.items()},
             samples={DUPLICATE: _sample(duplicates)} if duplicates.num_rows else {},
+            held_out=int(held_out.min()) if len(held_out) else None,
         )
 
     def encode(self, split: str) -> Iterator[bytes]:
@@ -76,7 +109,8 @@ class Shard:
 
     @functools.cached_property
     def _encoder(self) -> Encoder:
-        return Encoder(self._histories, self._config.history.match)
+        users = {features.user_feature(name): values for name, values in self._users.items()}
+        return Encoder(self._histories, users, self._config.history.match)
 
 
 def _sample(rows: pa.RecordBatch) -> list[Sample]:

@@ -9,7 +9,7 @@ import pydantic
 from pydantic import Field
 
 from components.behavior_example_gen.cells.time_format import pattern
-from models.section import Number, Section
+from models.section import Section
 
 NANOSECONDS = 1_000_000_000  # in a second: times of a clock are kept in them until they are written
 
@@ -64,22 +64,6 @@ class TimeColumn(Section):
         return 1 if self.unit == "order" else NANOSECONDS
 
 
-class FeatureColumn(Section):
-    """A further cross feature of user and item, such as the seconds watched."""
-
-    column: str = Field(description="Name of the column; a number in every row.")
-    boundaries: list[Number] = Field(
-        min_length=1, description="Rising boundaries of the buckets that the models embed."
-    )
-
-    @pydantic.field_validator("boundaries")
-    @classmethod
-    def _rising(cls, boundaries: list[float]) -> list[float]:
-        if any(a >= b for a, b in itertools.pairwise(boundaries)):
-            raise ValueError(f"`boundaries` must rise strictly. Received: {boundaries}")
-        return boundaries
-
-
 def _named(value: object) -> object:
     """Lets a plain column name stand for a section with that name and the defaults."""
     return {"column": value} if isinstance(value, str) else value
@@ -108,6 +92,17 @@ class ImpressionColumns(Section):
     oracle: str | None = Field(
         None, description="True click probability, which only a simulated log knows."
     )
+
+    @pydantic.model_validator(mode="after")
+    def _columns_differ(self) -> ImpressionColumns:
+        names = {"user": self.user.column, "item": self.item.column, "time": self.time.column}
+        for one, other in itertools.combinations(names, 2):
+            if names[one] == names[other]:
+                raise ValueError(
+                    f"`{one}` and `{other}` must be different columns. Received: {names[one]!r} "
+                    f"for both"
+                )
+        return self
 
     def ids(self) -> dict[str, IdColumn]:
         """The configured id columns by their part in the table."""

@@ -7,6 +7,7 @@ long as they are between 1990 and now.
 from __future__ import annotations
 
 import collections
+import re
 import time
 from collections.abc import Iterable
 
@@ -18,12 +19,14 @@ from components.behavior_example_gen.cells.parse import is_text, to_float, to_in
 from components.behavior_example_gen.cells.time_format import read_format
 from components.behavior_example_gen.cells.times import UNITS
 
+EXCEL = "excel"
 _FIRST = 7_305 * 86_400  # 1990, in seconds
 _YEAR = 366 * 86_400
 _DATES = {"%Y%m%d": 0, "%Y%m%d%H": 1, "%Y%m%d%H%M": 2, "%Y%m%d%H%M%S": 3, "%Y%m%d%H%M%S%f": 4}
 _PLACES = [1, 10**2, 10**4, 10**6, 10**9]  # behind the day
+_EXCEL_DAYS = 25_569  # of a spreadsheet before 1970
 _DAYS = (
-    "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y",
+    "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y",
     "%d-%b-%Y", "%b %d, %Y", "%d/%m/%y", "%m/%d/%y", "%Y%m%d",
 )  # fmt: skip
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
@@ -31,6 +34,7 @@ _STAMPS = (
     "%d/%b/%Y:%H:%M:%S %z", "%a %b %d %H:%M:%S %Z %Y", "%a %b %d %H:%M:%S %z %Y",
     "%a, %d %b %Y %H:%M:%S %Z", "%a, %d %b %Y %H:%M:%S %z", "%Y-%m-%d %H:%M:%S %Z",
 )  # fmt: skip
+_ZONE = re.compile(r"\s*(?:\[[\w/+-]+\]|[A-Z]{3,5}|[A-Z]\w+/\w+)$")
 _FORMATS = [*(day + clock for day in _DAYS for clock in _CLOCKS), *_STAMPS]
 
 
@@ -41,7 +45,8 @@ def readings(cells: pa.Array) -> collections.Counter[str]:
       cells: [n], raw.
 
     Returns:
-      For each unit (s, ms, us, ns, day) and each format of digits, how many; "" for all numbers.
+      For each unit (s, ms, us, ns, day), each format of digits, and `EXCEL`, days as spreadsheets
+      count them, how many; "" for all numbers.
     """
     numbers = _numbers(cells)
     found = collections.Counter({"": len(numbers)})
@@ -49,6 +54,8 @@ def readings(cells: pa.Array) -> collections.Counter[str]:
     for unit, nanoseconds in UNITS.items():
         first, end = (second * NANOSECONDS // nanoseconds for second in (_FIRST, last))
         found[unit] = int(((numbers >= first) & (numbers < end)).sum())
+    first, end = (second // 86_400 + _EXCEL_DAYS for second in (_FIRST, last))
+    found[EXCEL] = int(((numbers >= first) & (numbers < end)).sum())
     for layout, place in _DATES.items():
         days = numbers // _PLACES[place]
         within = (days >= 1990_01_01) & (days < 2100_00_00)
@@ -58,9 +65,10 @@ def readings(cells: pa.Array) -> collections.Counter[str]:
     return +found
 
 
-def usual(first: int, last: int) -> bool:
-    """Whether times, in nanoseconds, lie between 1990 and now, and so need no second look."""
-    return _FIRST * NANOSECONDS <= first <= last < (int(time.time()) + _YEAR) * NANOSECONDS
+def unusual(times: np.ndarray) -> int:
+    """Returns how many times, in nanoseconds, do not lie between 1990 and now."""
+    last = (int(time.time()) + _YEAR) * NANOSECONDS
+    return int(((times < _FIRST * NANOSECONDS) | (times >= last)).sum())
 
 
 def told(cells: pa.Array, config: TimeColumn) -> str:
@@ -68,6 +76,11 @@ def told(cells: pa.Array, config: TimeColumn) -> str:
     if pa.types.is_timestamp(cells.type):
         return cells.type.unit
     return config.format or config.unit or "s"
+
+
+def without_zone(texts: Iterable[str]) -> list[str]:
+    """Returns texts without the name of a zone behind them, such as EST or [Europe/Berlin]."""
+    return [_ZONE.sub("", text.strip()) for text in texts]
 
 
 def formats(texts: Iterable[str]) -> list[str]:

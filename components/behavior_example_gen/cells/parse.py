@@ -22,6 +22,14 @@ _SHORT = r"^\s*([+-]?\d{1,18}|0[xX][0-9a-fA-F]{1,8})(?:\.0*)?\s*$"
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*$"
 _NAN = r"^\s*[+-]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)\s*$"
 _ZEROS = r"^0\d"
+_DECIMAL = r"^[+-]?\d+\.0$"
+_ROUND = r"^[+-]?\d(\.\d+)?E\+\d+$"
+# Spaces, and what has no width: it comes with text that was pasted, and with byte-order marks.
+_INVISIBLE = (
+    " \t\n\r\x0b\x0c\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
+    "\u200a\u2028\u2029\u202f\u205f\u3000\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
+    "\u2060\u2066\u2067\u2068\u2069\ufeff"
+)
 _LEAST, _MOST = -(2**63), 2**63 - 1
 NO_INTEGER = "not an integer"
 TOO_LONG = "beyond 64 bits"
@@ -51,6 +59,8 @@ def tidy(cells: pa.Array, missing: Sequence[str], trim: bool) -> pa.Array:
         return without(text, pc.equal(pc.binary_length(text), 0))
     if trim:
         text = pc.utf8_trim_whitespace(text)
+        if not _is_ascii(text):
+            text = pc.utf8_trim(text, characters=_INVISIBLE)
     return without(text, pc.is_in(text, pa.array(["", *missing]), skip_nulls=True))
 
 
@@ -127,6 +137,26 @@ def leading_zeros(cells: pa.Array) -> int:
     return int(matches(to_text(cells.filter(zero)), _ZEROS).sum())
 
 
+def decimals(cells: pa.Array) -> int:
+    """Returns how many texts are whole numbers with a decimal point, such as 7.0."""
+    if not is_text(cells.type):
+        return 0
+    point = pc.ends_with(cells, ".0").fill_null(False)
+    if not pc.any(point).as_py():
+        return 0
+    return int(matches(to_text(cells.filter(point)), _DECIMAL).sum())
+
+
+def rounded(cells: pa.Array) -> int:
+    """Returns how many texts are numbers that a spreadsheet rounded, such as 1.23E+18."""
+    if not is_text(cells.type) or _is_numeric(to_text(cells)):
+        return 0
+    marked = pc.match_substring(cells, "E+").fill_null(False)
+    if not pc.any(marked).as_py():
+        return 0
+    return int(matches(to_text(cells.filter(marked)), _ROUND).sum())
+
+
 def to_label(cells: pa.Array) -> Column:
     """Reads numbers, and true, t, yes, y as 1, false, f, no, n as 0: [n] float64."""
     if is_text(cells.type):
@@ -187,12 +217,21 @@ def _exact(cell: str) -> int | None:
 
 def _is_numeric(text: pa.Array) -> bool:
     """Whether no cell holds anything but digits and signs: neither spaces nor words."""
-    data, offsets = text.buffers()[2], np.frombuffer(text.buffers()[1], np.int32)
-    first, last = offsets[text.offset], offsets[text.offset + len(text)]
-    if data is None or first == last:
-        return False
-    held = np.frombuffer(data, np.uint8)[first:last]
-    return bool(held.min() >= ord("+") and held.max() <= ord("9"))
+    held = _held(text)
+    return bool(len(held) and held.min() >= ord("+") and held.max() <= ord("9"))
+
+
+def _is_ascii(text: pa.Array) -> bool:
+    return not _held(text).max(initial=0) >> 7
+
+
+def _held(text: pa.Array) -> np.ndarray:
+    """The bytes of all cells of a text."""
+    data, offsets = text.buffers()[2], text.buffers()[1]
+    if data is None or not len(text):
+        return np.empty(0, np.uint8)
+    ends = np.frombuffer(offsets, np.int32)
+    return np.frombuffer(data, np.uint8)[ends[text.offset] : ends[text.offset + len(text)]]
 
 
 def _starts_as_number(marker: str) -> bool:
@@ -201,6 +240,11 @@ def _starts_as_number(marker: str) -> bool:
 
 def is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)
+
+
+def is_list(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(is_(kind) for is_ in tests)
 
 
 def is_null(cells: pa.Array) -> np.ndarray:

@@ -101,7 +101,11 @@ def read_format(text: pa.Array, layout: str) -> tuple[np.ndarray, np.ndarray]:
     for short, long in _LONG.items():
         layout = layout.replace(short, long)
     if _ISO_FORMAT.fullmatch(layout):
-        return read_iso(text)
+        values, good = read_iso(text)
+        rows = np.flatnonzero(~good & np.asarray(text.is_valid()))
+        if len(rows):  # such as 2020-9-3, which strptime reads and ISO 8601 does not know
+            values[rows], good[rows] = _take_apart(text.take(pa.array(rows)), pattern(layout))
+        return values, good
     if any(directive in layout for directive in ("%f", "%Z", "%z")):
         return _take_apart(text, pattern(layout))
     texts, whole = text, layout
@@ -111,8 +115,10 @@ def read_format(text: pa.Array, layout: str) -> tuple[np.ndarray, np.ndarray]:
     stamps = pc.strptime(texts, format=whole, unit="s", error_is_null=True)
     seconds = np.asarray(stamps.cast(pa.int64()).fill_null(0))
     good, present = np.asarray(stamps.is_valid()), np.asarray(text.is_valid())
-    # What no calendar has, such as 31 April, has become one of the first days of the next month.
-    doubtful = present & (~good | (np.asarray(pc.day(stamps).fill_null(1)) <= 3))
+    # What no calendar has, such as 31 April, has become one of the first days of the next month,
+    # and a year of two digits one of antiquity.
+    early = np.asarray(pc.year(stamps).fill_null(1970)) < 1000
+    doubtful = present & (~good | early | (np.asarray(pc.day(stamps).fill_null(1)) <= 3))
     values = _nanoseconds(seconds // _DAY, seconds % _DAY, np.zeros_like(seconds))
     if doubtful.any():
         rows = np.flatnonzero(doubtful)

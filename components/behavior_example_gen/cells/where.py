@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import math
 import re
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.behavior_example_gen.cells.parse import to_float, to_text
+from components.behavior_example_gen.cells.parse import to_float, to_int, to_text
 
 _COMPARE = {
     "==": pc.equal,
@@ -19,7 +21,11 @@ _COMPARE = {
     ">": pc.greater,
     "<": pc.less,
 }
-_SYNTAX = re.compile(r"\s*(.+?)\s*(==|!=|>=|<=|>|<)\s*(.+?)\s*")
+_SYNTAX = re.compile(r"\s*([^=!<>]+?)\s*(==|!=|>=|<=|>|<)\s*([^=!<>\s].*?)\s*")
+_QUOTED = re.compile(r"(['\"])(.*)\1")
+_SEVERAL = re.compile(r"\s(and|or|&&|\|\|)\s|[=!<>]", re.IGNORECASE)
+_DAY = re.compile(r"\d{4}-\d{2}(-\d{2}([T ].*)?)?")  # whose order as a text is that of the days
+_EXACT = 2**53  # up to which integers are all floats
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +38,7 @@ class RowFilter:
 
     column: str
     operator: str
-    value: float | str
+    value: int | float | str
 
     @classmethod
     def parse(cls, text: str) -> RowFilter:
@@ -44,13 +50,38 @@ class RowFilter:
                 f"{' '.join(_COMPARE)}. Received: {text!r}"
             )
         column, operator, value = found.groups()
-        try:
-            return cls(column, operator, float(value))
-        except ValueError:
-            return cls(column, operator, value.strip("'\""))
+        if quoted := _QUOTED.fullmatch(value):
+            return cls(column, operator, quoted[2])
+        if _SEVERAL.search(value):
+            raise ValueError(
+                f"`log.where` is a list of conditions that must all hold, with one comparison "
+                f"each; a text with such characters stands between quotation marks. "
+                f"Received: {text!r}"
+            )
+        equality = operator in ("==", "!=")
+        with contextlib.suppress(ValueError):
+            if abs(whole := int(value)) < 2**63:
+                return cls(column, operator, whole)
+            if equality:  # of more digits than a number has: they are a text
+                return cls(column, operator, value)
+        with contextlib.suppress(ValueError):
+            if math.isfinite(number := float(value)):
+                return cls(column, operator, number)
+        if not equality and not _DAY.fullmatch(value):
+            raise ValueError(
+                f"`log.where` compares by {operator} with a number such as 1000 or a day such as "
+                f"2024-01-31. Received: {text!r}; a text that is compared letter by letter stands "
+                f"between quotation marks."
+            )
+        return cls(column, operator, value)
 
     def keep(self, cells: pa.Array) -> np.ndarray:
         """Returns [n] bool; a missing cell, or a text compared with a number, is not kept."""
-        read = to_text(cells) if isinstance(self.value, str) else to_float(cells).values
+        if isinstance(self.value, str):
+            read = to_text(cells)
+        elif isinstance(self.value, int) and abs(self.value) > _EXACT:
+            read = to_int(cells).values
+        else:
+            read = to_float(cells).values
         met = _COMPARE[self.operator](read, pa.scalar(self.value, read.type))
         return np.asarray(met.fill_null(False))

@@ -13,13 +13,18 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 
 from components.behavior_example_gen.clean.notes import Notes, Span
-from components.behavior_example_gen.config.ingest_config import SPLITS, Table
+from components.behavior_example_gen.config.ingest_config import SPLITS, Table, section
+from components.behavior_example_gen.read.block import table_of
 
 SAMPLES = 20  # rows of each reason that are put into quarantine
-_HINTS = {
-    "neither 0 nor 1": "; `label.positives` names other values, `label.at_least` a number",
-    "neither a number nor ISO 8601": "; `format` of the column says how it is written",
-    "beyond 64 bits": "; `type: string` of the column takes any id",
+_HINTS = {  # by what is wrong; `section` is the table's, `part` what the column holds
+    "neither 0 nor 1": "`label.positives` names other values, `label.at_least` a number",
+    "neither a number nor ISO 8601": "`{section}.columns.{part}.format` says how it is written",
+    "not a JSON object": "an object a line and nothing else: with jq, `-c .`, of an array "
+    "`-c '.[]'`",
+    "beyond 64 bits": "`{section}.columns.{part}.type: string` takes any id",
+    "not utf-8 text": "of a text file, `{section}.csv.encoding` says what it is",
+    "quotation marks that do not match": "see `{section}.csv.escape` and `{section}.csv.quote`",
 }
 _OF_SPLIT = ("examples", "targets", "users", "positives")
 
@@ -42,7 +47,7 @@ class Counts:
       users: users with a row that was used.
       dropped: numbers of rows by reason; of targets, if the reason begins with "target: ".
       splits: for each split, the number of `examples`, `targets`, `users` and `positives`.
-      known_items: rows whose item is in the table of items.
+      known: by joined table, rows whose item or user it knows.
       samples: the first rows of the log that were dropped by each reason, at most `SAMPLES`.
       origins: names of the parts of the log, by number.
       kinds: for each table and column, a file of each kind of values that it holds.
@@ -50,6 +55,8 @@ class Counts:
       readings: as `likely.readings`, by table and by how the configuration reads; of blocks whose
         times are not all as they should be.
       notes: what else a user should know.
+      items: items that are in the split of items.
+      held_out: first second of a target that does not train, None without one.
     """
 
     rows: int = 0
@@ -59,7 +66,7 @@ class Counts:
     splits: dict[str, collections.Counter[str]] = dataclasses.field(
         default_factory=lambda: {name: collections.Counter() for name in SPLITS}
     )
-    known_items: int = 0
+    known: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     samples: dict[str, list[Sample]] = dataclasses.field(default_factory=dict)
     origins: dict[int, str] = dataclasses.field(default_factory=dict)
     kinds: dict[tuple[str, str], dict[str, str]] = dataclasses.field(default_factory=dict)
@@ -68,6 +75,8 @@ class Counts:
         default_factory=dict
     )
     notes: Notes = dataclasses.field(default_factory=Notes)
+    items: int = 0
+    held_out: int | None = None
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -76,13 +85,15 @@ class Counts:
             self.users + other.users,
             self.dropped + other.dropped,
             {name: self.splits[name] + other.splits[name] for name in SPLITS},
-            self.known_items + other.known_items,
+            self.known + other.known,
             _merge(self.samples, other.samples, _first_samples),
             self.origins | other.origins,
             _merge(self.kinds, other.kinds, _first_files),
             _merge(self.spans, other.spans, operator.add),
             _merge(self.readings, other.readings, operator.add),
             self.notes + other.notes,
+            self.items + other.items,
+            min((c.held_out for c in (self, other) if c.held_out is not None), default=None),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -116,9 +127,14 @@ class Counts:
         lines = [f"  {self.rows:>12,}  rows in the log"]
         for reason, count in self.to_dict()["dropped"].items():
             sample = next(iter(self.samples.get(reason, [])), None)
-            where = f", first at {self.origins[sample.part]}:{sample.number}" if sample else ""
-            hint = _HINTS.get(reason.partition(": ")[2], "")
-            lines.append(f"  {count:>12,}  {reason}{where}{hint}")
+            told = f"  {count:>12,}  {reason}"
+            if sample:
+                told += f", first at {self.origins[sample.part]}:{sample.number}"
+                part, _, fault = reason.partition(": ")
+                key = section(table_of(sample.part))
+                if hint := _HINTS.get(fault):
+                    told += f"; {hint.format(section=key, part=part)}"
+            lines.append(told)
         return "\n".join(lines)
 
     def quarantine(self) -> str:

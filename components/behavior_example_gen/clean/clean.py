@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Container
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.behavior_example_gen.cells.features import absent, kind_of, to_feature
 from components.behavior_example_gen.cells.parse import (
     Column,
     is_null,
-    leading_zeros,
     tidy,
     to_float,
     to_id,
@@ -21,9 +22,21 @@ from components.behavior_example_gen.cells.parse import (
 from components.behavior_example_gen.cells.times import to_time
 from components.behavior_example_gen.cells.where import RowFilter
 from components.behavior_example_gen.clean.notes import Notes, Values
-from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig, Table
+from components.behavior_example_gen.config.ingest_config import (
+    SPLITS,
+    IngestConfig,
+    Table,
+    section,
+)
 from components.behavior_example_gen.hashing import combine, fraction, id_hash
-from components.behavior_example_gen.row import DUPLICATE, FILTER, IN_HISTORY, NO_TARGET, SEQUENCE
+from components.behavior_example_gen.row import (
+    DUPLICATE,
+    FEATURE,
+    FILTER,
+    IN_HISTORY,
+    NO_TARGET,
+    SEQUENCE,
+)
 
 REQUEST = "request"  # column of a log that names its requests; null: none
 UNKNOWN = -2  # label of a target that is only scored
@@ -68,26 +81,33 @@ class Verdict:
 
 
 def clean(
-    cells: pa.RecordBatch, config: IngestConfig, sequence: np.ndarray, table: Table = "log"
+    cells: pa.RecordBatch,
+    config: IngestConfig,
+    sequence: np.ndarray,
+    table: Table = "log",
+    elsewhere: Container[str] = (),
 ) -> tuple[pa.RecordBatch, dict[str, np.ndarray], Notes]:
     """Reads the cells of some rows, and drops the rows that cannot or shall not be used.
 
     Args:
-      cells: the columns `config.used_columns(table)`, as text or typed.
+      cells: the columns `config.used_columns(table)`, as text or typed; of features, the table may
+        lack some.
       config: the configuration.
       sequence: [n] int64, position of the rows in the log.
       table: the one that the rows are of.
+      elsewhere: columns that joined tables hold: features of them are not of rows.
 
     Returns:
       The rows that are kept, the indices of the dropped ones by reason, and what else there is to
       say. Columns: `user`, `item`, `category`, (`behavior`,) int64 or binary; `time`, int64 ticks;
       `label`, int8: 1, 0, -1 (no target) or -2 (only scored); (`split`, int8, index of `SPLITS`;)
       (`request`, int64 or binary, null without one;) (`oracle`, float64, null without a target;)
-      `feature.<name>`, float32; `sequence`, int64. If impressions are a separate table, rows of
-      both have the same columns, and `in_history`, int8, tells them apart: impressions 0, rows of
-      the log 1. The category of an impression is null where that of the log's item is meant.
+      `feature.<name>`, as `to_feature`; `sequence`, int64. If impressions are a separate table,
+      rows of both have the same columns, and `in_history`, int8, tells them apart: impressions 0,
+      rows of the log 1. The category of an impression is null where that of the log's item is
+      meant.
     """
-    log, mapping, absent = config.log, config.mapping(table), _Absent(cells.num_rows)
+    log, mapping, nothing = config.log, config.mapping(table), _Absent(cells.num_rows)
     shown, targets = table == "impressions", table == config.tables()[-1]
     verdict, rule = Verdict(np.ones(cells.num_rows, bool)), config.table(table)
     cells = pa.RecordBatch.from_arrays(
@@ -97,30 +117,32 @@ def clean(
     for part, general in log.mapping.ids().items():
         column, optional = mapping.ids().get(part), part == "category"
         if column is None:
-            rows[part] = absent.ids(general.type, null=optional)
+            rows[part] = nothing.ids(general.type, null=optional)
             continue
         rows[part] = verdict.read(part, to_id(cells[column.column], column), not optional)
-        if column.type == "int" and (zeros := leading_zeros(cells[column.column])):
-            verdict.notes.zeros[part] += zeros
+        key = f"{section(table)}.columns.{part}"
+        verdict.notes.look_at(key, cells[column.column], column.type)
         if optional:  # an item without a category has the one of a log without categories
             rows[part] = _filled(rows[part])
     if log.mapping.category is None:
-        rows["category"] = absent.ids("int")
+        rows["category"] = nothing.ids("int")
     rows["time"] = verdict.read("time", to_time(cells[mapping.time.column], mapping.time))
     if targets:
         rows["label"] = _label(cells, rows, config, verdict)
     else:
-        rows["label"] = absent.numbers(np.int8, NO_TARGET)
+        rows["label"] = nothing.numbers(np.int8, NO_TARGET)
     if shown:
         verdict.drop(rows["label"].to_numpy() == NO_TARGET, "label: missing")
-    for name, feature in log.features.items():
-        if shown:
-            rows[f"feature.{name}"] = absent.numbers(np.float32)
+    for name, feature in config.column_features().items():
+        if feature.column in elsewhere:
             continue
-        values = verdict.read(f"feature {name}", to_float(cells[feature.column]))
-        rows[f"feature.{name}"] = values.cast(pa.float32())
+        if feature.column not in cells.schema.names or (shown and feature.of == "event"):
+            rows[FEATURE + name] = absent(kind_of(feature), cells.num_rows)
+            continue
+        found = to_feature(cells[feature.column], feature)
+        rows[FEATURE + name] = verdict.read(f"feature {name}", found, missing_is_fault=False)
     if config.request is not None:
-        rows[REQUEST] = absent.ids(config.request.type, null=True)
+        rows[REQUEST] = nothing.ids(config.request.type, null=True)
         if targets:
             ids = to_id(cells[config.request.column], config.request)
             rows[REQUEST] = verdict.read("request", ids, missing_is_fault=False)
@@ -131,7 +153,7 @@ def clean(
             unknown = np.asarray(rows["oracle"].is_null())
             verdict.drop(unknown & (rows["label"].to_numpy() != NO_TARGET), "oracle: missing")
     if config.split.column is not None:
-        rows["split"] = absent.numbers(np.int8)
+        rows["split"] = nothing.numbers(np.int8)
         if targets:
             rows["split"] = _split(cells[config.split.column], rows, verdict)
     for text in config.table(table).where:
@@ -142,7 +164,7 @@ def clean(
         draw = fraction(combine(_SAMPLE, id_hash(_filled(rows["user"]))))
         verdict.drop(draw >= log.user_share, f"{FILTER}log.user_share")
     if log.impressions is not None:
-        rows[IN_HISTORY] = absent.numbers(np.int8, int(not shown))
+        rows[IN_HISTORY] = nothing.numbers(np.int8, int(not shown))
     rows[SEQUENCE] = pa.array(sequence)
     batch = pa.RecordBatch.from_pydict(rows)
     if not verdict.kept.all():

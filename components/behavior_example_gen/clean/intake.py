@@ -8,7 +8,7 @@ import functools
 import numpy as np
 import pyarrow as pa
 
-from components.behavior_example_gen.cells.likely import readings, told, usual
+from components.behavior_example_gen.cells.likely import readings, told
 from components.behavior_example_gen.clean.account import SAMPLES, Counts, Sample
 from components.behavior_example_gen.clean.clean import clean
 from components.behavior_example_gen.clean.notes import Span
@@ -16,7 +16,8 @@ from components.behavior_example_gen.config.ingest_config import IngestConfig, T
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import Block
 from components.behavior_example_gen.row import PART_ROWS, text
-from components.behavior_example_gen.sources.items import ItemTable
+from components.behavior_example_gen.sources.columns import Columns
+from components.behavior_example_gen.sources.tables import JoinedTables
 
 
 class Intake:
@@ -24,10 +25,12 @@ class Intake:
 
     Args:
       config: the configuration.
+      columns: where the used columns are.
     """
 
-    def __init__(self, config: IngestConfig):
-        self._config = config
+    def __init__(self, config: IngestConfig, columns: Columns):
+        self._config, self._columns = config, columns
+        self._elsewhere = columns.elsewhere
 
     def take(self, block: Block) -> tuple[pa.RecordBatch, Counts]:
         """Returns the rows of a block as `clean` returns them, and what became of all of them.
@@ -35,12 +38,15 @@ class Intake:
         Raises:
           LogError: if a column has a type that cannot be read.
         """
-        cells, numbers, known = block.batch, block.numbers(), 0
+        cells, numbers = block.batch, block.numbers()
+        known: collections.Counter[str] = collections.Counter()
         try:
-            if self._config.log.items:
-                cells, known = self._items.join(cells, block.table)
+            if self._columns.joined:
+                cells, known = self.tables.join(cells, block.table)
             sequence = block.part * PART_ROWS + block.order()
-            rows, dropped, notes = clean(cells, self._config, sequence, block.table)
+            rows, dropped, notes = clean(
+                cells, self._config, sequence, block.table, self._elsewhere
+            )
             spans, readings = self._times(cells, rows, dropped, block.table)
         except pa.ArrowException as fault:
             raise LogError(
@@ -48,7 +54,10 @@ class Intake:
                 f"numbers, text or times."
             ) from fault
         counts = Counts(cells.num_rows + len(block.rejected), rows.num_rows)
-        counts.known_items, counts.notes = known, notes
+        counts.known, counts.notes = known, notes
+        if self._columns.joined:
+            for name, joined in self.tables.tables.items():
+                notes.repeated[name] = joined.repeated
         counts.spans, counts.readings = spans, readings
         counts.kinds, counts.origins = _kinds(block), {block.part: block.origin}
         for reason, indices in dropped.items():
@@ -74,20 +83,27 @@ class Intake:
         dropped: dict[str, np.ndarray],
         table: Table,
     ) -> tuple[dict[Table, Span], dict[tuple[Table, str], collections.Counter[str]]]:
-        """When the rows were; and what their times could be, if they are not all as they should."""
+        """When the rows were; and what their times could be, which costs time only where some are
+        not as they should be.
+        """
         column = self._config.mapping(table).time
         clock = column.unit != "order"
         span = Span.of(rows["time"], clock)
         spans: dict[Table, Span] = {} if span is None else {table: span}
         faulty = any(reason.startswith("time: ") for reason in dropped)
-        if not clock or not (faulty or span is None or not usual(span.first, span.last)):
+        if not clock:
             return spans, {}
         raw = cells[column.column]
-        return spans, {(table, told(raw, column)): readings(raw)}
+        if faulty or span is None or span.unusual:
+            found = readings(raw)
+        else:
+            found = collections.Counter({"": span.rows, told(raw, column): span.rows})
+        return spans, {(table, told(raw, column)): found}
 
     @functools.cached_property
-    def _items(self) -> ItemTable:
-        return ItemTable(self._config)
+    def tables(self) -> JoinedTables:
+        """The joined tables."""
+        return JoinedTables(self._config, self._columns)
 
 
 def _kinds(block: Block) -> dict[tuple[str, str], dict[str, str]]:

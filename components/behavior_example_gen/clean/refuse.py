@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from components.behavior_example_gen.clean.account import Counts
 from components.behavior_example_gen.clean.clean import is_fault
 from components.behavior_example_gen.clean.time_check import check_times
-from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig, Table
+from components.behavior_example_gen.config.ingest_config import (
+    SPLITS,
+    IngestConfig,
+    Table,
+    section,
+)
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.read.block import UNMATCHED
+from components.behavior_example_gen.read.block import UNMATCHED, table_of
 
 _SAME_AS_TEXT = {"integers", "text"}
 
 _TRUTH = {"true", "false"}
+_A = {"item": "an item", "user": "a user"}
 
 
 def bad_rows(counts: Counts) -> int:
@@ -47,10 +55,11 @@ def check_marks(counts: Counts, config: IngestConfig) -> None:
         samples = counts.samples[UNMATCHED]
         origin = counts.origins[samples[0].part]
         lines = ", ".join(f"{s.number:,}" for s in samples[:5] if s.part == samples[0].part)
+        key = f"{section(table_of(samples[0].part))}.csv"
         raise LogError(
             f"{origin}: quotation marks do not match in {lost:,} of {counts.rows:,} rows, first in "
-            f"the lines {lines}: rows would run together. Set `csv.escape: '\\'` if marks in "
-            f'cells are written as \\", as Spark does; or `csv.quote: null` if they mean nothing.'
+            f"the lines {lines}: rows would run together. Set `{key}.escape: '\\'` if marks in "
+            f'cells are written as \\", as Spark does; or `{key}.quote: null` if they mean nothing.'
         )
 
 
@@ -77,13 +86,15 @@ def check_rows(counts: Counts, config: IngestConfig) -> None:
         raise LogError(
             f"{where}: no row is left. Mend `log.where` or `log.columns`.\n{counts.table()}"
         )
-    if config.log.items is not None and not counts.known_items:
-        raise LogError(
-            f"{where}: none of its {counts.rows:,} rows has an item that is in "
-            f"`log.items.files` ({config.log.items.files}). Mend `log.items.key` "
-            f"({config.log.items.key!r}) or `log.columns.item` "
-            f"({config.log.mapping.item.column!r}, type {config.log.mapping.item.type})."
-        )
+    for name, table in config.log.tables.items():
+        if not counts.known[name]:
+            column = config.log.mapping.ids()[table.of]
+            raise LogError(
+                f"{where}: none of its {counts.rows:,} rows has {_A[table.of]} that is in "
+                f"`log.tables.{name}` ({table.files}). Mend `log.tables.{name}.key` "
+                f"({table.key!r}) or `log.columns.{table.of}` ({column.column!r}, type "
+                f"{column.type})."
+            )
     _check_positives(counts, config)
 
 
@@ -102,8 +113,16 @@ def _check_positives(counts: Counts, config: IngestConfig) -> None:
         )
 
 
-def check_splits(counts: Counts, config: IngestConfig) -> None:
+def check_splits(
+    counts: Counts, config: IngestConfig, times: Mapping[str, Mapping[str, object]]
+) -> None:
     """Refuses a log whose splits cannot train and judge a model.
+
+    Args:
+      counts: of the log.
+      config: the configuration.
+      times: when the rows of each table were, as `Span.to_dict`: what looks like a fault of the
+        split may be one of the times.
 
     Raises:
       LogError: naming the split, its number of targets, and what to change.
@@ -115,6 +134,15 @@ def check_splits(counts: Counts, config: IngestConfig) -> None:
             f"several. Check `log.columns.user` ({config.log.mapping.user.column!r}).\n"
             f"{counts.table()}"
         )
+    asked = sum(counts.splits[name]["targets"] for name in SPLITS)
+    asked += sum(n for reason, n in counts.dropped.items() if reason.startswith("target: "))
+    if not asked and config.label.column is not None:
+        raise LogError(
+            f"{where}: no row that is kept has a label: the column {config.label.column!r} of "
+            f"`label.column` is empty, or holds texts of `missing` only. Mend `label.column`.\n"
+            f"{counts.table()}"
+        )
+    spans = "".join(f" Its times go from {t['first']} to {t['last']}." for t in times.values())
     sizes = ", ".join(f"{name} {counts.splits[name]['targets']:,}" for name in SPLITS)
     for name in SPLITS:
         targets, positives = counts.splits[name]["targets"], counts.splits[name]["positives"]
@@ -123,7 +151,7 @@ def check_splits(counts: Counts, config: IngestConfig) -> None:
                 f"{where}: the {name} split has no targets ({sizes}). Change `split` (by "
                 f"{config.split.by!r}, validation {config.split.validation}, eval "
                 f"{config.split.eval}), or lower `history.min_length` "
-                f"({config.history.min_length}).\n{counts.table()}"
+                f"({config.history.min_length}).{spans}\n{counts.table()}"
             )
         if name != "validation" and positives in (0, targets):
             raise LogError(

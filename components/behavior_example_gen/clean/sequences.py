@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import re
 
-from components.behavior_example_gen.config.ingest_config import IngestConfig
+from components.behavior_example_gen.config.ingest_config import IngestConfig, section
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import Block
 
@@ -59,7 +59,8 @@ def check_no_sequences(block: Block, config: IngestConfig) -> None:
 def _refuse(block: Block, column: str, part: str, cell: str) -> None:
     shown = cell if len(cell) <= 40 else f"{cell[:40]}..."
     raise LogError(
-        f"{block.origin}: the column {column!r}, `log.columns.{part}`, looks like a sequence in a "
-        f"cell: {shown!r}. A row is one event: write one for each value, or write lists in Parquet "
-        f"or JSON lines, whose elements are read as events; or name a column with one value."
+        f"{block.origin}: the column {column!r}, `{section(block.table)}.columns.{part}`, looks "
+        f"like a sequence in a cell: {shown!r}. A row is one event: write one for each value, or "
+        f"write lists in Parquet or JSON lines, whose elements are read as events; or name a "
+        f"column with one value."
     )

@@ -7,14 +7,15 @@ import collections
 import pyarrow as pa
 
 from components.behavior_example_gen.cells.columns import TimeColumn
-from components.behavior_example_gen.cells.likely import formats
+from components.behavior_example_gen.cells.likely import EXCEL, formats, without_zone
 from components.behavior_example_gen.cells.time_format import read_iso
 from components.behavior_example_gen.cells.times import UNITS
 from components.behavior_example_gen.clean.account import Counts
-from components.behavior_example_gen.config.ingest_config import IngestConfig
+from components.behavior_example_gen.config.ingest_config import IngestConfig, section
 from components.behavior_example_gen.errors import LogError
 
 _MOST, _FEW = 0.9, 0.1
+_UNITS = set(UNITS) - {"day"}  # whose numbers lie apart by their size alone
 _FAULTS = ("time: not ", "time: neither ")
 
 
@@ -32,12 +33,20 @@ def check_times(counts: Counts, config: IngestConfig, where: str) -> None:
       LogError: naming the column, the key, and its likely value.
     """
     for (table, told), found in counts.readings.items():
-        key = "log.columns.time" if table == "log" else "log.impressions.columns.time"
+        key = f"{section(table)}.columns.time"
         column = config.mapping(table).time
+        _check_mixed(found, told, f"{where}: the column {column.column!r}", config)
         likely = _likely(found, told, column)
         if likely is None:
             _check_form(counts, key, column, where)
             continue
+        if likely == EXCEL:
+            raise LogError(
+                f"{where}: the column {column.column!r} is read as {told}, but all of its "
+                f"{found['']:,} numbers are times between 1990 and now as the days of a "
+                f"spreadsheet. Write them as ISO 8601; or set `{key}.unit: order`, if they are no "
+                f"times."
+            )
         remedy = f"Set `{key}.unit: {likely}`"
         if likely not in UNITS:
             remedy = f'Set `{key}.format: "{likely}"`, without `unit`'
@@ -55,7 +64,8 @@ def check_times(counts: Counts, config: IngestConfig, where: str) -> None:
 def _likely(found: collections.Counter[str], told: str, column: TimeColumn) -> str | None:
     """The one reading by which nearly all numbers are times, if that is not the one told."""
     total = found[""]
-    sure = {name: count for name, count in found.items() if name not in ("", "day", told)}
+    unsure = ("", "day", EXCEL, told)
+    sure = {name: count for name, count in found.items() if name not in unsure}
     if found[told] > _FEW * total:
         return None
     best = max(sure, key=lambda name: sure[name], default=None)
@@ -63,7 +73,25 @@ def _likely(found: collections.Counter[str], told: str, column: TimeColumn) -> s
         return best
     # Days are small numbers, as made-up times are: only all of them together are a sign.
     guessed = column.unit is None and column.format is None and told == "s"
-    return "day" if guessed and found["day"] == total > 0 else None
+    if guessed and found["day"] == total > 0:
+        return "day"
+    days = guessed or told == "day"
+    return EXCEL if days and found[EXCEL] == total > 0 else None
+
+
+def _check_mixed(
+    found: collections.Counter[str], told: str, column: str, config: IngestConfig
+) -> None:
+    """Refuses numbers of two units: no `unit` reads both, and one of them moves by decades."""
+    others = _UNITS - {told} if told in _UNITS else set()
+    other = max(others, key=lambda name: found[name], default=told)
+    few = config.log.max_bad_row_share * found[""]
+    if other != told and found[other] > few and found[told] > _FEW * found[""]:
+        raise LogError(
+            f"{column} holds numbers of two units: of {found['']:,}, {found[told]:,} are times "
+            f"between 1990 and now as {told}, and {found[other]:,} as {other}. Write all of them "
+            f"in one unit."
+        )
 
 
 def _check_form(counts: Counts, key: str, column: TimeColumn, where: str) -> None:
@@ -84,6 +112,9 @@ def _check_form(counts: Counts, key: str, column: TimeColumn, where: str) -> Non
     elif fitting := formats(cells):
         remedy = " or ".join(f'`{key}.format: "{layout}"`' for layout in fitting)
         remedy = f"Set {remedy}" + (", whichever is meant" if len(fitting) > 1 else "")
+    named = without_zone(cells)
+    if not remedy and (read_iso(pa.array(named))[1].all() or formats(named)):
+        remedy = "Names of zones are several zones each: write offsets, such as +02:00, or UTC"
     if remedy:
         told = f"format {column.format!r}" if column.format else "numbers or ISO 8601"
         raise LogError(

@@ -8,17 +8,31 @@ import pydantic
 from pydantic import Field
 
 from components.behavior_example_gen.cells.columns import IdColumn, ImpressionColumns
+from components.behavior_example_gen.cells.features import ColumnFeature
 from components.behavior_example_gen.cells.where import RowFilter
 from components.behavior_example_gen.config.log_config import (
     ImpressionsConfig,
     LogConfig,
     TableConfig,
 )
+from models import feature_config, features
+from models.feature_config import Features, TimeFeature, VectorFeature
 from models.section import Integer, Number, Section
 
 SPLITS = ("train", "validation", "eval")
 
 Table = Literal["log", "impressions"]
+
+
+def section(table: str) -> str:
+    """Returns the dotted key under which a table is configured, as messages name it.
+
+    Args:
+      table: a `Table`, or the name of one in `log.tables`.
+    """
+    if table == "log":
+        return "log"
+    return "log.impressions" if table == "impressions" else f"log.tables.{table}"
 
 
 class NegativesConfig(Section):
@@ -180,6 +194,7 @@ class IngestConfig(Section):
     """All that BehaviorExampleGen needs; travels to its executor as JSON."""
 
     log: LogConfig = Field(description="The behaviour log.")
+    features: Features = Field({}, description="What else the log knows, by name.")
     label: LabelConfig = Field(description="Targets and their labels.")
     history: HistoryConfig = Field(HistoryConfig(), description="What a target sees.")
     split: SplitConfig = Field(SplitConfig(), description="The three splits.")
@@ -218,6 +233,7 @@ class IngestConfig(Section):
                     f"`log.impressions` the behaviours have none. Received: "
                     f"{self.history.include!r}; set it to all."
                 )
+        self._check_features()
         behavior, positives = self.log.mapping.behavior, self.label.positives
         if self.label.column is not None:
             return self
@@ -233,6 +249,27 @@ class IngestConfig(Section):
                 f"Received: {positives}"
             )
         return self
+
+    def _check_features(self) -> None:
+        told = {
+            "label.column": self.label.column,
+            "split.column": self.split.column,
+            "log.columns.oracle": self.oracle,
+        }
+        for name, feature in self.features.items():
+            if isinstance(feature, TimeFeature) and self.log.mapping.time.unit == "order":
+                raise ValueError(
+                    f"`features.{name}` is {feature.as_}, but `log.columns.time` has only an "
+                    f"order. Received: from time; remove the feature."
+                )
+            if not isinstance(feature, ColumnFeature) or feature.of == "event":
+                continue
+            for key in [key for key, column in told.items() if column == feature.column]:
+                raise ValueError(
+                    f"`features.{name}` is the column of `{key}`, which a model must not know of a "
+                    f"target. Received: {feature.column!r}, of {feature.of}; remove the feature, "
+                    f"or set `of: event` if it is known afterwards."
+                )
 
     def tables(self) -> list[Table]:
         """The tables of the log: itself, and the impressions if they are separate."""
@@ -267,13 +304,11 @@ class IngestConfig(Section):
         assert self.log.impressions is not None, "`tables` names the impressions only if there are"
         return self.log.impressions
 
-    def used_columns(self, table: Table = "log") -> list[str]:
-        """Names of all columns of a table that are used, read or joined to it, each once."""
+    def needed_columns(self, table: Table = "log") -> list[str]:
+        """Names of the columns of a table that are used for other than features, each once."""
         mapping = self.mapping(table)
         names = [column.column for column in mapping.ids().values()]
         names.append(mapping.time.column)
-        if table == "log":
-            names += [feature.column for feature in self.log.features.values()]
         if table == self.tables()[-1]:  # the one that holds the targets
             request = self.request and self.request.column
             further = (request, self.oracle, self.label.column, self.split.column)
@@ -281,7 +316,30 @@ class IngestConfig(Section):
         names += [RowFilter.parse(text).column for text in self.table(table).where]
         return list(dict.fromkeys(names))
 
-    def read_columns(self, table: Table = "log") -> list[str]:
-        """Names of the columns that are read from a table: the used ones that are not joined."""
-        joined = self.log.items.columns if self.log.items else []
-        return [name for name in self.used_columns(table) if name not in joined]
+    def used_columns(self, table: Table = "log") -> list[str]:
+        """Names of all columns of a table that are used, read or joined to it, each once."""
+        features = [feature.column for feature in self.column_features(table).values()]
+        return list(dict.fromkeys([*self.needed_columns(table), *features]))
+
+    def column_features(self, table: Table = "log") -> dict[str, ColumnFeature]:
+        """The features that are a cell of a row of a table, or of one that is joined to it."""
+        return {
+            name: feature
+            for name, feature in self.features.items()
+            if isinstance(feature, ColumnFeature) and (table == "log" or feature.of != "event")
+        }
+
+    @property
+    def vectors(self) -> dict[str, VectorFeature]:
+        """The features that are vectors."""
+        return {n: f for n, f in self.features.items() if isinstance(f, VectorFeature)}
+
+    @property
+    def has_items(self) -> bool:
+        """Whether the examples have a split of items, as some features are of items."""
+        return bool(feature_config.of("item", self.features))
+
+    @property
+    def splits(self) -> list[str]:
+        """Names of the splits that are written."""
+        return [*SPLITS, *([features.ITEMS] if self.has_items else [])]

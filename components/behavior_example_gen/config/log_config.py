@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -11,16 +12,20 @@ from components import secrets
 from components.behavior_example_gen.cells.columns import (
     SIMULATED,
     ColumnConfig,
-    FeatureColumn,
     ImpressionColumns,
 )
 from components.behavior_example_gen.cells.where import RowFilter
 from components.behavior_example_gen.config.characters import Character
 from components.simulator.config import SimulatorConfig
+from models.feature_config import Name
 from models.section import Section
 
 _FOLDER = "Folder of the files, also gs:// or s3://; relative: to where you are."
-MISSING = (r"\N", "NULL", "null", "NA", "N/A", "NaN", "nan", "None", "<NA>")
+# What databases, spreadsheets, pandas, R and JavaScript write for nothing.
+MISSING = (
+    r"\N", "NULL", "Null", "null", "(null)", "NA", "<NA>", "N/A", "n/a", "#N/A", "#NA", "NaN",
+    "nan", "NaT", "None", "none", "NONE", "undefined",
+)  # fmt: skip
 
 
 def _texts(values: object) -> object:
@@ -66,6 +71,18 @@ class CsvConfig(Section):
         "of Spark and MySQL; null: nothing does, and a mark in a cell is doubled.",
     )
 
+    @pydantic.field_validator("encoding")
+    @classmethod
+    def _encodes_texts(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)  # Python's rot13, zlib and hex encode no texts
+        except (LookupError, ValueError) as fault:
+            raise ValueError(
+                "is no encoding of texts that is known: set utf-8, utf-16, latin-1, cp1252 or "
+                "another name of Python's"
+            ) from fault
+        return encoding
+
     @pydantic.model_validator(mode="after")
     def _characters_differ(self) -> CsvConfig:
         keys = {"delimiter": self.delimiter, "quote": self.quote, "escape": self.escape}
@@ -74,27 +91,37 @@ class CsvConfig(Section):
             if text is None:
                 continue
             if "\n" in text or "\r" in text or "\0" in text:
-                raise ValueError(f"`csv.{key}` must be no line end and no zero. Received: {text!r}")
+                raise ValueError(f"`{key}` must be no line end and no zero. Received: {text!r}")
             if key != "delimiter" and not text.isascii():
-                raise ValueError(f"`csv.{key}` must be an ASCII character. Received: {text!r}")
+                raise ValueError(f"`{key}` must be an ASCII character. Received: {text!r}")
             if text in used:
                 raise ValueError(
-                    f"`csv.{used[text]}` and `csv.{key}` must differ. Received: {text!r} for both; "
-                    f"a doubled quotation mark in a cell needs no `csv.escape`."
+                    f"`{used[text]}` and `{key}` must differ. Received: {text!r} for both; a "
+                    f"doubled quotation mark in a cell needs no `escape`."
                 )
             used[text] = key
         return self
 
 
-class ItemsConfig(Section):
-    """A table of items whose columns are joined to the rows of the log."""
+_FORMAT = Literal["auto", "csv", "json", "parquet", "tfrecord"]
 
-    files: str | list[str] = Field(description="Name, glob or list of them, as in `log.files`.")
+
+class JoinedConfig(Section):
+    """A table of items or of users, whose used columns are joined to the log by their names."""
+
+    of: Literal["item", "user"] = Field(description="Of what a row is, by `log.columns`.")
+    folder: str | None = Field(None, description="Folder of the files; null: that of the log.")
+    files: str | list[str] = Field(description="File, glob or folder, or a list, as in `log`.")
+    format: _FORMAT = Field("auto", description="Format of the files, as in `log`.")
     csv: CsvConfig = Field(CsvConfig(), description="How the text files are read.")
-    key: str = Field(description="Column that holds the item's id.")
-    columns: list[str] = Field(min_length=1, description="Columns to join.")
+    key: str = Field(description="Column that holds the id of the item or the user.")
     min_known: float = Field(
-        0.9, ge=0, le=1, description="Share of rows with a known item below which a run warns."
+        0.9, ge=0, le=1, description="Share of rows with a known key below which a run warns."
+    )
+    as_of: datetime.date | None = Field(
+        None,
+        description="Day of which the table is a snapshot, such as 2022-04-08: a run warns if it "
+        "knows what came after the training split. Null: it holds of every day.",
     )
 
 
@@ -107,7 +134,7 @@ class TableConfig(Section):
         description="File, glob or folder within `folder`, or a list of them. Names that begin "
         "with . or _ are left out, unless a file is named.",
     )
-    format: Literal["auto", "csv", "json", "parquet", "tfrecord"] = Field(
+    format: _FORMAT = Field(
         "auto",
         description="Format of the files; auto: Parquet (*.parquet), JSON lines (*.jsonl, *.json, "
         "*.ndjson) and TFRecord (*.tfrecord*) by name, otherwise text. An event of a TFRecord is "
@@ -168,15 +195,19 @@ class ImpressionsConfig(TableConfig):
         return self
 
 
+def _none_is_empty(tables: object) -> object:
+    """Lets `log.tables: null` take the tables of a configuration away."""
+    return {} if tables is None else tables
+
+
 class LogConfig(TableConfig):
     """Where the behaviour log is, which column holds what, and which rows count."""
 
     folder: str = Field(".", description=_FOLDER)
     columns: ColumnConfig | None = Field(None, description="Which column holds what.")
-    features: dict[str, FeatureColumn] = Field(
-        {}, description="Further numeric cross features by name: `history_<name>`."
+    tables: Annotated[dict[Name, JoinedConfig], pydantic.BeforeValidator(_none_is_empty)] = Field(
+        {}, description="Tables of items or users, by name; their used columns are joined."
     )
-    items: ItemsConfig | None = Field(None, description="A table to join by item.")
     impressions: ImpressionsConfig | None = Field(
         None, description="A second table, of the targets; null: targets are rows of the log."
     )
@@ -200,8 +231,9 @@ class LogConfig(TableConfig):
     @pydantic.model_validator(mode="after")
     def _parts_fit(self) -> LogConfig:
         if self.simulator is not None:
-            excluded = ("files", "source", "columns", "items", "impressions")
+            excluded = ("files", "source", "columns", "impressions")
             given = [key for key in excluded if getattr(self, key) is not None]
+            given += ["tables"] if self.tables else []
             if given:
                 raise ValueError(
                     f"`log.simulator` replaces the files, so it excludes {given}: remove them, or "
@@ -213,11 +245,16 @@ class LogConfig(TableConfig):
                 f"`log.{missing}` is missing: a log is either `files` or a `source` with "
                 f"`columns`, or a `simulator`."
             )
-        taken = {"item", "category", "behavior", "time"} & set(self.features)
-        if taken:
+        if taken := {"log", "impressions"} & set(self.tables):
             raise ValueError(
-                f"`log.features` must not be named {sorted(taken)}: `history_<name>` is taken. "
-                f"Choose another name."
+                f"`log.tables` must not be named {sorted(taken)}: the log itself is. Choose "
+                f"another name."
+            )
+        days = [name for name, table in self.tables.items() if table.as_of is not None]
+        if days and self.mapping.time.unit == "order":
+            raise ValueError(
+                f"`log.tables.{days[0]}.as_of` is a day, but `log.columns.time` has only an order. "
+                f"Received: {self.tables[days[0]].as_of}; remove it."
             )
         return self
 
@@ -246,6 +283,10 @@ class LogConfig(TableConfig):
                 f"both be times. Received: {ours.time.unit} and {theirs.time.unit}"
             )
         return self
+
+    def folder_of(self, table: TableConfig | JoinedConfig) -> str:
+        """The folder of a table's files."""
+        return self.folder if table.folder is None else table.folder
 
     @property
     def mapping(self) -> ColumnConfig:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.behavior_example_gen.row import SEQUENCE
 from components.segments import starts
+
+_LOWEST = np.finfo(np.float64).min
 
 
 def codes(values: pa.Array) -> tuple[np.ndarray, pa.Array]:
@@ -35,35 +39,55 @@ def sort_rows(
     """
     user, _ = codes(rows["user"])
     time, sequence = rows["time"].to_numpy(), rows[SEQUENCE].to_numpy()
-    content = [name for name in rows.schema.names if name not in ("user", "time", SEQUENCE)]
-    keys = [user, time, *(_sortable(rows[name]) for name in content)]
+    names = [name for name in rows.schema.names if name not in ("user", "time", SEQUENCE)]
+
+    def content(tied: np.ndarray) -> list[np.ndarray]:
+        some = rows.take(pa.array(tied))
+        return [_sortable(some[name]) for name in names]
+
     order, again = np.arange(rows.num_rows), np.zeros(rows.num_rows, bool)
     if drop_duplicates or not by_log:
-        order = _sorted([*keys, sequence])
-    if drop_duplicates:
-        again = ~starts(*(key[order] for key in keys))
+        order, equal = sort_keys(user, time, content, sequence)
+        again = equal if drop_duplicates else again
     kept, dropped = order[~again], order[again]
     if by_log:
-        kept = kept[_sorted([user[kept], time[kept], sequence[kept]])]
+        kept = kept[sort_keys(user[kept], time[kept], lambda tied: [], sequence[kept])[0]]
     return rows.take(pa.array(kept)), rows.take(pa.array(dropped))
 
 
-def _sorted(keys: list[np.ndarray]) -> np.ndarray:
-    """Sorts by the first key, then the second, ...: [n] int64. The first one is a code.
+def sort_keys(
+    first: np.ndarray,
+    second: np.ndarray,
+    ties: Callable[[np.ndarray], list[np.ndarray]],
+    last: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sorts by `first`, a code, then `second`; of both equal, by other keys, then by `last`.
 
-    The first two make one number, whose sort is vectorised; only its ties need the other keys.
+    The first two make one number, whose sort is vectorised; the other keys are made of those rows
+    alone that need them.
+
+    Args:
+      first, second, last: [n] int64.
+      ties: makes the other keys of some rows, given as indices.
+
+    Returns:
+      [n] int64 indices, and [n] bool: whether a row equals the one before it but for `last`.
     """
-    first, second = keys[0], _small(keys[1])
-    if (int(first.max()) + 1) * (int(second.max()) + 1) >= 2**63:
-        return np.lexsort(keys[::-1])
-    packed = first * (second.max() + 1) + second
-    order = np.argsort(packed)
-    begins = starts(packed[order])
+    since = _small(second)
+    if (int(first.max()) + 1) * (int(since.max()) + 1) >= 2**63:
+        order = np.lexsort((since, first))
+    else:
+        order = np.argsort(first * (since.max() + 1) + since)
+    begins = starts(first[order], since[order])
+    equal = np.zeros(len(order), bool)
     tied = ~(begins & np.append(begins[1:], True))
     if tied.any():
         rows = order[tied]
-        order[tied] = rows[np.lexsort([key[rows] for key in [packed, *keys[2:]][::-1]])]
-    return order
+        keys = [np.cumsum(begins)[tied], *ties(rows)]
+        place = np.lexsort([last[rows], *keys[::-1]])
+        order[tied] = rows[place]
+        equal[tied] = ~starts(*(key[place] for key in keys))
+    return order, equal
 
 
 def _small(times: np.ndarray) -> np.ndarray:
@@ -78,4 +102,7 @@ def _small(times: np.ndarray) -> np.ndarray:
 def _sortable(values: pa.Array) -> np.ndarray:
     if pa.types.is_binary(values.type):
         return codes(values.fill_null(b""))[0]
-    return (values.fill_null(-1) if values.null_count else values).to_numpy()
+    numbers = (values.fill_null(-1) if values.null_count else values).to_numpy()
+    if pa.types.is_float32(values.type):  # a feature: what is missing equals what is missing
+        return np.where(np.isnan(numbers), _LOWEST, numbers.astype(np.float64))
+    return numbers

@@ -55,19 +55,40 @@ class Examples:
         return Examples(*(getattr(self, f.name)[which] for f in dataclasses.fields(self)))
 
 
-def pack(user: np.ndarray, window_begin: np.ndarray, hist_end: np.ndarray, size: int) -> Examples:
+def pack(
+    user: np.ndarray,
+    window_begin: np.ndarray,
+    request: np.ndarray,
+    hist_end: np.ndarray,
+    size: int,
+) -> Examples:
     """Cuts the targets of one split into examples of one user and one window each.
+
+    An example takes requests, whole, while they fit: targets of one request are compared with one
+    another, which they can be only within an example. A request that is larger than an example
+    begins one, and is cut.
 
     Args:
       user: [t], a user's targets are adjacent and rise in time.
       window_begin: [t] int64, rising within a user.
+      request: [t] int64, a request's targets are adjacent.
       hist_end: [t] int64, rising within a user.
       size: most targets of an example.
 
     Returns:
       The examples, in the order of their targets.
     """
-    same = starts(user, window_begin)
-    first = np.flatnonzero(same | (rank_of(same) % size == 0))
+    window, shown = starts(user, window_begin), starts(user, window_begin, request)
+    # Pieces: requests, or parts of a large one; none is larger than an example.
+    begin = np.flatnonzero(shown | (rank_of(shown) % size == 0))
+    ends = np.append(begin, len(user))
+    window_end = np.append(np.flatnonzero(window), len(user))[np.cumsum(window)[begin]]
+    last = np.minimum(begin + size, window_end)
+    following = (np.searchsorted(ends, last, side="right") - 1).tolist()
+    pieces, piece = [], 0
+    while piece < len(following):
+        pieces.append(piece)
+        piece = following[piece]
+    first = begin[np.array(pieces, np.int64)]
     end = np.append(first[1:], len(user))[: len(first)]
     return Examples(first, end, window_begin[first], hist_end[end - 1])

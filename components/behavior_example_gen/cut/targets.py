@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,10 +22,11 @@ from components.behavior_example_gen.cut.pack import window_begin
 from components.behavior_example_gen.cut.session import local_begin, session_begin
 from components.behavior_example_gen.cut.visible import hist_begin, hist_end
 from components.behavior_example_gen.hashing import combine, id_hash
-from components.behavior_example_gen.row import IN_HISTORY, NO_TARGET
+from components.behavior_example_gen.row import FEATURE, IN_HISTORY, NO_TARGET
 from components.behavior_example_gen.tables import one_batch
 from components.segments import begin_of, rank_of, size_of, starts
-from models import features
+from models import feature_config, features
+from models.feature_config import Owner
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Targets:
       request: [t] int64, a user's requests from 0 on: targets of one were shown together.
       user_id, item, category: Arrow arrays [t].
       oracle: Arrow array [t] float64, or None if the log does not know it.
+      context: Arrow arrays [t] by feature name; a drawn negative has that of its positive.
     """
 
     user: np.ndarray
@@ -101,11 +104,14 @@ class Targets:
     item: pa.Array
     category: pa.Array
     oracle: pa.Array | None
+    context: dict[str, pa.Array]
 
     def take(self, which: np.ndarray) -> Targets:
         """Returns some of the targets."""
 
-        def part(values: np.ndarray | pa.Array) -> np.ndarray | pa.Array:
+        def part(values: Any) -> Any:
+            if isinstance(values, dict):
+                return {name: part(one) for name, one in values.items()}
             return values.take(pa.array(which)) if isinstance(values, pa.Array) else values[which]
 
         fields = {
@@ -135,12 +141,24 @@ class UserRows:
         self.hist_begin = hist_begin(self.user, self.in_history)
         end = hist_end(self.user, self.time, self.in_history, config.history.ties)
         ids = batch[REQUEST] if REQUEST in batch.schema.names else None
-        self.request = requests.first_rows(self.user, self.time, end, ids)  # its first row
+        if config.log.impressions is None:
+            self.request = requests.first_rows(self.user, self.time, end, ids)  # its first row
+        else:  # only impressions are requested
+            asks = np.flatnonzero(~self.in_history)
+            ids = ids if ids is None else ids.take(pa.array(asks))
+            first = requests.first_rows(self.user[asks], self.time[asks], end[asks], ids)
+            self.request = np.arange(len(self.user))
+            self.request[asks] = asks[first]
         self.hist_end = end[self.request]
 
     def take(self, name: str, rows: np.ndarray) -> pa.Array:
         """Returns a column of some rows."""
         return self.batch[name].take(pa.array(rows))
+
+    def features_of(self, *owners: Owner) -> dict[str, str]:
+        """The columns that are features of some owners, by the feature's name."""
+        names = [FEATURE + name for name in feature_config.of(owners, self.config.features)]
+        return {n.removeprefix(FEATURE): n for n in names if n in self.batch.schema.names}
 
     @functools.cached_property
     def repeated(self) -> np.ndarray:
@@ -155,12 +173,10 @@ class UserRows:
     @functools.cached_property
     def histories(self) -> Histories:
         """The rows that are in the histories."""
-        rows, names = np.flatnonzero(self.in_history), self.batch.schema.names
-        columns = {
-            features.history_feature(name.removeprefix("feature.")): self.take(name, rows)
-            for name in names
-            if name in ("item", "category", "behavior") or name.startswith("feature.")
-        }
+        rows = np.flatnonzero(self.in_history)
+        names = {n: n for n in ("item", "category", "behavior") if n in self.batch.schema.names}
+        names |= self.features_of("event", "context")
+        columns = {features.history_feature(n): self.take(own, rows) for n, own in names.items()}
         columns[features.HISTORY_TIME] = pa.array(self.seconds[rows])
         category_code, categories = codes(columns[features.HISTORY_CATEGORY])
         return Histories(self.user[rows], category_code, categories, columns)
@@ -181,18 +197,53 @@ class _Chosen:
     label: np.ndarray
 
 
-def find_targets(rows: UserRows, whole: WholeLog) -> tuple[Targets, collections.Counter[str]]:
+@dataclasses.dataclass(frozen=True)
+class Placed:
+    """The rows that may be targets, by request: their places in `UserRows` and their splits, [t].
+
+    Attributes:
+      row: [t] int64.
+      split: [t] int8, that of the request, so that no request is torn.
+      dropped: numbers of the other rows with a label, by reason.
+    """
+
+    row: np.ndarray
+    split: np.ndarray
+    dropped: collections.Counter[str]
+
+
+def place_targets(rows: UserRows, whole: WholeLog) -> Placed:
+    """Finds the rows that may be targets, and their splits."""
+    dropped: collections.Counter[str] = collections.Counter()
+    least, negatives = rows.config.history.min_length, rows.config.label.negatives
+    target = rows.label != NO_TARGET
+    if negatives is not None and negatives.repeats == "drop":
+        dropped["target: an item that the user had before"] = int((target & rows.repeated).sum())
+        target &= ~rows.repeated
+    enough = rows.hist_end - rows.hist_begin >= least
+    few = "no visible behaviour" if least == 1 else f"fewer than {least} visible behaviours"
+    dropped[f"target: {few}"] = int((target & ~enough).sum())
+    row = np.flatnonzero(target & enough)
+    row = row[np.argsort(rows.request[row], kind="stable")]
+    begins = starts(rows.user[row], rows.request[row])
+    return Placed(row, _split_requests(rows, row[begins], whole)[np.cumsum(begins) - 1], dropped)
+
+
+def find_targets(
+    rows: UserRows, whole: WholeLog, placed: Placed
+) -> tuple[Targets, collections.Counter[str]]:
     """Finds the targets of some users, and where their subsequences lie.
 
     Args:
       rows: all rows of these users.
       whole: what must be known of the whole log.
+      placed: of these rows.
 
     Returns:
       Targets, a user's adjacent and rising in time, and the number of dropped ones by reason.
     """
     rule = rows.config.history
-    chosen, dropped = _choose(rows, whole)
+    chosen, dropped = _choose(rows, whole, placed)
     row, history = chosen.row, rows.in_history
     begin, end = rows.hist_begin[row], rows.hist_end[row]
     seconds = rows.seconds[rows.request[row]]  # a request's targets share one moment
@@ -226,26 +277,21 @@ def find_targets(rows: UserRows, whole: WholeLog) -> tuple[Targets, collections.
         item=chosen.item,
         category=chosen.category,
         oracle=rows.take("oracle", row) if known else None,
+        context={
+            features.target_feature(name): rows.take(column, row)
+            for name, column in rows.features_of("context").items()
+        },
     )
     return targets, dropped
 
 
-def _choose(rows: UserRows, whole: WholeLog) -> tuple[_Chosen, collections.Counter[str]]:
-    config = rows.config
-    dropped: collections.Counter[str] = collections.Counter()
-    least, most = config.history.min_length, config.split.eval_per_user
-    target, negatives = rows.label != NO_TARGET, config.label.negatives
-    if negatives is not None and negatives.repeats == "drop":
-        dropped["target: an item that the user had before"] = int((target & rows.repeated).sum())
-        target &= ~rows.repeated
-    enough = rows.hist_end - rows.hist_begin >= least
-    few = "no visible behaviour" if least == 1 else f"fewer than {least} visible behaviours"
-    dropped[f"target: {few}"] = int((target & ~enough).sum())
-
-    row = np.flatnonzero(target & enough)
-    row = row[np.argsort(rows.request[row], kind="stable")]
+def _choose(
+    rows: UserRows, whole: WholeLog, placed: Placed
+) -> tuple[_Chosen, collections.Counter[str]]:
+    config, dropped = rows.config, placed.dropped.copy()
+    most, negatives = config.split.eval_per_user, config.label.negatives
+    row, place = placed.row, placed.split
     request = requests.number(rows.user[row], rows.request[row])
-    place = _split(rows, row, whole)
     if config.split.by == "column":
         kept = rows.batch["split"].to_numpy()[row] == place
         dropped["target: its request began in another split"] = int((~kept).sum())
@@ -273,12 +319,6 @@ def _choose(rows: UserRows, whole: WholeLog) -> tuple[_Chosen, collections.Count
         item, category = rows.take("item", row), rows.take("category", row)
         chosen = _Chosen(row, request, place, item, category, rows.label[row])
     return chosen, +dropped
-
-
-def _split(rows: UserRows, row: np.ndarray, whole: WholeLog) -> np.ndarray:
-    """The split of each target: that of its request, so that no request is torn."""
-    begins = starts(rows.user[row], rows.request[row])
-    return _split_requests(rows, row[begins], whole)[np.cumsum(begins) - 1]
 
 
 def _split_requests(rows: UserRows, row: np.ndarray, whole: WholeLog) -> np.ndarray:

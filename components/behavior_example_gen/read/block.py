@@ -12,13 +12,19 @@ import pyarrow.compute as pc
 from components.behavior_example_gen.config.ingest_config import Table
 
 RAGGED = "row: wrong number of columns"
-NOT_UTF8 = "row: not utf-8 text (of a text file: see csv.encoding)"
-UNMATCHED = "row: quotation marks that do not match (see csv.escape and csv.quote)"
+NOT_UTF8 = "row: not utf-8 text"
+ZERO = "row: holds a zero byte, as where a disk was full or a cell is padded"
+UNMATCHED = "row: quotation marks that do not match"
 NO_OBJECT = "row: not a JSON object"
 UNEQUAL = "row: lists of different lengths"
 _LONGEST_TEXT = 1000  # characters
 # Impressions lie before the log: of equal times, an impression comes first and sees no behaviour.
 _PARTS = 1 << 20
+
+
+def table_of(part: int) -> Table:
+    """Returns the table that a part of a log is of, as `Block.of` marked it."""
+    return "log" if part >= 0 else "impressions"
 
 
 class Rejected(NamedTuple):
@@ -81,19 +87,22 @@ class Block:
         return dataclasses.replace(self, table=table, part=self.part - _PARTS)
 
     def checked(self) -> Block:
-        """Returns the block with texts as strings; rows whose bytes are no UTF-8 are rejected."""
+        """Returns the block with texts as strings; rows that hold anything else are rejected."""
         columns = [_plain(column) for column in self.batch.columns]
-        good = np.ones(self.batch.num_rows, bool)
+        utf8, zero = np.ones(self.batch.num_rows, bool), np.zeros(self.batch.num_rows, bool)
         for column in columns:
             if pa.types.is_binary(column.type):
-                good &= is_utf8(column)
+                utf8 &= is_utf8(column)
+                zero |= _has_zero(column)
+        good = utf8 & ~zero
         names = self.batch.schema.names
         batch, numbers = pa.RecordBatch.from_arrays(columns, names), self.numbers()
         rejected = list(self.rejected)
         for row in np.flatnonzero(~good):
             cells = [column[row].as_py() for column in columns]
             shown = ", ".join("" if cell is None else _shown(cell) for cell in cells)
-            rejected.append(Rejected.of(int(numbers[row]), NOT_UTF8, shown))
+            reason = ZERO if utf8[row] else NOT_UTF8
+            rejected.append(Rejected.of(int(numbers[row]), reason, shown))
         kept = batch if good.all() else batch.filter(pa.array(good))
         strings = [
             column.cast(pa.string()) if pa.types.is_binary(column.type) else column
@@ -120,6 +129,14 @@ def is_utf8(texts: pa.Array) -> np.ndarray:
         return np.concatenate([is_utf8(texts[:half]), is_utf8(texts[half:])])
 
 
+def _has_zero(texts: pa.Array) -> np.ndarray:
+    """Returns [n] bool: whether a binary cell holds a zero byte."""
+    data = texts.buffers()[2]
+    if data is None or not data.size or np.frombuffer(data, np.uint8).min():
+        return np.zeros(len(texts), bool)
+    return np.asarray(pc.match_substring(texts, "\0").fill_null(False))
+
+
 def _plain(column: pa.Array) -> pa.Array:
     """Returns a column without a dictionary, decimals as text, and texts of any kind as binary."""
     if pa.types.is_dictionary(column.type):
@@ -127,7 +144,10 @@ def _plain(column: pa.Array) -> pa.Array:
     if pa.types.is_decimal(column.type):  # exact: 12.00 is 12
         column = pc.replace_substring_regex(column.cast(pa.string()), r"\.0*$|(\.\d*?)0+$", r"\1")
     kind = column.type
-    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_large_binary)
+    texts = (
+        pa.types.is_string, pa.types.is_large_string, pa.types.is_large_binary,
+        pa.types.is_fixed_size_binary,
+    )  # fmt: skip
     views = (pa.types.is_string_view, pa.types.is_binary_view)
     return column.cast(pa.binary()) if any(is_(kind) for is_ in texts + views) else column
 

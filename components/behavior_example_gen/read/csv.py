@@ -6,6 +6,7 @@ say where the rows are that it leaves out. Its count of rows is checked against 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -17,7 +18,7 @@ from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import RAGGED, UNMATCHED, Block, Rejected
 from components.behavior_example_gen.read.csv_head import Head, read_head
-from components.behavior_example_gen.read.csv_rows import find_rows
+from components.behavior_example_gen.read.csv_rows import Dialect, find_rows
 from components.behavior_example_gen.read.csv_text import UNIT_SEPARATOR, dialect_of, whole_rows
 from components.behavior_example_gen.read.packing import open_unpacked
 from components.behavior_example_gen.tables import one_batch
@@ -26,17 +27,23 @@ _CHUNK_BYTES = 1 << 20  # of a block, parsed at a time
 
 
 def csv_blocks(
-    path: str, part: int, config: CsvConfig, columns: Sequence[str], given: Mapping[str, object]
+    path: str,
+    part: int,
+    config: CsvConfig,
+    columns: Sequence[str],
+    given: Mapping[str, object],
+    section: str,
 ) -> Iterator[Block]:
     """Reads the columns of one text file, as text, in the order of the file.
 
-    A column of `given` is read only if the file has it.
+    A column of `given` is read only if the file has it. `section` is the dotted key of the table,
+    for messages.
     """
     with open_unpacked(path) as file:
-        line, texts = whole_rows(path, file, config)
+        line, texts = whole_rows(path, file, config, section)
         text = next(texts, b"")
-        head = read_head(path, text, line, config, columns, given)
-        parser = _Parser(path, part, config, head)
+        head = read_head(path, text, line, config, columns, given, section)
+        parser = _Parser(path, part, config, head, section)
         line, text = line + text.count(b"\n", 0, head.size), text[head.size :]
         while text or (text := next(texts, b"")):
             yield parser.parse(text, line)
@@ -44,12 +51,28 @@ def csv_blocks(
             text = b""
 
 
+def csv_names(
+    path: str,
+    config: CsvConfig,
+    needed: Sequence[str],
+    given: Mapping[str, object],
+    section: str,
+) -> list[str]:
+    """Returns the names of all columns of a text file, which must have or be given some."""
+    with open_unpacked(path) as file:
+        line, texts = whole_rows(path, file, config, section)
+        head = read_head(path, next(texts, b""), line, config, needed, given, section)
+    return [name for name in head.names if name != head.tail]
+
+
 class _Parser:
     """Parses blocks of whole rows of one file."""
 
-    def __init__(self, path: str, part: int, config: CsvConfig, head: Head):
+    def __init__(self, path: str, part: int, config: CsvConfig, head: Head, section: str):
         self._path, self._part, self._config, self._head = path, part, config, head
+        self._section = section
         self._dialect = dialect_of(config)
+        self._null = _null(self._dialect)
 
     def parse(self, text: bytes, line: int) -> Block:
         """Parses some rows; `line` is the number of the first one's.
@@ -57,6 +80,7 @@ class _Parser:
         Raises:
           LogError: if the parser finds other rows than we do.
         """
+        text = self._null.sub(rb"\1", text) if self._null else text
         ragged: list[tuple[int, str]] = []
         try:
             batch = self._read(text, pa.string(), None)
@@ -70,9 +94,9 @@ class _Parser:
             last = line + text.count(b"\n") - text.endswith(b"\n")
             raise LogError(
                 f"{self._path}: lines {line:,} to {last:,} hold {len(rows.begins):,} rows, but "
-                f"{size:,} are read. Set `csv.escape` if quotation marks in cells are escaped, "
-                f"`csv.quote: null` if marks have no meaning, or write the rows without line ends "
-                f"in cells."
+                f"{size:,} are read. Set `{self._section}.csv.escape` if quotation marks in cells "
+                f"are escaped, `{self._section}.csv.quote: null` if marks have no meaning, or "
+                f"write the rows without line ends in cells."
             )
         faults = {number - 1: RAGGED for number, _ in ragged}
         kept = np.ones(size, bool)
@@ -96,7 +120,7 @@ class _Parser:
 
         Rows cannot be more than lines, as a return ends none by itself; so none is in two lines.
         """
-        if rows != text.count(b"\n") or not text.endswith(b"\n"):
+        if rows != text.count(b"\n") or not text.endswith(b"\n") or b"\0" in text:
             return False
         if b"\r" in text and text.count(b"\r") != text.count(b"\r\n"):
             return False
@@ -163,3 +187,14 @@ class _Parser:
     def _shown(self, row: bytes) -> str:
         text = row.rstrip(b"\r").replace(UNIT_SEPARATOR, self._config.delimiter.encode())
         return text.decode(errors="replace")
+
+
+def _null(dialect: Dialect) -> re.Pattern[bytes] | None:
+    r"""Matches a cell `\N`: behind an escape, N is no letter, but MySQL's missing cell."""
+    if dialect.escape is None:
+        return None
+    escape, delimiter = re.escape(dialect.escape), re.escape(dialect.delimiter)
+    edge = rb"[" + delimiter + rb"\r\n]"
+    return re.compile(
+        rb"(\A|(?<!" + escape + rb")" + edge + rb")" + escape + rb"N(?=" + edge + rb"|\Z)"
+    )

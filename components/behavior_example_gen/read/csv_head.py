@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.read.files import own_columns
+from components.behavior_example_gen.read.files import name_keys, own_columns
+from components.behavior_example_gen.read.first_bytes import is_json_lines, told
 from components.behavior_example_gen.read.packing import is_named_packed, packing
 
 _BYTES = 1 << 12  # in which a file that is no text shows it
@@ -44,6 +45,7 @@ def read_head(
     config: CsvConfig,
     columns: Sequence[str],
     given: Mapping[str, object],
+    section: str,
 ) -> Head:
     """Reads the names of the columns.
 
@@ -54,14 +56,20 @@ def read_head(
       config: how they are cut.
       columns: the names that are asked for.
       given: those of them that need not be there.
+      section: the dotted key of the table, for messages.
 
     Raises:
       LogError: if it is no text, or lacks a column.
     """
-    if b"\0" in text[:_BYTES]:
-        raise LogError(f"{path}: {_no_text(path, text, config)}")
+    if (other := told(text, section, config.encoding)) or b"\0" in text[:_BYTES]:
+        raise LogError(f"{path}: {other or _no_text(path, text, config, section)}")
     size = _row_end(text, 0, config)
     first = text[:size].rstrip(b"\r\n").decode(errors="replace")
+    if "\r" in first and (config.quote is None or config.quote not in first):
+        raise LogError(
+            f"{path}: its lines end with a return alone, as on old systems. Write it with "
+            f"newlines: `tr '\\r' '\\n'`."
+        )
     if not first:
         raise LogError(f"{path}: the file is empty. Remove it, or write it again.")
     try:
@@ -82,25 +90,29 @@ def read_head(
     if config.header is not None and len(cells) != len(names) and not ends_empty:
         shown = config.delimiter.join(cells)[:200]
         raise LogError(
-            f"{path}: `csv.header` names {len(names)} columns, but the first row has "
-            f"{len(cells)}: {shown!r}. Mend `csv.header` or `csv.delimiter` "
+            f"{path}: `{section}.csv.header` names {len(names)} columns, but the first row has "
+            f"{len(cells)}: {shown!r}. Mend `{section}.csv.header` or `{section}.csv.delimiter` "
             f"({config.delimiter!r})."
         )
     lacking = [name for name in columns if name not in names and name not in given]
-    hint = _hint(text, line, config, lacking) if lacking else ""
-    own = own_columns(path, columns, names, given, hint)
+    hint = _hint(text, line, config, lacking, section) if lacking else ""
+    if lacking and is_json_lines(text):
+        hint = (
+            f"It holds JSON lines: set `{section}.format: json`, or let its name end with .jsonl."
+        )
+    own = own_columns(path, columns, names, given, section, hint)
     tail = _TAIL if ends_empty else None
     return Head([*names, *filter(None, [tail])], own, tail, size)
 
 
-def _no_text(path: str, text: bytes, config: CsvConfig) -> str:
+def _no_text(path: str, text: bytes, config: CsvConfig, section: str) -> str:
     if text[_TAR] == b"ustar":
         return "is a tar archive. Unpack it into a folder."
     if is_named_packed(path) and packing(path) is None:
         return f"is not packed as its name says, and no {config.encoding} text. Copy it again."
     return (
-        f"is no {config.encoding} text, as it holds zero bytes. Unpack it, set `log.format` or "
-        f"`csv.encoding`, for example to utf-16."
+        f"is no {config.encoding} text, as it holds zero bytes. Unpack it, name it by its format, "
+        f"such as *.parquet, or set `{section}.csv.encoding`, for example to utf-16."
     )
 
 
@@ -129,19 +141,22 @@ def _cells(row: str, config: CsvConfig) -> list[str]:
     return next(rows, [])
 
 
-def _hint(text: bytes, line: int, config: CsvConfig, wanted: Sequence[str]) -> str:
-    """Returns the way out if another line, or another delimiter, has the columns that we want."""
+def _hint(text: bytes, line: int, config: CsvConfig, wanted: Sequence[str], section: str) -> str:
+    """Returns the way out: that of another line, or another delimiter, if it has the columns."""
+    csv_keys = f"`{section}.csv.header` or `{section}.csv.delimiter`"
+    general = f"Mend {name_keys(section)}, {csv_keys}."
     if config.header is not None:
-        return ""
+        return general
     lines = text[: 1 << 20].decode(errors="replace").splitlines()[:_PREAMBLE]
     names = set(wanted)
     for delimiter in (config.delimiter, *_DELIMITERS):
         for number, row in enumerate(lines, line):
             if names <= {cell.strip().strip(config.quote or "") for cell in row.split(delimiter)}:
-                skip = f"`csv.skip_rows: {number - 1}`" if number > line else ""
-                cut = f"`csv.delimiter: {delimiter!r}`" if delimiter != config.delimiter else ""
+                skip = f"`{section}.csv.skip_rows: {number - 1}`" if number > line else ""
+                cut = f"`{section}.csv.delimiter: {delimiter!r}`"
+                cut = cut if delimiter != config.delimiter else ""
                 if cut or skip:
                     ways = " and ".join(filter(None, [cut, skip]))
                     return f"Line {number} names them: set {ways}."
                 return "Marks behind a space quote nothing: write cells without these spaces."
-    return ""
+    return general

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.read.byte_order import without_marks
 from components.behavior_example_gen.read.csv_rows import Dialect
 
 _BLOCK_BYTES = 8 << 20
@@ -19,16 +20,19 @@ _EXCEL = re.compile(rb'"?sep=(.+?)"?\r?\n', re.IGNORECASE)
 _BLANK = re.compile(rb"\r?\n")
 
 
-def whole_rows(path: str, file: BinaryIO, config: CsvConfig) -> tuple[int, Iterator[bytes]]:
+def whole_rows(
+    path: str, file: BinaryIO, config: CsvConfig, section: str
+) -> tuple[int, Iterator[bytes]]:
     """Returns the number of the first row's line, and the text from there, some rows at a time.
 
-    The text is UTF-8, without a byte-order mark, and has one byte between two columns.
+    The text is UTF-8, without a byte-order mark, and has one byte between two columns. `section` is
+    the dotted key of the table, for messages.
 
     Raises:
       LogError: if the text cannot be cut so.
     """
-    line, chunks = _without_preamble(path, _decoded(file, config.encoding), config)
-    return line, _whole_rows(path, chunks, config)
+    line, chunks = _without_preamble(path, _decoded(file, config.encoding), config, section)
+    return line, _whole_rows(path, chunks, config, section)
 
 
 def dialect_of(config: CsvConfig) -> Dialect:
@@ -51,7 +55,7 @@ def _decoded(file: BinaryIO, encoding: str) -> Iterator[bytes]:
 
 
 def _without_preamble(
-    path: str, chunks: Iterator[bytes], config: CsvConfig
+    path: str, chunks: Iterator[bytes], config: CsvConfig, section: str
 ) -> tuple[int, Iterator[bytes]]:
     """Leaves out the lines before the first row: returns its number, and the text from there.
 
@@ -65,15 +69,15 @@ def _without_preamble(
         line, begin = line + 1, end
     if line <= config.skip_rows:
         raise LogError(
-            f"{path}: `csv.skip_rows` leaves out {config.skip_rows} lines, but the file has no "
-            f"more than {line}. Lower it."
+            f"{path}: `{section}.csv.skip_rows` leaves out {config.skip_rows} lines, but the file "
+            f"has no more than {line}. Lower it."
         )
     if excel := _EXCEL.match(head, begin):
         separator = excel[1].decode(errors="replace")
         if separator != config.delimiter:
             raise LogError(
                 f"{path}: its first line says that {separator!r} is between columns. Set "
-                f"`csv.delimiter: {separator!r}`. Received: {config.delimiter!r}"
+                f"`{section}.csv.delimiter: {separator!r}`. Received: {config.delimiter!r}"
             )
         line, begin = line + 1, excel.end()
     while blank := _BLANK.match(head, begin):
@@ -86,7 +90,9 @@ def _without_preamble(
     return line, rest()
 
 
-def _whole_rows(path: str, chunks: Iterator[bytes], config: CsvConfig) -> Iterator[bytes]:
+def _whole_rows(
+    path: str, chunks: Iterator[bytes], config: CsvConfig, section: str
+) -> Iterator[bytes]:
     """Cuts a text where no row is cut.
 
     A quotation mark that is not closed before the end of the file, or within the longest row that
@@ -105,19 +111,21 @@ def _whole_rows(path: str, chunks: Iterator[bytes], config: CsvConfig) -> Iterat
                     f"with a row a line."
                 )
         if end:
-            yield _separated(path, rest[:end], old, dialect.delimiter)
+            whole = without_marks(rest[:end])
+            yield _separated(path, whole, old, dialect.delimiter, section)
             rest = rest[end:]
         chunk = next(chunks, b"")
 
 
-def _separated(path: str, text: bytes, old: bytes, new: bytes) -> bytes:
+def _separated(path: str, text: bytes, old: bytes, new: bytes, section: str) -> bytes:
     """Puts one byte between columns."""
     if old == new:
         return text
     if new in text:
         raise LogError(
             f"{path}: holds the control character {new.decode()!r}, so it cannot be cut by a "
-            f"`csv.delimiter` of several bytes ({old.decode()!r}). Write it with another one."
+            f"`{section}.csv.delimiter` of several bytes ({old.decode()!r}). Write it "
+            f"with another one."
         )
     return text.replace(old, new)
 

@@ -15,12 +15,13 @@ import pyarrow as pa
 from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import NOT_UTF8, Block
-from components.behavior_example_gen.read.csv import csv_blocks
-from components.behavior_example_gen.read.files import find_files, partitions
-from components.behavior_example_gen.read.json_lines import json_blocks
-from components.behavior_example_gen.read.packing import packing, unpacked_name
-from components.behavior_example_gen.read.parquet import parquet_blocks
-from components.behavior_example_gen.read.tfrecord import tfrecord_blocks
+from components.behavior_example_gen.read.csv import csv_blocks, csv_names
+from components.behavior_example_gen.read.files import check_columns, find_files, partitions
+from components.behavior_example_gen.read.first_bytes import PARQUET
+from components.behavior_example_gen.read.json_lines import json_blocks, json_names
+from components.behavior_example_gen.read.packing import open_plain, packing, unpacked_name
+from components.behavior_example_gen.read.parquet import parquet_blocks, parquet_names
+from components.behavior_example_gen.read.tfrecord import tfrecord_blocks, tfrecord_names
 from components.behavior_example_gen.tables import one_batch
 
 Layout = Literal["csv", "json", "parquet", "tfrecord"]
@@ -56,6 +57,8 @@ def read_file(
     layout: Layout | Literal["auto"],
     csv: CsvConfig,
     columns: Sequence[str],
+    section: str = "log",
+    lists_are_cells: bool = False,
 ) -> Iterator[Block]:
     """Reads the columns of one file: text from CSV and JSON, typed from the others.
 
@@ -68,6 +71,8 @@ def read_file(
       layout: "auto", "csv", "json", "parquet" or "tfrecord".
       csv: how a text file is cut.
       columns: names of the columns to read, at least one.
+      section: the dotted key of the table, for messages.
+      lists_are_cells: whether a row is no event, so that it stays one row with its lists.
 
     Yields:
       Blocks, in the order of the file.
@@ -78,38 +83,82 @@ def read_file(
     layout, given = layout_of(path, layout), partitions(path)
     try:
         if layout == "csv":
-            blocks = csv_blocks(path, part, csv, columns, given)
+            blocks = csv_blocks(path, part, csv, columns, given, section)
         elif layout == "json":
-            blocks = json_blocks(path, part, columns, given)
+            blocks = json_blocks(path, part, columns, given, section, lists_are_cells)
         elif layout == "parquet":
-            blocks = (block.checked() for block in parquet_blocks(path, part, columns, given))
+            typed = parquet_blocks(path, part, columns, given, section, lists_are_cells)
+            blocks = (block.checked() for block in typed)
         else:
-            blocks = (block.checked() for block in tfrecord_blocks(path, part, columns, given))
+            typed = tfrecord_blocks(path, part, columns, given, section)
+            blocks = (block.checked() for block in typed)
         for block in blocks:
             yield _filled(block, columns, given)
     except _UNREADABLE as fault:
-        raise LogError(_explain(path, csv, fault, layout)) from fault
+        raise LogError(_explain(path, csv, fault, layout, section)) from fault
+
+
+def column_names(
+    path: str,
+    layout: Layout | Literal["auto"],
+    csv: CsvConfig,
+    needed: Sequence[str],
+    section: str,
+) -> list[str]:
+    """Returns the names of all columns of a file, and of those that its folders name.
+
+    Of JSON lines and TFRecord, those of the first rows.
+
+    Args:
+      path: the file.
+      layout: "auto", "csv", "json", "parquet" or "tfrecord".
+      csv: how a text file is cut.
+      needed: names that must be among them.
+      section: the dotted key of the table, for messages.
+
+    Raises:
+      LogError: if the head of the file cannot be read, or it lacks a needed column.
+    """
+    layout, given = layout_of(path, layout), partitions(path)
+    try:
+        if layout == "csv":
+            names = csv_names(path, csv, needed, given, section)
+        else:
+            names = {
+                "json": lambda: json_names(path, section),
+                "parquet": lambda: parquet_names(path),
+                "tfrecord": lambda: tfrecord_names(path),
+            }[layout]()
+    except _UNREADABLE as fault:
+        raise LogError(_explain(path, csv, fault, layout, section)) from fault
+    names = list(dict.fromkeys([*names, *given]))
+    check_columns(path, needed, names, section)
+    return names
 
 
 def read_table(
-    folder: str, files: str | list[str], csv: CsvConfig, columns: Sequence[str]
+    folder: str,
+    files: str | list[str],
+    csv: CsvConfig,
+    columns: Sequence[str],
+    section: str,
+    layout: Layout | Literal["auto"] = "auto",
 ) -> pa.RecordBatch:
-    """Reads the columns of a small table of files, whole."""
+    """Reads the columns of a small table of files, whole; `section` is its dotted key."""
     blocks = [
         block
-        for file in find_files(folder, files)
-        for block in read_file(file.path, 0, "auto", csv, columns)
+        for file in find_files(folder, files, f"{section}.files")
+        for block in read_file(file.path, 0, layout, csv, columns, section, lists_are_cells=True)
     ]
     for row, origin in ((row, block.origin) for block in blocks for row in block.rejected):
         if row.reason == NOT_UTF8:
             raise LogError(
-                f"{origin}: row {row.number} is not {csv.encoding} text. Set `csv.encoding`, for "
-                f"example to latin-1. ({row.text[:100]!r})"
+                f"{origin}: row {row.number} {_other_encoding(csv, section)} ({row.text[:100]!r})"
             )
         reason = row.reason.removeprefix("row: ")
         raise LogError(
-            f"{origin}: row {row.number} of a table to join: {reason}. Mend it, or how the table "
-            f"is cut. ({row.text[:100]!r})"
+            f"{origin}: row {row.number} of a table to join: {reason}. Mend it, or "
+            f"`{section}.csv`, which says how the table is cut. ({row.text[:100]!r})"
         )
     if not sum(block.batch.num_rows for block in blocks):
         raise LogError(f"{files} in {folder!r} holds no row. Write it again, or remove it.")
@@ -130,23 +179,28 @@ def _filled(block: Block, columns: Sequence[str], given: Mapping[str, str | None
     return dataclasses.replace(block, batch=pa.RecordBatch.from_arrays(cells, list(columns)))
 
 
-def _explain(path: str, csv: CsvConfig, fault: Exception, layout: Layout) -> str:
+def _other_encoding(csv: CsvConfig, section: str) -> str:
+    return f"is not {csv.encoding} text. Set `{section}.csv.encoding`, for example to latin-1."
+
+
+def _explain(path: str, csv: CsvConfig, fault: Exception, layout: Layout, section: str) -> str:
     text = " ".join(str(fault).split())
     unreadable = isinstance(fault, UnicodeError) or "UTF8" in text or "UTF-8" in text
-    unknown = isinstance(fault, LookupError) and "unknown encoding" in text
-    packed = None
-    with contextlib.suppress(Exception):
-        packed = packing(path)
+    packed, begin = None, PARQUET
+    with contextlib.suppress(Exception), open_plain(path) as file:
+        packed, begin = packing(path), file.read(len(PARQUET))
     cut = isinstance(fault, EOFError) or "truncated" in text.lower()
     remedies = {
-        f"is not {csv.encoding} text. Set `csv.encoding`, for example to latin-1.": unreadable,
-        f"`csv.encoding` {csv.encoding!r} is unknown. Set utf-8, latin-1 or another.": unknown,
+        _other_encoding(csv, section): unreadable,
         f"is a {packed} file, and Parquet is never packed as a whole. Unpack it.": (
             packed is not None and layout == "parquet"
         ),
         f"is a truncated {packed} file. Copy it again, complete.": packed is not None and cut,
         f"is a damaged {packed} file. Copy it again.": packed is not None,
-        "is no Parquet file, or a truncated one. Copy it again, complete.": layout == "parquet",
+        "is no Parquet file. Set `log.format` to what it is, such as csv, or write it again.": (
+            layout == "parquet" and begin != PARQUET
+        ),
+        "is a truncated or damaged Parquet file. Copy it again, complete.": layout == "parquet",
         "holds no row. Remove it, or write it again.": "Empty CSV file" in text,
     }
     for remedy, applies in remedies.items():

@@ -28,17 +28,21 @@ _SPECIAL = {
 }
 
 
-def find_files(folder: str, names: str | Sequence[str]) -> list[FileMetadata]:
+def find_files(
+    folder: str, names: str | Sequence[str], key: str = "log.files"
+) -> list[FileMetadata]:
     """Returns the files that the names, globs or folders mean, sorted by path, each once.
 
     A path that exists is taken as it is, whatever characters it has. Of folders and globs, files
     and folders whose names begin with `.` or `_` are left out at every level; a file that is
-    named is not.
+    named is not. `key` is the dotted key of the names, for messages.
 
     Raises:
       LogError: if a name means no file, or one that is no regular file, or if its kind of path
         needs a package that is missing.
     """
+    if not names or (not isinstance(names, str) and "" in names):
+        raise LogError(f"`files` must name files. Received: {names!r}; name one, or `.` for all.")
     found: dict[str, FileMetadata] = {}
     for name in [names] if isinstance(names, str) else names:
         absolute = name.startswith("/") or "://" in name
@@ -50,8 +54,8 @@ def find_files(folder: str, names: str | Sequence[str]) -> list[FileMetadata]:
         if not matches:
             there = [] if absolute else _beside(folder)
             raise LogError(
-                f"No file matches {path!r}. {nearest(name, there)} Check `folder` and `files`; "
-                f"names that begin with . or _ are read only where a file is named."
+                f"No file matches {path!r}. {nearest(name, there)} Check the folder and "
+                f"`{key}`; names that begin with . or _ are read only where a file is named."
             )
         found |= {match.path: match for match in matches}
     return [found[path] for path in sorted(found)]
@@ -83,8 +87,25 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-def check_columns(path: str, wanted: Sequence[str], present: Sequence[str], hint: str = "") -> None:
+def name_keys(section: str) -> str:
+    """Returns the keys that name the columns of a table."""
+    if section.startswith("log.tables."):
+        return f"`{section}.key`"
+    features = ", `features`" if section == "log" else ""
+    return f"the name in `{section}.columns` (or `{section}.where`{features}, `label`, `split`)"
+
+
+def check_columns(
+    path: str, wanted: Sequence[str], present: Sequence[str], section: str, hint: str = ""
+) -> None:
     """Refuses a table without exactly one column of each wanted name.
+
+    Args:
+      path: the table, for messages.
+      wanted: the names.
+      present: those of the table.
+      section: its dotted key.
+      hint: the way out, if it is known better than by the keys that name columns.
 
     Raises:
       LogError: naming the table, the column, the nearest one and, if given, a hint.
@@ -92,10 +113,7 @@ def check_columns(path: str, wanted: Sequence[str], present: Sequence[str], hint
     for name in wanted:
         if list(present).count(name) != 1:
             times = "no" if name not in present else "more than one"
-            hint = hint or (
-                "Mend the name in `log.columns` (or `features`, `label`, `where`, `split`), "
-                "`csv.header` or `csv.delimiter`."
-            )
+            hint = hint or f"Mend {name_keys(section)}."
             raise LogError(f"{path}: has {times} column {name!r}. {nearest(name, present)} {hint}")
 
 
@@ -104,6 +122,7 @@ def own_columns(
     wanted: Sequence[str],
     present: Sequence[str],
     given: Mapping[str, object],
+    section: str,
     hint: str = "",
 ) -> list[str]:
     """Returns the wanted columns that a file itself has; the others its folders must have given.
@@ -112,7 +131,7 @@ def own_columns(
       LogError: if a column is in neither.
     """
     own = [name for name in wanted if name in present or name not in given]
-    check_columns(path, own, present, hint)
+    check_columns(path, own, present, section, hint)
     return own
 
 

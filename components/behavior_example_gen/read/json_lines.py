@@ -6,30 +6,39 @@ different types in different lines and files.
 
 from __future__ import annotations
 
-import codecs
 import functools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.read.block import NO_OBJECT, NOT_UTF8, Block, Rejected
+from components.behavior_example_gen.read.block import NO_OBJECT, Block, Rejected
+from components.behavior_example_gen.read.byte_order import without_marks
 from components.behavior_example_gen.read.files import check_columns
-from components.behavior_example_gen.read.nested import by_event, pick
+from components.behavior_example_gen.read.first_bytes import told
+from components.behavior_example_gen.read.nested import by_event, has, names_in, pick
 from components.behavior_example_gen.read.packing import open_unpacked
 
 _BLOCK_BYTES = 8 << 20
 _LONGEST_LINE = 64 << 20
+_LOOKED_AT = 1000  # objects, for the names in them
+NOT_JSON = "row: not utf-8 text, which JSON must be"
+OBJECT = "row: an object where most rows hold a value"
 _TRUTH = {True: "true", False: "false"}
 
 _parse = functools.partial(json.loads, parse_int=str, parse_float=str, parse_constant=str)
 
 
 def json_blocks(
-    path: str, part: int, columns: Sequence[str], given: Mapping[str, object]
+    path: str,
+    part: int,
+    columns: Sequence[str],
+    given: Mapping[str, object],
+    section: str,
+    lists_are_cells: bool = False,
 ) -> Iterator[Block]:
     """Reads the values of keys, or of dotted paths of keys, in the order of the file.
 
@@ -40,38 +49,58 @@ def json_blocks(
       part: its place in the log.
       columns: the keys.
       given: keys that need not be in the file; one that its first objects lack is not read.
+      section: the dotted key of the table, for messages.
+      lists_are_cells: as `by_event`.
 
     Raises:
       LogError: if no object has a key, or a key holds objects.
     """
     line, place, own = 1, 0, list(columns)
     present: set[str] = set()
+    found: set[str] = set()
     with open_unpacked(path) as file:
-        for lines in _lines(path, file):
+        for lines in _lines(path, file, section):
             rows, numbers, rejected = _objects(lines, line)
-            present.update(*rows)
+            found |= {n for n in columns if n not in found and any(has(row, n) for row in rows)}
+            present.update(*map(names_in, rows[:_LOOKED_AT]))
             if line == 1:
-                own = [name for name in columns if _is_in(present, name) or name not in given]
-            cells = [_column(path, name, [pick(row, name) for row in rows]) for name in own]
+                own = [name for name in columns if name in found or name not in given]
+            values = {name: [pick(row, name) for row in rows] for name in own}
+            if strays := _strays(values.values()):
+                values = {name: _without(cells, strays) for name, cells in values.items()}
+                for number in (numbers[place] for place in sorted(strays)):
+                    text = lines[number - line].decode()
+                    rejected.append(Rejected.of(number, OBJECT, text))
+                numbers = _without(numbers, strays)
+                rejected.sort()
+            cells = [_column(path, name, values[name]) for name in own]
             batch = pa.RecordBatch.from_arrays(cells, own)
             block = Block(path, part, line, batch, tuple(rejected), np.array(numbers, np.int64))
-            block = by_event(block, place).checked()
+            block = by_event(block, place, lists_are_cells).checked()
             yield block
             line, place = line + len(lines), place + block.batch.num_rows
     if line == 1:
         raise LogError(f"{path}: the file is empty. Remove it, or write it again.")
     if present:
-        lacking = [name for name in own if not _is_in(present, name)]
-        check_columns(path, lacking, sorted(present))
+        lacking = [name for name in own if name not in found]
+        check_columns(path, lacking, sorted(present), section)
 
 
-def _is_in(keys: set[str], path: str) -> bool:
-    return path in keys or path.partition(".")[0] in keys
+def json_names(path: str, section: str) -> list[str]:
+    """Returns the keys of the first objects of a file, and the dotted paths of theirs.
+
+    `section` is the dotted key of the table, for messages.
+    """
+    with open_unpacked(path) as file:
+        rows, _, _ = _objects(next(_lines(path, file, section), []), 1)
+    return list(dict.fromkeys(name for row in rows for name in names_in(row)))
 
 
-def _lines(path: str, file: BinaryIO) -> Iterator[list[bytes]]:
+def _lines(path: str, file: BinaryIO, section: str) -> Iterator[list[bytes]]:
     """Yields some whole lines at a time."""
-    rest = file.read(_BLOCK_BYTES).removeprefix(codecs.BOM_UTF8)
+    rest = without_marks(file.read(_BLOCK_BYTES))
+    if other := told(rest, section):
+        raise LogError(f"{path}: {other}")
     if rest.lstrip().startswith(b"["):
         raise LogError(
             f"{path}: holds a JSON array. Write JSON lines, an object a line: with jq, `-c '.[]'`."
@@ -80,7 +109,7 @@ def _lines(path: str, file: BinaryIO) -> Iterator[list[bytes]]:
         chunk = file.read(_BLOCK_BYTES)
         end = rest.rfind(b"\n") + 1 if chunk else len(rest)
         if end:
-            yield rest[:end].removesuffix(b"\n").split(b"\n")
+            yield without_marks(rest[:end]).removesuffix(b"\n").split(b"\n")
         elif len(rest) > _LONGEST_LINE:
             raise LogError(
                 f"{path}: a line is longer than {_LONGEST_LINE >> 20} MiB. Write an object a line."
@@ -97,7 +126,7 @@ def _objects(
         try:
             row = _parse(line.decode())
         except UnicodeDecodeError:
-            rejected.append(Rejected.of(number, NOT_UTF8, line.decode(errors="replace")))
+            rejected.append(Rejected.of(number, NOT_JSON, line.decode(errors="replace")))
             continue
         except (ValueError, RecursionError):
             row = None
@@ -109,8 +138,26 @@ def _objects(
     return rows, numbers, rejected
 
 
+def _strays(columns: Iterable[list[Any]]) -> set[int]:
+    """Returns the places of the few rows that hold an object where the others hold a value.
+
+    Where most do, another column is meant, which `_column` says.
+    """
+    strays: set[int] = set()
+    for values in columns:
+        if dict in set(map(type, values)):
+            objects = {place for place, value in enumerate(values) if isinstance(value, dict)}
+            plain = sum(value is not None for value in values) - len(objects)
+            strays |= objects if len(objects) < plain else set()
+    return strays
+
+
+def _without(values: list[Any], places: Container[int]) -> list[Any]:
+    return [value for place, value in enumerate(values) if place not in places]
+
+
 def _column(path: str, name: str, values: list[Any]) -> pa.Array:
-    if any(isinstance(value, list) for value in values):
+    if list in set(map(type, values)):
         lists = [v if v is None or isinstance(v, list) else [v] for v in values]
         ends = np.cumsum([0, *(len(v or ()) for v in lists)])
         inner = _column(path, name, [cell for v in lists for cell in v or ()])

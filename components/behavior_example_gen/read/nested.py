@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.behavior_example_gen.cells.parse import is_list
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import UNEQUAL, Block, Rejected
 
@@ -22,7 +23,7 @@ def paths(fields: pa.Schema | pa.StructType) -> Iterator[str]:
     """Yields the names of all columns, and the dotted paths of all fields in them."""
     for field in fields:
         yield field.name
-        inner = field.type.value_type if _is_list(field.type) else field.type
+        inner = field.type.value_type if is_list(field.type) else field.type
         if pa.types.is_struct(inner):
             yield from (f"{field.name}.{path}" for path in paths(inner))
 
@@ -43,12 +44,32 @@ def pick(row: Mapping[str, Any], path: str) -> Any:
     return pick(inner, rest) if isinstance(inner, Mapping) else None
 
 
-def by_event(block: Block, first_place: int) -> Block:
+def has(row: Mapping[str, Any], path: str) -> bool:
+    """Whether a path leads to a value in a row, be it null."""
+    if path in row or "." not in path:
+        return path in row
+    name, _, rest = path.partition(".")
+    inner = row.get(name)
+    inside = inner if isinstance(inner, list) else [inner]
+    return any(isinstance(e, Mapping) and has(e, rest) for e in inside)
+
+
+def names_in(row: Mapping[str, Any]) -> Iterator[str]:
+    """Yields the names of a row, and the dotted paths of all that is in it, as `paths` does."""
+    for name, value in row.items():
+        yield name
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, Mapping):
+                yield from (f"{name}.{path}" for path in names_in(inner))
+
+
+def by_event(block: Block, first_place: int, lists_are_cells: bool = False) -> Block:
     """Turns rows that hold lists into one row per element; others stay as they are.
 
     Args:
       block: some rows.
       first_place: the place of the first event in its part.
+      lists_are_cells: whether rows are no events, so that their lists stay.
 
     Raises:
       LogError: if a column holds structs, or lists of lists.
@@ -56,8 +77,8 @@ def by_event(block: Block, first_place: int) -> Block:
     batch, numbers = block.batch, block.numbers()
     for field in batch.schema:
         _check_plain(block.origin, field)
-    lists = [column for column in batch.columns if _is_list(column.type)]
-    if not lists:
+    lists = [column for column in batch.columns if is_list(column.type)]
+    if not lists or lists_are_cells:
         return block
     sizes = [pc.list_value_length(column).fill_null(0).to_numpy() for column in lists]
     equal = np.logical_and.reduce([size == sizes[0] for size in sizes])
@@ -68,7 +89,7 @@ def by_event(block: Block, first_place: int) -> Block:
     batch = batch.filter(pa.array(equal))
     index = np.repeat(np.arange(batch.num_rows), sizes[0][equal])
     cells = [
-        pc.list_flatten(column) if _is_list(column.type) else column.take(pa.array(index))
+        pc.list_flatten(column) if is_list(column.type) else column.take(pa.array(index))
         for column in batch.columns
     ]
     return dataclasses.replace(
@@ -82,7 +103,7 @@ def by_event(block: Block, first_place: int) -> Block:
 
 def has_lists(schema: pa.Schema, columns: Sequence[str]) -> bool:
     """Whether a row of some columns can be many events."""
-    return any(_is_list(column.type) for column in select(_empty(schema), columns).columns)
+    return any(is_list(column.type) for column in select(_empty(schema), columns).columns)
 
 
 def _empty(schema: pa.Schema) -> pa.RecordBatch:
@@ -99,7 +120,7 @@ def _at(batch: pa.RecordBatch, path: str) -> pa.Array:
 def _inside(column: pa.Array, path: Sequence[str]) -> pa.Array:
     if not path:
         return column
-    if _is_list(column.type):
+    if is_list(column.type):
         inner = _inside(pc.list_flatten(column), path)
         sizes = pc.list_value_length(column).fill_null(0).to_numpy()
         ends = np.append(0, np.cumsum(sizes)).astype(np.int64)
@@ -108,19 +129,27 @@ def _inside(column: pa.Array, path: Sequence[str]) -> pa.Array:
 
 
 def _check_plain(origin: str, field: pa.Field) -> None:
-    kind = field.type.value_type if _is_list(field.type) else field.type
+    kind = field.type.value_type if is_list(field.type) else field.type
     if pa.types.is_struct(kind):
         names = ", ".join(f"{field.name}.{inner.name}" for inner in kind)
         raise LogError(
             f"{origin}: the column {field.name!r} holds several fields. Name one: {names}."
         )
-    if _is_list(kind) or pa.types.is_map(kind):
+    if is_list(kind) or pa.types.is_map(kind):
         raise LogError(
             f"{origin}: the column {field.name!r} has the type {field.type}, which is no event. "
             f"Write a row per event, or a list of plain values per row."
         )
+    if not any(is_(kind) for is_ in _PLAIN):
+        raise LogError(
+            f"{origin}: the column {field.name!r} has the type {field.type}, which is no id, "
+            f"number or time. Write it as numbers, text, timestamps or dates."
+        )
 
 
-def _is_list(kind: pa.DataType) -> bool:
-    tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    return any(is_(kind) for is_ in tests)
+_PLAIN = (
+    pa.types.is_null, pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating,
+    pa.types.is_decimal, pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+    pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary, pa.types.is_dictionary, pa.types.is_timestamp, pa.types.is_date,
+)  # fmt: skip

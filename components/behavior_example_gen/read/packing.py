@@ -26,6 +26,8 @@ _PACKED = {
     b"\xfd7zXZ\x00": "xz",
     _ZIP + b"\x03\x04": "zip",
     _ZIP + b"\x05\x06": "zip",
+    # What pzstd and seekable files begin with, to be skipped.
+    **{bytes([0x50 + number]) + b"\x2a\x4d\x18": "zstd" for number in range(16)},
 }
 _FOREIGN = {
     b"7z\xbc\xaf\x27\x1c": "7z",
@@ -34,6 +36,7 @@ _FOREIGN = {
     b"\x04\x22\x4d\x18": "lz4",
     b"\x89LZO": "lzop",
     b"\xff\x06\x00\x00sNaPpY": "snappy",
+    b"\x5d\x00\x00": "lzma",
 }
 _HEAD_BYTES = 10
 
@@ -103,9 +106,13 @@ def _head(file: BinaryIO) -> bytes:
     return head
 
 
-def _packing(file: BinaryIO) -> str | None:
-    head = _head(file)
+def packing_of(head: bytes) -> str | None:
+    """Returns how a file that begins so is packed, None if not at all."""
     return next((kind for begin, kind in _PACKED.items() if head.startswith(begin)), None)
+
+
+def _packing(file: BinaryIO) -> str | None:
+    return packing_of(_head(file))
 
 
 def _zipped(path: str, file: BinaryIO) -> zipfile.ZipFile:

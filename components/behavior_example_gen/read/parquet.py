@@ -16,21 +16,33 @@ _BLOCK_LISTS = 1 << 10  # rows, each of many events
 
 
 def parquet_blocks(
-    path: str, part: int, columns: Sequence[str], given: Mapping[str, object]
+    path: str,
+    part: int,
+    columns: Sequence[str],
+    given: Mapping[str, object],
+    section: str,
+    lists_are_cells: bool = False,
 ) -> Iterator[Block]:
     """Reads the columns of one Parquet file, typed, in the order of the file.
 
     A name is that of a column, or a dotted path into its structs; a row that holds lists is one
-    event per element. A column of `given` is read only if the file has it.
+    event per element, unless `lists_are_cells`. A column of `given` is read only if the file has
+    it. `section` is the dotted key of the table, for messages.
     """
     with open_plain(path) as file:
         table = pyarrow.parquet.ParquetFile(file)
         schema = table.schema_arrow
-        own = own_columns(path, columns, list(paths(schema)), given)
+        own = own_columns(path, columns, list(paths(schema)), given, section)
         stored = [n if n in schema.names else n.partition(".")[0] for n in own]
         size = _BLOCK_LISTS if has_lists(schema, own) else _BLOCK_ROWS
         first = place = 1
         for batch in table.iter_batches(size, columns=list(dict.fromkeys(stored))):
-            block = by_event(Block(path, part, first, select(batch, own)), place)
+            block = by_event(Block(path, part, first, select(batch, own)), place, lists_are_cells)
             yield block
             first, place = first + batch.num_rows, place + block.batch.num_rows
+
+
+def parquet_names(path: str) -> list[str]:
+    """Returns the names of all columns of a Parquet file, and the dotted paths of their fields."""
+    with open_plain(path) as file:
+        return list(paths(pyarrow.parquet.ParquetFile(file).schema_arrow))

@@ -23,29 +23,20 @@ _LONGEST = 1 << 28  # bytes; no event is as long
 
 
 def tfrecord_blocks(
-    path: str, part: int, columns: Sequence[str], given: Mapping[str, object]
+    path: str, part: int, columns: Sequence[str], given: Mapping[str, object], section: str
 ) -> Iterator[Block]:
     """Reads the features of one file of examples, in the order of the file.
 
     A feature has one value, or none: a missing cell. One of `given` is read only if the first
-    examples have it.
+    examples have it. `section` is the dotted key of the table, for messages.
 
     Raises:
       LogError: if a record is damaged or no example, a feature is nowhere in the file, or holds
         several values.
     """
-    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
-
-    decoder, first, seen = ExamplesToRecordBatchDecoder(), 1, set()
-    own = list(columns)
+    first, seen, own = 1, set(), list(columns)
     for records in _batches(path):
-        try:
-            decoded = decoder.DecodeBatch(records)
-        except (RuntimeError, ValueError) as fault:
-            raise LogError(
-                f"{path}: holds a record that is no tf.train.Example, among the {len(records):,} "
-                f"from record {first:,} on. Write one Example per event."
-            ) from fault
+        decoded = _decoded(path, records, first)
         seen |= set(decoded.schema.names)
         if first == 1:
             own = [name for name in columns if name in seen or name not in given]
@@ -53,7 +44,25 @@ def tfrecord_blocks(
         yield Block(path, part, first, pa.RecordBatch.from_arrays(cells, own))
         first += len(records)
     if first > 1:
-        check_columns(path, own, sorted(seen))
+        check_columns(path, own, sorted(seen), section)
+
+
+def tfrecord_names(path: str) -> list[str]:
+    """Returns the names of the features of the first examples of a file."""
+    records = next(_batches(path), [])
+    return list(_decoded(path, records, 1).schema.names) if records else []
+
+
+def _decoded(path: str, records: list[bytes], first: int) -> pa.RecordBatch:
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    try:
+        return ExamplesToRecordBatchDecoder().DecodeBatch(records)
+    except (RuntimeError, ValueError) as fault:
+        raise LogError(
+            f"{path}: holds a record that is no tf.train.Example, among the {len(records):,} "
+            f"from record {first:,} on. Write one Example per event."
+        ) from fault
 
 
 def _scalars(path: str, decoded: pa.RecordBatch, name: str) -> pa.Array:

@@ -14,13 +14,16 @@ from components.behavior_example_gen.sources.from_beam import BeamSource
 _TABLE = re.compile(r"([^.:\s]+)[.:]([^.\s]+)\.([^.\s]+)")
 
 
-def bigquery_source(name: str, options: Mapping[str, Any], columns: Sequence[str]) -> BeamSource:
+def bigquery_source(
+    name: str, options: Mapping[str, Any], columns: Sequence[str], section: str
+) -> BeamSource:
     """Reads a table by `beam.io.ReadFromBigQuery`.
 
     Args:
       name: PROJECT.DATASET.TABLE.
       options: further arguments of `ReadFromBigQuery`, such as `row_restriction`.
       columns: names of the columns to read.
+      section: the dotted key of the table, for messages.
 
     Raises:
       LogError: if the name is none, or what it needs is not installed.
@@ -28,14 +31,15 @@ def bigquery_source(name: str, options: Mapping[str, Any], columns: Sequence[str
     found = _TABLE.fullmatch(name)
     if not found:
         raise LogError(
-            f"`log.source` must be bigquery:PROJECT.DATASET.TABLE. Received: bigquery:{name}. For "
-            f"a query: beam:apache_beam.io.ReadFromBigQuery with `log.options` {{query: ...}}."
+            f"`{section}.source` must be bigquery:PROJECT.DATASET.TABLE. Received: "
+            f"bigquery:{name}. For a query: beam:apache_beam.io.ReadFromBigQuery with "
+            f"`{section}.options` {{query: ...}}."
         )
     try:
         import google.cloud.bigquery_storage_v1  # noqa: F401
     except ImportError as fault:
         raise LogError(
-            f"`log.source` bigquery:{name} needs: pip install 'apache-beam[gcp]' ({fault})"
+            f"`{section}.source` bigquery:{name} needs: pip install 'apache-beam[gcp]' ({fault})"
         ) from fault
     project, dataset, table = found.groups()
     transform = beam.io.ReadFromBigQuery(
@@ -44,4 +48,4 @@ def bigquery_source(name: str, options: Mapping[str, Any], columns: Sequence[str
         selected_fields=list(columns),
         **options,
     )
-    return BeamSource(f"bigquery:{name}", transform, columns)
+    return BeamSource(f"bigquery:{name}", transform, columns, section)

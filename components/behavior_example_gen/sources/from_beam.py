@@ -30,26 +30,31 @@ class BeamSource(Source):
       transform: gives rows as mappings, named tuples or `beam.Row`s, or `pa.RecordBatch`es or
         `pa.Table`s.
       columns: names of the columns to read, at least one.
+      section: the dotted key of the table, for messages.
     """
 
     keeps_order = False
 
-    def __init__(self, name: str, transform: beam.PTransform, columns: Sequence[str]):
+    def __init__(self, name: str, transform: beam.PTransform, columns: Sequence[str], section: str):
         self._name, self._transform, self._columns = name, transform, list(columns)
+        self._section = section
 
     def blocks(self, pipeline: beam.Pipeline) -> beam.PCollection[Block]:
         """Reads, and turns rows into blocks where the transform gives no batches."""
         read = (
             pipeline
             | "Read" >> self._transform
-            | "Kind" >> beam.ParDo(_ByKind(self._name)).with_outputs(_BATCHES, main=_ROWS)
+            | "Kind"
+            >> beam.ParDo(_ByKind(self._name, self._section)).with_outputs(_BATCHES, main=_ROWS)
         )
         batches = (
             read[_ROWS]
             | "Batch" >> beam.BatchElements(min_batch_size=256, max_batch_size=_BLOCK_ROWS)
             | "ToArrow" >> beam.Map(to_arrow, self._columns)
         )
-        select = functools.partial(_select, name=self._name, columns=self._columns)
+        select = functools.partial(
+            _select, name=self._name, columns=self._columns, section=self._section
+        )
         return (batches, read[_BATCHES]) | beam.Flatten() | "Select" >> beam.FlatMap(select)
 
     def fingerprint(self) -> str:
@@ -57,7 +62,9 @@ class BeamSource(Source):
         return uuid.uuid4().hex
 
 
-def beam_source(path: str, options: Mapping[str, Any], columns: Sequence[str]) -> BeamSource:
+def beam_source(
+    path: str, options: Mapping[str, Any], columns: Sequence[str], section: str
+) -> BeamSource:
     """Calls `package.module.function(**options)`, which returns the transform that reads.
 
     Raises:
@@ -69,23 +76,23 @@ def beam_source(path: str, options: Mapping[str, Any], columns: Sequence[str]) -
         make = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as fault:
         raise LogError(
-            f"`log.source` {name!r}: {fault}. Name a function or class of an importable module, "
-            f"such as beam:apache_beam.io.ReadFromAvro, and install what it needs (on the workers, "
-            f"too)."
+            f"`{section}.source` {name!r}: {fault}. Name a function or class of an importable "
+            f"module, such as beam:apache_beam.io.ReadFromAvro, and install what it needs (on the "
+            f"workers, too)."
         ) from fault
     try:
         transform = make(**options)
     except Exception as fault:
         raise LogError(
-            f"`log.source` {name!r}: cannot be called with `log.options` {json.dumps(options)}: "
-            f"{fault}"
+            f"`{section}.source` {name!r}: cannot be called with `{section}.options` "
+            f"{json.dumps(options)}: {fault}"
         ) from fault
     if not isinstance(transform, beam.PTransform):
         raise LogError(
-            f"`log.source` {name!r} must return a Beam PTransform. Received: "
+            f"`{section}.source` {name!r} must return a Beam PTransform. Received: "
             f"{type(transform).__name__}"
         )
-    return BeamSource(name, transform, columns)
+    return BeamSource(name, transform, columns, section)
 
 
 def to_arrow(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.RecordBatch:
@@ -103,16 +110,18 @@ def _column(values: list[Any]) -> pa.Array:
         return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
-def _select(batch: pa.RecordBatch | pa.Table, name: str, columns: list[str]) -> Iterator[Block]:
-    check_columns(name, columns, list(paths(batch.schema)))
+def _select(
+    batch: pa.RecordBatch | pa.Table, name: str, columns: list[str], section: str
+) -> Iterator[Block]:
+    check_columns(name, columns, list(paths(batch.schema)), section)
     table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
     for part in table.to_batches():
         yield by_event(Block(f"{name} (a batch)", 0, 1, select(part, columns)), 1).checked()
 
 
 class _ByKind(beam.DoFn):
-    def __init__(self, name: str):
-        self._name = name
+    def __init__(self, name: str, section: str):
+        self._name, self._section = name, section
 
     def process(self, element: object) -> Iterator[beam.pvalue.TaggedOutput | Mapping[str, Any]]:
         if isinstance(element, pa.RecordBatch | pa.Table):
@@ -123,6 +132,6 @@ class _ByKind(beam.DoFn):
             yield element._asdict()
         else:
             raise LogError(
-                f"`log.source` {self._name!r} must give mappings or named tuples (rows), or Arrow "
-                f"batches. Received: {type(element).__name__}"
+                f"`{self._section}.source` {self._name!r} must give mappings or named tuples "
+                f"(rows), or Arrow batches. Received: {type(element).__name__}"
             )

@@ -23,18 +23,26 @@ _BYTES_UNZIPPED = 6
 
 
 class FileSource(Source):
-    """The files of a table; the order of their paths is the order of the log."""
+    """The files of a table; the order of their paths is the order of the log.
 
-    def __init__(self, table: TableConfig, columns: Sequence[str]):
-        self._table, self._columns = table, list(columns)
+    Args:
+      table: where they are.
+      columns: names of the columns to read.
+      section: the dotted key of the table, for messages.
+    """
+
+    def __init__(self, table: TableConfig, columns: Sequence[str], section: str):
+        self._table, self._columns, self._section = table, list(columns), section
         assert table.folder is not None and table.files is not None, "no other source is set"
-        self._files = find_files(table.folder, table.files)
+        self._files = find_files(table.folder, table.files, f"{section}.files")
         self.parts = len(self._files)
 
     def blocks(self, pipeline: beam.Pipeline) -> beam.PCollection[Block]:
         """Reads every file on one worker, several files at a time."""
         parts = [(part, file.path) for part, file in enumerate(self._files)]
-        read = functools.partial(_read, table=self._table, columns=self._columns)
+        read = functools.partial(
+            _read, table=self._table, columns=self._columns, section=self._section
+        )
         return (
             pipeline
             | "Files" >> beam.Create(parts)
@@ -59,12 +67,14 @@ class FileSource(Source):
     def heads(self) -> Iterator[tuple[Block, bool]]:
         """The first block of every file."""
         for part, file in enumerate(self._files):
-            blocks = _read((part, file.path), self._table, self._columns)
+            blocks = _read((part, file.path), self._table, self._columns, self._section)
             head = next(blocks, None)
             if head is not None:
                 yield head, next(blocks, None) is None
 
 
-def _read(file: tuple[int, str], table: TableConfig, columns: Sequence[str]) -> Iterator[Block]:
+def _read(
+    file: tuple[int, str], table: TableConfig, columns: Sequence[str], section: str
+) -> Iterator[Block]:
     part, path = file
-    return read_file(path, part, table.format, table.csv, columns)
+    return read_file(path, part, table.format, table.csv, columns, section)

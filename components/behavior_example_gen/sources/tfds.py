@@ -31,6 +31,7 @@ class TfdsSource(Source):
       options: further arguments of `tfds.builder`, such as `data_dir`.
       columns: names of the features to read.
       time: the one of them that tells events apart.
+      section: the dotted key of the table, for messages.
 
     Raises:
       LogError: if there is no such dataset, split or feature, or it is not prepared.
@@ -38,7 +39,14 @@ class TfdsSource(Source):
 
     keeps_order = False
 
-    def __init__(self, spec: str, options: Mapping[str, Any], columns: Sequence[str], time: str):
+    def __init__(
+        self,
+        spec: str,
+        options: Mapping[str, Any],
+        columns: Sequence[str],
+        time: str,
+        section: str,
+    ):
         import tensorflow_datasets as tfds
 
         import components.behavior_example_gen.sources.datasets
@@ -49,30 +57,36 @@ class TfdsSource(Source):
             self._builder = tfds.builder(name, **options)
         except (tfds.core.DatasetNotFoundError, ImportError, ValueError, TypeError) as fault:
             raise LogError(
-                f"`log.source` tfds:{spec}: {_first_line(fault)}. Everlong's own datasets: "
+                f"`{section}.source` tfds:{spec}: {_first_line(fault)}. Everlong's own datasets: "
                 f"{', '.join(components.behavior_example_gen.sources.datasets.NAMES)}."
             ) from fault
         splits = self._builder.info.splits
         if not splits.total_num_examples:
             raise LogError(
-                f"`log.source` tfds:{spec}: not prepared in {self._builder.data_dir}. Prepare it "
-                f"by `everlong dataset`, or set `log.options: {{data_dir: ...}}`."
+                f"`{section}.source` tfds:{spec}: not prepared in {self._builder.data_dir}. "
+                f"Prepare it by `everlong dataset`, or set `{section}.options: {{data_dir: ...}}`."
             )
         plain = re.split(r"[\[+]", self._split)[0]
         if plain not in splits:
             raise LogError(
-                f"`log.source` tfds:{spec}: no split {plain!r}. {nearest(plain, list(splits))}"
+                f"`{section}.source` tfds:{spec}: no split {plain!r}. "
+                f"{nearest(plain, list(splits))}"
             )
         features = self._builder.info.features
-        check_columns(f"tfds:{spec}", self._columns, list(features))
+        check_columns(f"tfds:{spec}", self._columns, list(features), section)
         lists = [name for name in self._columns if features[name].shape != ()]
         self._runs = time in lists
         wrong = [name for name in lists if not self._runs or features[name].shape != (None,)]
         if wrong:
             raise LogError(
-                f"`log.source` tfds:{spec}: the feature {wrong[0]!r} has several values for an "
-                f"event: its shape is {features[wrong[0]].shape}. Remove it from the columns."
+                f"`{section}.source` tfds:{spec}: the feature {wrong[0]!r} has several values for "
+                f"an event: its shape is {features[wrong[0]].shape}. Remove it from the columns."
             )
+
+    @property
+    def names(self) -> list[str]:
+        """Of all features."""
+        return list(self._builder.info.features)
 
     def blocks(self, pipeline: beam.Pipeline) -> beam.PCollection[Block]:
         """Reads every shard of the split on one worker."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +11,7 @@ from components.behavior_example_gen.cut.category_match import MISSING, MatchInd
 from components.behavior_example_gen.cut.pack import Examples
 from components.behavior_example_gen.cut.targets import Histories, Targets
 from components.behavior_example_gen.write import example_proto
+from components.behavior_example_gen.write.values import EncodedValues, Values
 from components.segments import power_of_two, ranges
 from models import features
 
@@ -22,13 +23,15 @@ class Encoder:
 
     Args:
       histories: of the users.
+      users: their features, by the name in the example.
       match: most matches of a target, M.
     """
 
-    def __init__(self, histories: Histories, match: int):
+    def __init__(self, histories: Histories, users: Mapping[str, Values], match: int):
         self._columns = {
             name: example_proto.encode_column(values) for name, values in histories.columns.items()
         }
+        self._users = {name: EncodedValues(values) for name, values in users.items()}
         self._index = MatchIndex(histories.user, histories.category_code)
         self._match = match
 
@@ -66,6 +69,7 @@ class Encoder:
             features.TARGET_LOCAL_BEGIN: seen.local_begin - offset,
             features.TARGET_REQUEST: seen.request,
             features.LABEL: seen.label,
+            **seen.context,
         }
         if sliced:
             visible = seen.hist_end - seen.window_begin
@@ -82,6 +86,8 @@ class Encoder:
         encoded[features.TARGET_MATCH] = matches.slices(
             (last - sizes) * self._match, last * self._match
         )
+        first = targets.user[examples.target_begin]
+        encoded |= {name: values.slices(first, first + 1) for name, values in self._users.items()}
         users = example_proto.encode_column(targets.user_id.take(pa.array(examples.target_begin)))
         one = np.arange(len(sizes))
         encoded[features.USER_ID] = users.slices(one, one + 1)

@@ -10,7 +10,7 @@ import tensorflow as tf
 import yaml
 from tfx.types import standard_artifacts
 
-from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
+from components.behavior_example_gen.config.ingest_config import IngestConfig
 from components.behavior_example_gen.executor import Executor
 
 from .texts import write_log as write_log
@@ -25,7 +25,7 @@ def execute(config: IngestConfig, folder: Path, *beam_args: str) -> dict[str, An
     artifact.uri = str(folder)
     context = Executor.Context(beam_pipeline_args=list(beam_args), unique_id="1")
     Executor(context).Do({}, {"examples": [artifact]}, {"ingest_json": config.model_dump_json()})
-    assert json.loads(artifact.split_names) == list(SPLITS)
+    assert json.loads(artifact.split_names) == config.splits
     return json.loads((folder / "counts.json").read_text())
 
 
@@ -51,6 +51,7 @@ def features(folder: Path, split: str) -> list[dict[str, list[Any]]]:
 def shipped(name: str, folder: Path | None = None) -> IngestConfig:
     """A shipped configuration, on its fixture or on the log in another folder."""
     plain = yaml.safe_load((ROOT / "pipeline" / "configs" / f"{name}.yaml").read_text())
-    sections = {key: plain[key] for key in ("log", "label", "history", "split", "seed")}
+    known = ("log", "features", "label", "history", "split", "seed")
+    sections = {key: plain[key] for key in known if key in plain}
     sections["log"]["folder"] = str(folder or FIXTURES / name)
     return IngestConfig(**sections)

@@ -15,6 +15,7 @@ from components.behavior_example_gen.clean.intake import Intake
 from components.behavior_example_gen.clean.remarks import remarks
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.sources import open_sources
+from components.behavior_example_gen.sources.columns import find_columns
 from pipeline.config import load
 
 from .runs import FIXTURES
@@ -31,7 +32,7 @@ def _config(case, *overrides):
 
 def _taken(config):
     """The rows that are kept, in the order of the log, and the counts."""
-    batches, every, intake = [], Counts(), Intake(config)
+    batches, every, intake = [], Counts(), Intake(config, find_columns(config))
     for block, whole in open_sources(config)["log"].heads():
         assert whole
         rows, counts = intake.take(block)
@@ -239,6 +240,18 @@ def test_ids_that_a_file_holds_as_floats():
          "Set `log.columns.time.unit: s`, and remove `format`"),
         (["2020-09-14", "2020-09-15"], "{column: ts, format: '%d/%m/%Y'}",
          "They are ISO 8601: remove `log.columns.time.format`"),
+        (["2020-9-4 7:03:00", "2020-9-5 17:03:00"], "ts",
+         'Set `log.columns.time.format: "%Y-%m-%d %H:%M:%S"`.'),
+        (["14/09/20 10:00", "15/09/20 11:30"], "ts",
+         'Set `log.columns.time.format: "%d/%m/%y %H:%M"`.'),
+        (["44088.4185", "44089"], "ts", "as the days of a spreadsheet. Write them as ISO 8601"),
+        (["44088.4185", "44089"], "{column: ts, unit: day}", "the days of a spreadsheet"),
+        (["2020-09-14 10:00:00 EST", "2020-09-15 10:00:00 CEST"], "ts", "write offsets"),
+        (["2020-09-14T10:00:00+02:00[Europe/Berlin]"] * 2, "ts", "write offsets"),
+        (["1600047636", "1600047637000"], "ts",
+         "two units: of 20, 10 are times between 1990 and now as s, and 10 as ms."),
+        (["1600047636", "1600047637000"], "{column: ts, unit: ms}",
+         "two units: of 20, 10 are times between 1990 and now as ms, and 10 as s."),
     ],
 )  # fmt: skip
 def test_the_likely_unit_or_format_is_named(tmp_path, cells, column, says):
@@ -257,3 +270,50 @@ def test_made_up_times_are_read(tmp_path, first):
     config = _config("iso_no_format", f"log.folder={tmp_path}")
     check_log(config)
     assert len(remarks(_taken(config)[1], config)) == (first < 10**9)
+
+
+def test_units_that_differ_by_file_are_refused(tmp_path):
+    for name, ends in (("a.csv", ""), ("b.csv", "000")):
+        rows = [f"u{n % 3},i{n},c,{1_600_000_000 + n}{ends},{n % 2}" for n in range(50)]
+        (tmp_path / name).write_text("\n".join(["user,item,cat,ts,click", *rows, ""]))
+    for unit in ("s", "ms"):
+        told = (
+            f"log.folder={tmp_path}",
+            "log.files='*.csv'",
+            f"log.columns.time={{column: ts, unit: {unit}}}",
+        )
+        with pytest.raises(LogError, match=r"'ts' holds numbers of two units: of 100, 50 .* 50 "):
+            check_log(_config("iso_no_format", *told))
+
+
+@pytest.mark.parametrize(("odd", "rows"), [("0", 3), ("7258118400", 3), ("1500000000", 0)])
+def test_times_that_stand_for_none_are_counted_in_a_warning(tmp_path, odd, rows):
+    times = [odd if n % 200 == 0 else str(1_600_000_000 + n) for n in range(600)]
+    lines = [f"u{n % 3},i{n},c,{time},{n % 2}" for n, time in enumerate(times)]
+    (tmp_path / "a.csv").write_text("\n".join(["user,item,cat,ts,click", *lines, ""]))
+    config = _config("iso_no_format", f"log.folder={tmp_path}")
+    found = remarks(_taken(config)[1], config)
+    assert [f"{rows} of 600 times" in remark for remark in found] == [True] * bool(rows)
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ("7.0", "`log.columns.item`: 20 cells are whole numbers with a decimal point"),
+        ("1.23E+18", "`log.columns.item`: 20 cells are numbers as a spreadsheet rounds them"),
+    ],
+)
+def test_ids_that_may_be_others_than_meant_are_told(tmp_path, cell, says):
+    rows = [f"u{n % 3},{cell if n < 20 else n},c,{1_600_000_000 + n},{n % 2}" for n in range(60)]
+    (tmp_path / "a.csv").write_text("\n".join(["user,item,cat,ts,click", *rows, ""]))
+    config = _config("iso_no_format", f"log.folder={tmp_path}")
+    assert [says in remark for remark in remarks(_taken(config)[1], config)] == [True]
+
+
+def test_a_value_of_positives_may_stand_there_twice(tmp_path):
+    rows = [f"u{n % 3},i{n},c,{1_600_000_000 + n},{n % 2}" for n in range(60)]
+    (tmp_path / "a.csv").write_text("\n".join(["user,item,cat,ts,click", *rows, ""]))
+    told = [f"log.folder={tmp_path}", "label.positives=[1, '1', 1]"]
+    config = _config("iso_no_format", *told)
+    check_log(config)
+    assert _taken(config)[0]["label"].to_pylist() == [n % 2 for n in range(60)]

@@ -206,11 +206,11 @@ def test_cells_behind_the_last_delimiter_do_not_vanish(tmp_path):
 @pytest.mark.parametrize(
     ("text", "config", "says"),
     [
-        ("sep=;\na;b\n1;x\n", {}, "between columns. Set `csv.delimiter: ';'`. Received: ','"),
-        ("a;b\n1;x\n", {}, "Line 1 names them: set `csv.delimiter: ';'`"),
-        ("a\x01b\n1\x01x\n", {}, r"Present: a\\x01b.*set `csv.delimiter: '\\x01'`"),
-        ("made by\n\na,b\n1,x\n", {}, "Line 3 names them: set `csv.skip_rows: 2`"),
-        ("made by\na|b\n1|x\n", {}, "set `csv.delimiter: '|'` and `csv.skip_rows: 1`"),
+        ("sep=;\na;b\n1;x\n", {}, "between columns. Set `log.csv.delimiter: ';'`. Received: ','"),
+        ("a;b\n1;x\n", {}, "Line 1 names them: set `log.csv.delimiter: ';'`"),
+        ("a\x01b\n1\x01x\n", {}, r"Present: a\\x01b.*set `log.csv.delimiter: '\\x01'`"),
+        ("made by\n\na,b\n1,x\n", {}, "Line 3 names them: set `log.csv.skip_rows: 2`"),
+        ("made by\na|b\n1|x\n", {}, "set `log.csv.delimiter: '|'` and `log.csv.skip_rows: 1`"),
         ('"a", "b"\n"1", "x"\n', {}, "Marks behind a space quote nothing"),
         ("a,b\n1,x\n", {"skip_rows": 9}, "leaves out 9 lines, but the file has no more than"),
     ],
@@ -242,8 +242,8 @@ def test_characters_as_people_write_them(written, character):
         ({"delimiter": "\\q"}, r"means no character. Write it as it is, or as \\t"),
         ({"delimiter": "\\n"}, "means no character|must be no line end"),
         ({"delimiter": "\n"}, "must be no line end"),
-        ({"escape": '"'}, "`csv.quote` and `csv.escape` must differ"),
-        ({"delimiter": '"'}, "`csv.delimiter` and `csv.quote` must differ"),
+        ({"escape": '"'}, "`quote` and `escape` must differ"),
+        ({"delimiter": '"'}, "`delimiter` and `quote` must differ"),
         ({"quote": "”"}, "must be an ASCII character"),
     ],
 )

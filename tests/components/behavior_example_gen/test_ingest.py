@@ -137,7 +137,7 @@ def test_simulated_log(tmp_path):
 def test_no_labels_at_all(tmp_path):
     rows = [oracle.Row(u, t, t, 0, 0, None) for u in range(3) for t in range(9)]
     config = logs.config(log=_write(rows, tmp_path), split={"by": "time"})
-    with pytest.raises(LogError, match="the train split has no targets"):
+    with pytest.raises(LogError, match="no row that is kept has a label"):
         runs.execute(config, tmp_path / "out")
 
 

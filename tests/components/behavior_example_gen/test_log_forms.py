@@ -91,7 +91,7 @@ def test_spark_escapes_marks_at_the_end_of_a_cell():
     with pytest.raises(
         LogError,
         match=r"a.csv: quotation marks do not match .* first in the lines "
-        r"2, 3, 4, .* Set `csv.escape: '\\'`",
+        r"2, 3, 4, .* Set `log.csv.escape: '\\'`",
     ):
         check_log(_config("spark_escape_end"))
     blocks = _blocks(_config("spark_escape_end", csv={"escape": "\\"}))
@@ -235,7 +235,7 @@ def test_json_lines(tmp_path, monkeypatch):
     numbers = [number for block in blocks for number in block.numbers().tolist()]
     assert numbers == [1, 2, 4, 5, 6, 9]
     assert [row[:2] for block in blocks for row in block.rejected] == [
-        (7, NO_OBJECT), (8, NO_OBJECT), (10, NOT_UTF8), (11, NO_OBJECT), (12, NOT_UTF8),
+        (7, NO_OBJECT), (8, NO_OBJECT), (10, NOT_UTF8), (11, NO_OBJECT), (12, json_lines.NOT_JSON),
     ]  # fmt: skip
 
 
@@ -466,7 +466,7 @@ def _same_rows(found):
 def test_no_row_of_a_table_to_join_vanishes(tmp_path, row, says):
     (tmp_path / "items.csv").write_text(f"a,b\n1,x\n{row}\n3,z\n")
     with pytest.raises(LogError, match=rf"items.csv: row 3 of a table to join: {says}"):
-        read_table(str(tmp_path), "items.csv", CsvConfig(), ["a", "b"])
+        read_table(str(tmp_path), "items.csv", CsvConfig(), ["a", "b"], "log.items")
 
 
 class _Store(FileSystem):

@@ -15,8 +15,9 @@ from tests.components.statistics import statistics
 
 
 def ingest(ids="int", behavior=False, oracle=True, extras=(), **history) -> IngestConfig:
-    column = {"column": "c", "type": ids}
-    columns = {"user": column, "item": column, "category": column, "time": "t"}
+    named = {"user": "u", "item": "i", "category": "c"}
+    columns = {part: {"column": column, "type": ids} for part, column in named.items()}
+    columns["time"] = "t"
     if behavior:
         columns["behavior"] = {"column": "b", "type": "string"}
     if oracle:
@@ -26,7 +27,10 @@ def ingest(ids="int", behavior=False, oracle=True, extras=(), **history) -> Inge
             "log": {
                 "files": "log.csv",
                 "columns": columns,
-                "features": {name: {"column": name, "boundaries": [1.0]} for name in extras},
+            },
+            "features": {
+                name: {"of": "event", "type": "number", "column": name, "boundaries": [1.0]}
+                for name in extras
             },
             "label": {"column": "label"},
             "history": history,
@@ -65,7 +69,7 @@ def test_good_examples_have_no_anomalies(curated, ids):
 
 def test_optional_features_follow_the_log(curated):
     names = {f.name for f in assemble.assemble(curated, ingest(oracle=False)).feature}
-    assert not names & {"history_behavior", "history_NAME", "target_oracle"}
+    assert not names & {"history_behavior", "NAME_number", "target_oracle"}
     full = assemble.assemble(curated, ingest(behavior=True, extras=["dwell", "rank"]))
     types = {f.name: f.type for f in full.feature}
     assert types["history_dwell"] == types["history_rank"] == schema_pb2.FLOAT
@@ -75,7 +79,52 @@ def test_optional_features_follow_the_log(curated):
     data["history_dwell"] = data["history_rank"] = [[0.5] * 20] * 40
     assert anomalies(full, data, "TRAINING") == {}
     data["history_dwell"] = [[float("nan")] * 20] * 40
+    assert anomalies(full, data, "TRAINING") == {}  # missing
+    data["history_dwell"] = [[float("inf")] * 20] * 40
     assert anomalies(full, data, "TRAINING") == {"history_dwell": "Invalid values"}
+
+
+FEATURES = {
+    "author": {"of": "item", "column": "a"},
+    "tags": {"of": "item", "column": "t", "type": "ids"},
+    "price": {"of": "item", "column": "p", "type": "number", "buckets": 2},
+    "cover": {"of": "item", "type": "vector", "file": "c.parquet", "key": "i", "dim": 2},
+    "city": {"of": "user", "column": "c"},
+    "likes": {"of": "user", "column": "l", "type": "ids", "max_values": 2},
+    "tab": {"of": "context", "column": "b"},
+    "hour": {"of": "context", "from": "time", "as": "hour_of_day"},
+    "dwell": {"of": "event", "column": "d", "type": "number", "buckets": 2},
+}
+
+
+def test_configured_features_have_entries_and_items_an_environment(curated):
+    plain = ingest(oracle=False).model_dump() | {"features": FEATURES}
+    schema = assemble.assemble(curated, IngestConfig.model_validate(plain))
+    nan = float("nan")
+    train = raw_examples.columns(40, 3)
+    train |= {"user_city": [[b"x"]] * 40, "user_likes": [[], *[[b"x", b"y"]] * 39]}
+    train |= {"history_tab": [[b""] * 20] * 40, "target_tab": [[b"t", b"", b"u"]] * 40}
+    train["history_dwell"] = [[nan, *[1.5] * 19]] * 40
+    assert anomalies(schema, train, "TRAINING") == {}
+    items = {"user_id": [[0], [0]], "item_id": [[1, 2], [3]], "item_count": [[0, 4], [1]]}
+    items |= {"item_author": [[b"a", b""], [b"b"]], "item_price": [[nan, 1.0], [nan]]}
+    items |= {"item_tags": [[], [b"x", b"y"]], "item_tags_length": [[0, 0], [2]]}
+    items["item_cover"] = [[1.0, 2.0, nan, nan], [0.5, 0.5]]
+    assert anomalies(schema, items, "ITEMS") == {}
+    assert "item_author" in anomalies(schema, items | {"item_author": [[b""], []]}, "ITEMS")
+    del items["item_count"]
+    assert list(anomalies(schema, items, "ITEMS")) == ["item_count"]
+    assert list(anomalies(schema, train | {"user_city": [[b"x", b"y"]] * 40}, "TRAINING")) == [
+        "user_city"
+    ]
+    many = anomalies(schema, train | {"user_likes": [[b"x", b"y", b"z"]] * 40}, "TRAINING")
+    assert list(many) == ["user_likes"]
+
+
+def test_without_features_of_items_there_is_no_environment_of_theirs(curated):
+    schema = assemble.assemble(curated, ingest(extras=["dwell"]))
+    assert list(schema.default_environment) == ["TRAINING", "EVALUATION", "SERVING"]
+    assert not any("ITEMS" in feature.not_in_environment for feature in schema.feature)
 
 
 def test_histories_may_be_empty_only_if_configured(curated):

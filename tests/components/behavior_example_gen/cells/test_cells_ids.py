@@ -187,14 +187,14 @@ def test_values_of_a_label_by_name(tmp_path):
 
 
 def test_a_join_that_finds_few_items_is_told():
-    log = {"items": {"files": "items.csv", "key": "item", "columns": ["genre"], "min_known": 0.5}}
-    config = logs.config(log=log)
-    counts = Counts(rows=10, known_items=5)
+    table = {"of": "item", "files": "items.csv", "key": "item", "min_known": 0.5}
+    config = logs.config(log={"tables": {"shop": table}})
+    counts = Counts(rows=10, known=collections.Counter(shop=5))
     assert remarks(counts, config) == []
-    counts.known_items = 4
+    counts.known["shop"] = 4
     (told,) = remarks(counts, config)
     assert "4 of 10 rows (40.0%) have an item that is in items.csv" in told
-    assert "`log.items.min_known` = 50%" in told
+    assert "`log.tables.shop.min_known` = 50%" in told
 
 
 def test_notes_add_up():

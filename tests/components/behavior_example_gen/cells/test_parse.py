@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.behavior_example_gen.cells.columns import IdColumn, TimeColumn
-from components.behavior_example_gen.cells.parse import ROUNDED, to_float, to_id, to_int
+from components.behavior_example_gen.cells.parse import (
+    ROUNDED,
+    decimals,
+    rounded,
+    tidy,
+    to_float,
+    to_id,
+    to_int,
+)
 from components.behavior_example_gen.cells.times import to_time
 from components.behavior_example_gen.cells.where import RowFilter
 
@@ -118,9 +126,74 @@ def test_typed_times():
         ("n != 5", [False, True, False, False]),
         ("n<1", [False, True, False, False]),
         ("n == 'x'", [False, False, True, False]),
+        ("n == x", [False, False, True, False]),
+        ("n >= '5'", [True, False, True, False]),
     ],
 )
 def test_filters(text, kept):
     condition = RowFilter.parse(text)
     assert condition.column == "n"
     assert condition.keep(pa.array(["5", "0", "x", ""])).tolist() == kept
+
+
+def test_filters_of_long_integers_are_exact():
+    cells = pa.array([str(10**18 + n) for n in range(3)] + ["1e18", "x", "9" * 20])
+    for text, kept in (
+        (f"n == {10**18}", [True, False, False, True, False, False]),
+        (f"n != {10**18}", [False, True, True, False, False, False]),
+        (f"n > {10**18}", [False, True, True, False, False, False]),
+        (f"n == {'9' * 20}", [False, False, False, False, False, True]),
+        (f"n >= {2**63}", [False, False, False, False, False, True]),
+    ):
+        assert RowFilter.parse(text).keep(cells).tolist() == kept
+    stored = pa.array([10**18, 10**18 + 1], pa.int64())
+    assert RowFilter.parse(f"n == {10**18}").keep(stored).tolist() == [True, False]
+
+
+def test_filters_by_day():
+    cells = pa.array(["2024-01-31 23:59", "2024-02-01", "2023-12-31T10:00:00Z", None])
+    kept = RowFilter.parse("day >= 2024-01-31").keep(cells)
+    assert kept.tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "n", "n >", "> 1", "n = 1", "n => 1", "n =< 1", "n <> 1", "n === 1", "n in (1, 2)",
+        "n > 1 and n < 2", "n == a AND m == b", "n == a || m == b", "0 < n < 2", "n == a != b",
+        "n > 1,000", "n >= 31.01.2024", "n < 2024/01/31", "n >= 1 000", "n > $5", "n < nan",
+        "n > inf", "n > ten",
+    ],
+)  # fmt: skip
+def test_filters_that_would_mean_something_else_are_refused(text):
+    with pytest.raises(ValueError, match=r"`log.where` .*Received: "):
+        RowFilter.parse(text)
+
+
+def test_a_text_between_marks_may_hold_anything():
+    cells = pa.array(["a and b", "1,000", "x > y", "a"])
+    for n, text in enumerate(("a and b", "1,000", "x > y")):
+        kept = RowFilter.parse(f"n == '{text}'").keep(cells)
+        assert kept.tolist() == [place == n for place in range(4)]
+
+
+INVISIBLE = [
+    " ", "\t", "\u00a0", "\u3000", "\ufeff", "\u200b", "\u200e", "\u202c", "\u2060",
+    "\ufeff \u00a0\u200b",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("space", INVISIBLE)
+def test_what_cannot_be_seen_around_an_id_is_none_of_it(space):
+    cells = pa.array([f"{space}u1", f"u1{space}", f"{space}u{space}1{space}", space, "ü", None])
+    assert tidy(cells, [], True).to_pylist() == ["u1", "u1", f"u{space}1", None, "ü", None]
+    assert tidy(cells[1:3], [], False).to_pylist() == cells[1:3].to_pylist()
+
+
+def test_ids_that_may_be_others_than_meant_are_counted():
+    cells = pa.array(["7.0", "7", "-7.0", "v1.0", "1.50", "10", "0.0", None, "7.00"])
+    assert decimals(cells) == 3
+    assert decimals(pa.array([7.0])) == 0
+    cells = pa.array(["1.23E+18", "1E+05", "12E+3", "AE+18", "1.5", "1.2e5", None, "2+2"])
+    assert rounded(cells) == 2
+    assert rounded(pa.array(["10", "-3", ""])) == 0

@@ -199,19 +199,45 @@ def test_a_column_without_values_has_any_type(tmp_path):
 def _with_items(tmp_path, keys):
     runs.write_log(tmp_path / "items.csv", "\n".join(["id,kind", *(f"{k},k{k}" for k in keys)]))
     columns = logs.COLUMNS | {"category": "kind"}
-    items = {"files": "items.csv", "key": "id", "columns": ["kind"]}
-    return {"columns": columns, "items": items}
+    return {
+        "columns": columns,
+        "tables": {"shop": {"of": "item", "files": "items.csv", "key": "id"}},
+    }
 
 
 def test_items_that_are_unknown_are_counted(tmp_path):
     counts = _ingest(tmp_path, GOOD, **_with_items(tmp_path, range(3)))
-    assert counts["known_items"] == sum(int(line.split(",")[1]) < 3 for line in GOOD)
+    assert counts["known"]["shop"] == sum(int(line.split(",")[1]) < 3 for line in GOOD)
     assert counts["rows_kept"] == len(GOOD)
+
+
+def test_items_with_several_values_are_told_and_the_first_counts(tmp_path):
+    log = _with_items(tmp_path, range(7))
+    with (tmp_path / "items.csv").open("a") as items:
+        items.write("\n3,k3\n4,other\n4,third\n,a\n,b")  # as before, with other values, no item
+    told, _ = _ingest(tmp_path, GOOD, **log)["warnings"]  # the other is about made-up times
+    assert told == "`log.tables.shop`: 3 rows have a key that an earlier row has, which counts."
+    found = [example for s in SPLITS for example in runs.features(tmp_path / "out", s)]
+    kinds = {kind for example in found for kind in example["history_category"]}
+    assert kinds == {f"k{k}".encode() for k in range(7)}
+
+
+def test_a_log_whose_labels_are_all_empty_names_their_column(tmp_path):
+    lines = [f"{line.rpartition(',')[0]},{('', 'NA')[n % 2]}" for n, line in enumerate(GOOD)]
+    with pytest.raises(LogError, match=r"no row that is kept has a label: the column 'label' of "):
+        _ingest(tmp_path, lines)
+
+
+def test_where_a_split_is_empty_the_times_are_told(tmp_path):
+    lines = [",".join([*line.split(",")[:3], "7", *line.split(",")[4:]]) for line in GOOD]
+    said = r"the train split has no targets .* Its times go from 1970-01-01T00:00:07Z to .*:07Z"
+    with pytest.raises(LogError, match=said):
+        _ingest(tmp_path, lines, duplicates="keep")
 
 
 def test_a_table_of_items_that_never_matches_is_refused(tmp_path):
     with pytest.raises(
-        LogError, match=r"none of its 120 rows has an item .*`log.items.key` \('id'"
+        LogError, match=r"none of its 120 rows has an item .*`log.tables.shop.key` \('id'"
     ):
         _ingest(tmp_path, GOOD, **_with_items(tmp_path, range(100, 103)))
 

@@ -22,10 +22,10 @@ def _config(**changes):
     log = {
         "files": "log.csv",
         "columns": columns,
-        "features": {"dwell": {"column": "dwell", "boundaries": [1]}},
         "where": ["price > 0"],
     }
-    sections = {"log": log, "label": {"column": "label"}}
+    dwell = {"of": "event", "column": "dwell", "type": "number", "boundaries": [1]}
+    sections = {"log": log, "label": {"column": "label"}, "features": {"dwell": dwell}}
     sections["split"] = {"by": "column", "column": "fold"}
     return IngestConfig(**sections | changes)
 
@@ -55,7 +55,7 @@ def _clean(rows, config):
         ("label", "2", "label: neither 0 nor 1"),
         ("label", "maybe", "label: neither 0 nor 1"),
         ("label", "inf", "label: NaN"),
-        ("dwell", None, "feature dwell: missing"),
+        ("dwell", "long", "feature dwell: not a number"),
         ("dwell", "inf", "feature dwell: NaN"),
         ("fold", "test", "split: none of train, validation, eval"),
         ("price", "0", "where: price > 0"),

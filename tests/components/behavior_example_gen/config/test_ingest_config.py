@@ -59,8 +59,10 @@ def test_every_key_says_what_it_means():
         ({"log__files": None}, "`log.files` is missing"),
         ({"log__columns": None}, "`log.columns` is missing"),
         ({"log__where": ["Quantity"]}, "'Quantity > 0'.*Received: 'Quantity'"),
-        ({"log__features": {"time": {"column": "x", "boundaries": [1]}}}, "Choose another name"),
-        ({"log__features": {"x": {"column": "x", "boundaries": [1, 1]}}}, "must rise strictly"),
+        (
+            {"log__tables": {"log": {"of": "item", "files": "x.csv", "key": "i"}}},
+            r"`log.tables` must not be named \['log'\]",
+        ),
         ({"label__negatives": {}}, "exactly one of `column`.*Received: column 'label'"),
         ({"label__column": None}, "exactly one of `column`"),
         ({"label__positives": [1], "label__at_least": 1}, "exclude each other"),

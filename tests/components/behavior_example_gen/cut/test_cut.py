@@ -1,6 +1,7 @@
 """The pure functions over segments against loops, and by hand."""
 
 import collections
+import itertools
 
 import numpy as np
 import pyarrow as pa
@@ -202,11 +203,11 @@ def test_window(length, most):
         assert length - begin > most - max(1, most // 8)
 
 
-@given(sorted_rows(), st.integers(1, 10), st.integers(1, 3))
+@given(sorted_rows(), st.integers(1, 10), st.integers(1, 5))
 def test_windows_and_packs_of_whole_users(columns, most, size):
-    user, _ = columns  # every row a behaviour and a target that sees those before it
+    user, request = columns  # every row a behaviour, and a target that sees those before its time
     begin = segments.begin_of(segments.starts(user))
-    end = np.arange(len(user))
+    end = segments.begin_of(segments.starts(user, request))
     window = window_begin(begin, end, most)
     for row in range(len(user)):
         expected = begin[row]
@@ -214,13 +215,32 @@ def test_windows_and_packs_of_whole_users(columns, most, size):
             expected += max(1, most // 8)
         assert window[row] == expected
     packs: list[list[int]] = []
+    for (of, _), group in itertools.groupby(range(len(user)), lambda r: (user[r], request[r])):
+        rows = list(group)
+        while rows:
+            taken, rows = rows[:size], rows[size:]
+            same = packs and (user[packs[-1][0]], window[packs[-1][0]]) == (of, window[taken[0]])
+            if same and len(packs[-1]) + len(taken) <= size:
+                packs[-1] += taken
+            else:
+                packs.append(taken)
+    sizes = collections.Counter(zip(user, request, strict=True))
+
+    def torn(cut):
+        of = [[(user[row], request[row]) for row in rows] for rows in cut]
+        return [one[-1] for one, other in itertools.pairwise(of) if one[-1] == other[0]]
+
+    assert all(sizes[of] > size for of in torn(packs))
+    plain: list[list[int]] = []  # cut where an example is full, whatever is a request
     for row in range(len(user)):
-        same = packs and user[packs[-1][0]] == user[row] and window[packs[-1][0]] == window[row]
-        if same and len(packs[-1]) < size:
-            packs[-1].append(row)
+        same = plain and (user[plain[-1][0]], window[plain[-1][0]]) == (user[row], window[row])
+        if same and len(plain[-1]) < size:
+            plain[-1].append(row)
         else:
-            packs.append([row])
-    examples = pack(user, window, end, size)
+            plain.append([row])
+    if not torn(plain):
+        assert packs == plain
+    examples = pack(user, window, request, end, size)
     assert examples.target_begin.tolist() == [rows[0] for rows in packs]
     assert examples.target_end.tolist() == [rows[-1] + 1 for rows in packs]
     assert examples.history_begin.tolist() == [window[rows[0]] for rows in packs]
@@ -232,12 +252,30 @@ def test_pack_by_hand():
     user = np.array([1, 1, 1, 1, 2])
     window = np.array([0, 0, 0, 4, 9])
     end = np.array([1, 2, 3, 6, 9])
-    examples = pack(user, window, end, 2)
+    examples = pack(user, window, np.array([0, 1, 2, 3, 0]), end, 2)
     assert examples.target_begin.tolist() == [0, 2, 3, 4]
     assert examples.target_end.tolist() == [2, 3, 4, 5]
     assert examples.history_begin.tolist() == [0, 0, 4, 9]
     assert examples.history_end.tolist() == [2, 3, 6, 9]
-    assert len(pack(*[np.empty(0, int)] * 3, 2).target_begin) == 0
+    assert len(pack(*[np.empty(0, int)] * 4, 2).target_begin) == 0
+
+
+@pytest.mark.parametrize(
+    ("requests", "begins"),
+    [
+        ([0, 0, 0, 1, 1, 1], [0, 3]),  # the second does not fit with the first
+        ([0, 0, 1, 1, 2, 2], [0, 4]),
+        ([0, 1, 1, 1, 1, 2], [0, 1, 5]),
+        ([0, 1, 1, 1, 1, 1, 1, 2, 3], [0, 1, 5, 9]),  # larger than an example: begins one, is cut
+    ],
+)
+def test_requests_stay_whole(requests, begins):
+    size, request = len(requests), np.array([*requests, 9, 9, 9])
+    user = np.array([1] * size + [2] * 3)
+    zeros = np.zeros(size + 3, int)
+    examples = pack(user, zeros, request, zeros, 4)
+    assert examples.target_begin.tolist() == sorted({*begins, size})
+    assert examples.target_end.tolist() == [*sorted({*begins, size})[1:], size + 3]
 
 
 @settings(max_examples=50)

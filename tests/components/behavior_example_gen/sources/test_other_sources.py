@@ -195,7 +195,7 @@ def test_shipped_configurations_read_the_shipped_datasets(tmp_path, name, datase
     from_files = runs.shipped(name)
     runs.execute(from_files, tmp_path / "files")
     plain = from_files.model_dump()
-    plain["log"] |= {"files": None, "items": None, "source": f"tfds:{builder.name}"}
+    plain["log"] |= {"files": None, "tables": None, "source": f"tfds:{builder.name}"}
     plain["log"] |= {"options": {"data_dir": str(tmp_path)}, "shards": 4}
     runs.execute(IngestConfig.model_validate(plain), tmp_path / "tfds")
     for split in SPLITS:
