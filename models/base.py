@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -11,7 +12,7 @@ from models import features
 from models.config import FrameConfig
 from models.features import FeatureSizes
 from models.interests import RecentInterest
-from models.layers import BehaviorEmbedding, ItemBias
+from models.layers import BehaviorEmbedding, ItemBias, RequestFeatures, embedding_of
 from models.ranking_loss import ranking_loss
 from models.view import View
 
@@ -41,31 +42,42 @@ class CtrModel(tfrs.Model):
 
     Targets and behaviours share embedding tables; a short-term module reads the newest behaviours,
     a long-term module the whole history; TFRS `Cross` and an MLP turn
-    `[target, short, long, target * short, target * long]` into a logit, to which the target's item
-    may add a bias.
+    `[target, short, long, target * short, target * long]`, and what is known of the user and of the
+    request, into a logit, to which the target's item may add a bias.
 
     Args:
       config: hyper-parameters of the frame.
       sizes: rows of the embedding tables.
       long_term: builds the long-term module from the embedding; None leaves it out.
+      cross_features: whether behaviours are embedded with their cross features.
 
     Attributes:
+      sizes: rows of the embedding tables.
       reads_match: whether `call` reads `target_match`; only then do batches hold it.
     """
 
     reads_match = False
 
-    def __init__(self, config: FrameConfig, sizes: FeatureSizes, long_term=None):
+    def __init__(
+        self,
+        config: FrameConfig,
+        sizes: FeatureSizes,
+        long_term=None,
+        cross_features: bool = True,
+    ):
         super().__init__(name=config.name)
         self.config = config
-        self.embedding = BehaviorEmbedding(
-            sizes.item,
-            sizes.category,
-            sizes.cross,
+        self.embedding = embedding_of(
+            sizes if cross_features else dataclasses.replace(sizes, cross={}, cross_tables={}),
             config.item_dim,
             config.category_dim,
             config.cross_dim,
             name="embedding",
+        )
+        self.request = (
+            RequestFeatures(sizes, self.embedding, config.cross_dim, name="request")
+            if sizes.user or sizes.context
+            else None
         )
         self.short_term = (
             RecentInterest(
@@ -77,6 +89,7 @@ class CtrModel(tfrs.Model):
         self.long_term = long_term(self.embedding) if long_term else None
         self.head = Head(config, name="head")
         self.item_bias = ItemBias(sizes.item, name="item_bias") if config.item_bias else None
+        self.sizes = sizes
         self.task = tfrs.tasks.Ranking(
             loss=tf.keras.losses.BinaryCrossentropy(
                 from_logits=True, reduction=tf.keras.losses.Reduction.SUM
@@ -86,9 +99,8 @@ class CtrModel(tfrs.Model):
     @property
     def embedding_variables(self) -> list[tf.Variable]:
         """The tables, whose gradients are sparse."""
-        kinds = (BehaviorEmbedding, ItemBias)
-        tables = [module for module in self.submodules if isinstance(module, kinds)]
-        return [variable for table in tables for variable in table.trainable_variables]
+        kinds = (BehaviorEmbedding, RequestFeatures, ItemBias)
+        return [v for m in self.submodules if isinstance(m, kinds) for v in m.tables.values()]
 
     def call(self, batch: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Returns logits [B, T] float32 of a batch (docs/architecture.md, "The example")."""
@@ -97,11 +109,21 @@ class CtrModel(tfrs.Model):
         view = View.of(batch, self.embedding, min_length)
         interests = [module(view, training=training) for module in modules]
         parts = [view.target, *interests, *(view.target * interest for interest in interests)]
+        if self.request is not None:
+            parts.append(self.request(batch))
         x = tf.concat(parts, -1)
         logits = self.head(tf.reshape(x, [-1, x.shape[-1]]), training=training)
         items = batch[features.TARGET_ITEM]
         logits = tf.reshape(logits, tf.shape(items))
-        return logits if self.item_bias is None else logits + self.item_bias(items)
+        if self.item_bias is None:
+            return logits
+        return logits + self.item_bias(tf.minimum(items, self.sizes.item - 1))
+
+    def embed_all_items(self) -> None:
+        """Embeds all items once and for all, for serving; the model cannot be trained on."""
+        for module in self.submodules:
+            if isinstance(module, BehaviorEmbedding):
+                module.embed_all_items()
 
     def losses_of(
         self, inputs: Mapping[str, tf.Tensor], training: bool = False

@@ -8,7 +8,7 @@ from models.base import CtrModel
 from models.config import DareConfig
 from models.features import FeatureSizes
 from models.interests import Interest, attention_of, relevance_of
-from models.layers import BehaviorEmbedding, ConsistentSearch, Selection
+from models.layers import BehaviorEmbedding, ConsistentSearch, Selection, embedding_of
 from models.view import View
 
 
@@ -20,18 +20,12 @@ class DareInterest(Interest):
     product of representation and target, which the paper adds, is in every model's frame.
     """
 
-    def __init__(self, config: DareConfig, embedding: BehaviorEmbedding):
+    def __init__(self, config: DareConfig, sizes: FeatureSizes, embedding: BehaviorEmbedding):
         super().__init__()
         self.min_length = config.top_k
         dim = config.attention_dim
-        self.attention_embedding = BehaviorEmbedding(
-            embedding.item_size,
-            embedding.category_size,
-            embedding.cross_sizes,
-            item_dim=dim,
-            category_dim=dim,
-            cross_dim=config.cross_dim,
-            name="attention_embedding",
+        self.attention_embedding = embedding_of(
+            sizes, dim, dim, config.cross_dim, name="attention_embedding"
         )
         self.relevance = relevance_of(config.num_heads, self.attention_embedding)
         self.search = ConsistentSearch(config.top_k)
@@ -53,4 +47,4 @@ class DareInterest(Interest):
 
 def build(config: DareConfig, sizes: FeatureSizes) -> CtrModel:
     """Returns DARE."""
-    return CtrModel(config, sizes, lambda embedding: DareInterest(config, embedding))
+    return CtrModel(config, sizes, lambda embedding: DareInterest(config, sizes, embedding))

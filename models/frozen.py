@@ -16,13 +16,8 @@ from models.buckets import BatchShape
 from models.inputs import Examples, Split, plan_batches
 from models.settings import HistorySettings
 
-_TARGET = (
-    features.TARGET_ITEM,
-    features.TARGET_CATEGORY,
-    features.TARGET_TIME,
-    features.TARGET_REQUEST,
-    features.LABEL,
-)
+# Positions of targets, which follow from what they see.
+_COMPUTED = (features.TARGET_HIST_END, features.TARGET_LOCAL_BEGIN, features.TARGET_MATCH)
 
 
 def frozen_batches(
@@ -102,10 +97,14 @@ def freeze(examples: Examples, shapes: Sequence[BatchShape]) -> Examples:
     for name, values in flat.items():
         if name.startswith(features.HISTORY_PREFIX):
             columns[name] = _ragged(values[behaviors], length)
-        elif name in _TARGET:
+        elif name in examples.layout.values:
+            columns[name] = tf.gather(
+                examples.columns[name], np.append(example[first][whose], len(examples))
+            )
+        elif name not in _COMPUTED:
             columns[name] = _ragged(values[order], sizes)
     columns[features.TARGET_HIST_END] = _ragged(np.repeat(length, sizes), sizes)
-    return Examples(distinct[whose], columns, examples.match)
+    return Examples(distinct[whose], columns, examples.layout)
 
 
 def _ranges(sizes: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from models import features
 from models.buckets import BatchShape, assign
 
 PARSED_AT_ONCE = 256  # examples
+DISTINCT_PARTS = 8  # steps in which the number of a batch's distinct items grows
 TIMES = (features.HISTORY_TIME, features.TARGET_TIME)
 
 
@@ -32,22 +33,47 @@ class Batch:
     shape: BatchShape
 
 
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """What batches hold beside the features of every model.
+
+    Attributes:
+      match: M of `target_match`; None: it is not read.
+      values: most values V of each feature of users, by name.
+      single: the features of users that have exactly one.
+      distinct: whether batches name their distinct items, see `distinct_items`.
+    """
+
+    match: int | None = None
+    values: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    single: frozenset[str] = frozenset()
+    distinct: bool = False
+
+    @classmethod
+    def of(cls, sizes: features.FeatureSizes, match: int | None = None) -> Layout:
+        """Returns the layout of a model with these tables."""
+        values = {features.user_feature(field.name): field.values for field in sizes.user}
+        single = {features.user_feature(f.name) for f in sizes.user if f.pooling is None}
+        return cls(match, values, frozenset(single), sizes.items is not None)
+
+
 class Examples:
     """Parsed examples, as ragged columns in memory.
 
     Attributes:
       users: [N] int64 or bytes, the `user_id` of each example.
-      columns: [N + 1, L], [N + 1, T] or [N + 1, T * M] by feature name; ids and positions int32,
-        times int64, labels float32. The last row is empty: it stands for "no example".
-      match: M; None without `target_match`.
+      columns: [N + 1, L], [N + 1, T], [N + 1, T * M], or [N + 1, V] of users, by feature name; ids
+        and positions int32, times int64, labels float32. The last row is empty: it stands for "no
+        example".
+      layout: of the batches.
     """
 
     def __init__(
-        self, users: np.ndarray, columns: dict[str, tf.RaggedTensor], match: int | None
+        self, users: np.ndarray, columns: dict[str, tf.RaggedTensor], layout: Layout
     ) -> None:
         self.users = users
         self.columns = columns
-        self.match = match
+        self.layout = layout
 
     def __len__(self) -> int:
         return len(self.users)
@@ -64,7 +90,8 @@ class Examples:
 
     def _gather(self, rows: tf.Tensor, shape: tf.Tensor) -> dict[str, tf.Tensor]:
         ragged = {name: tf.gather(column, rows) for name, column in self.columns.items()}
-        return pad(ragged, shape[0], shape[1], self.match)
+        batch = pad(ragged, shape[0], shape[1], self.layout)
+        return batch | distinct_items(batch) if self.layout.distinct else batch
 
 
 class EmptySplitError(ValueError):
@@ -77,7 +104,7 @@ class Split:
     Args:
       files: gzipped TFRecord files of transformed examples.
       feature_spec: of these examples.
-      match: M of `target_match`; None: it is not read, nor in the batches.
+      layout: of the batches.
       part_bytes: size of the columns at which a part ends.
 
     Attributes:
@@ -92,13 +119,17 @@ class Split:
         self,
         files: Sequence[str],
         feature_spec: Mapping[str, Any],
-        match: int | None,
+        layout: Layout,
         part_bytes: int,
     ) -> None:
-        self._files, self._spec = sorted(files), dict(feature_spec)
-        if match is None:
-            self._spec.pop(features.TARGET_MATCH, None)
-        self._match, self._part_bytes = match, part_bytes
+        self._files = sorted(files)
+        self._spec = {
+            name: kind
+            for name, kind in feature_spec.items()
+            if not name.startswith(features.item_feature(""))
+            and (name != features.TARGET_MATCH or layout.match is not None)
+        }
+        self._layout, self._part_bytes = layout, part_bytes
         self._kept: Examples | None = None
         lengths: list[np.ndarray] = []
         targets: list[np.ndarray] = []
@@ -180,11 +211,11 @@ class Split:
                 pieces[name].append(values)
                 size += 0 if name == features.USER_ID else _bytes(values)
             if size >= self._part_bytes:
-                yield _join(pieces, self._match)
+                yield _join(pieces, self._layout)
                 pieces.clear()
                 size = 0
         if pieces:
-            yield _join(pieces, self._match)
+            yield _join(pieces, self._layout)
 
 
 def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
@@ -233,15 +264,16 @@ def pad(
     ragged: Mapping[str, tf.RaggedTensor],
     length: tf.Tensor | int,
     targets: tf.Tensor | int,
-    match: int | None = None,
+    layout: Layout,
 ) -> dict[str, tf.Tensor]:
     """Returns the dense batch that models read.
 
     Args:
-      ragged: transformed features [B, L], [B, T], and `target_match` [B, T * M] where present.
+      ragged: transformed features [B, L], [B, T], [B, V] of users, and `target_match` [B, T * M]
+        where present.
       length: L to pad histories to.
       targets: T to pad targets to.
-      match: M of `target_match`; None without it.
+      layout: M of `target_match`, and V of each feature of users.
 
     Returns:
       The features padded on the right with 0 (`target_request`, and `target_match`, [B, T, M]:
@@ -251,9 +283,13 @@ def pad(
     batch = {}
     for name, values in ragged.items():
         if name == features.TARGET_MATCH:
-            assert match is not None, "it is read only where a model asks for it"
-            flat = dense(values, targets * match, -1)
-            batch[name] = tf.reshape(flat, [-1, targets, match])
+            assert layout.match is not None, "it is read only where a model asks for it"
+            flat = dense(values, targets * layout.match, -1)
+            batch[name] = tf.reshape(flat, [-1, targets, layout.match])
+        elif name in layout.values:
+            batch[name] = tf.ensure_shape(
+                dense(values, layout.values[name]), [None, layout.values[name]]
+            )
         else:
             size = length if name.startswith(features.HISTORY_PREFIX) else targets
             batch[name] = dense(values, size, -1 if name == features.TARGET_REQUEST else 0)
@@ -262,6 +298,28 @@ def pad(
         ragged[features.TARGET_ITEM].row_lengths(), targets
     )
     return batch
+
+
+def distinct_items(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns the distinct items of a batch, which are then embedded once each.
+
+    Args:
+      batch: with `history_item` [B, L] and `target_item` [B, T].
+
+    Returns:
+      `batch_items` [U], padded to an eighth, two, ... of all B * (L + T) for few shapes, and
+      `history_place` [B, L] and `target_place` [B, T]: `batch_items[history_place]` are the items.
+    """
+    history, targets = batch[features.HISTORY_ITEM], batch[features.TARGET_ITEM]
+    flat = tf.concat([tf.reshape(history, [-1]), tf.reshape(targets, [-1])], 0)
+    items, places = tf.unique(flat)
+    step = tf.maximum(tf.size(flat) // DISTINCT_PARTS, 1)
+    missing = -tf.size(items) % step
+    return {
+        features.BATCH_ITEMS: tf.pad(items, [[0, missing]]),
+        features.HISTORY_PLACE: tf.reshape(places[: tf.size(history)], tf.shape(history)),
+        features.TARGET_PLACE: tf.reshape(places[tf.size(history) :], tf.shape(targets)),
+    }
 
 
 def dense(ragged: tf.RaggedTensor, size: tf.Tensor | int, padding: int = 0) -> tf.Tensor:
@@ -281,7 +339,7 @@ def _bytes(values: tf.RaggedTensor) -> int:
     return int(tf.size(values.flat_values)) * values.dtype.size
 
 
-def _join(pieces: Mapping[str, list[Any]], match: int | None) -> Examples:
+def _join(pieces: Mapping[str, list[Any]], layout: Layout) -> Examples:
     columns = {}
     for name, parts in pieces.items():
         if name == features.USER_ID:
@@ -290,4 +348,4 @@ def _join(pieces: Mapping[str, list[Any]], match: int | None) -> Examples:
         lengths = np.concatenate([part.row_lengths().numpy() for part in parts] + [[0]])
         columns[name] = tf.RaggedTensor.from_row_lengths(values, lengths, validate=False)
     users = np.concatenate([part.numpy()[:, 0] for part in pieces[features.USER_ID]])
-    return Examples(users, columns, match)
+    return Examples(users, columns, layout)

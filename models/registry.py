@@ -53,6 +53,10 @@ def blank_batch(sizes: FeatureSizes) -> dict[str, tf.Tensor]:
         features.TARGET_LOCAL_BEGIN,
     ):
         batch[name] = tf.zeros([1, 1], tf.int32)
+    for name in sizes.context:
+        batch[features.target_feature(name)] = tf.zeros([1, 1], tf.int32)
+    for field in sizes.user:
+        batch[features.user_feature(field.name)] = tf.zeros([1, field.values], tf.int32)
     batch[features.HISTORY_TIME] = tf.zeros([1, 1], tf.int64)
     batch[features.TARGET_TIME] = tf.zeros([1, 1], tf.int64)
     batch[features.HISTORY_LENGTH] = tf.zeros([1], tf.int32)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from models import features
+from models.inputs import Layout
 
 _MISSPELT = "; a feature that is missing or misspelt has 0"
 
@@ -23,36 +24,42 @@ class Check(NamedTuple):
     message: Callable[[tf.Tensor], list[str | tf.Tensor]]
 
 
-def checked(raw: Mapping[str, tf.RaggedTensor]) -> dict[str, tf.RaggedTensor]:
+def checked(raw: Mapping[str, tf.RaggedTensor], layout: Layout) -> dict[str, tf.RaggedTensor]:
     """Returns the same features, which can be read only once they were found to fit each other.
 
     Args:
-      raw: `history_*` [n, L], `target_*` [n, T], and `target_hist_end` [n, T] or empty by example.
+      raw: `history_*` [n, L], `target_*` [n, T], and `target_hist_end` [n, T] or empty by example;
+        features of users [n, V].
+      layout: which features are of users, and which of these have one value.
 
     Raises:
       tf.errors.InvalidArgumentError: when the graph runs, if in an example the features of its
-        history or of its targets differ in length, if it has no target, or if `target_hist_end`
-        lies outside its history.
+        history or of its targets differ in length, if it has no target, if a number is none, or
+        if `target_hist_end` lies outside its history.
     """
     lengths = {name: values.row_lengths() for name, values in raw.items()}
     end = lengths.pop(features.TARGET_HIST_END, None)
+    values = {name: lengths.pop(name) for name in layout.values}
     history, targets = _by_side(lengths)
     checks = [
         _equal(history, "values", _MISSPELT, examples=True),
         _equal(targets, "values", _MISSPELT, examples=True),
         _some_targets(targets[features.TARGET_ITEM]),
+        *(_finite(name, values) for name, values in raw.items() if values.dtype.is_floating),
     ]
+    checks += [_one(name, values[name]) for name in sorted(layout.single)]
     if end is not None:
         checks += _ends(raw[features.TARGET_HIST_END], history, targets)
     with tf.control_dependencies([_enforced(checks)]):
         return tf.nest.map_structure(tf.identity, dict(raw), expand_composites=True)
 
 
-def checked_dense(tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+def checked_dense(tensors: Mapping[str, tf.Tensor], layout: Layout) -> dict[str, tf.Tensor]:
     """Returns the same tensors, which can be read only once they were found to fit each other.
 
     Args:
-      tensors: `history_*` [n, L], `history_length` [n], `target_*` [n, T].
+      tensors: `history_*` [n, L], `history_length` [n], `target_*` [n, T], of users [n, V].
+      layout: which features are of users, and which of these have one value.
 
     Raises:
       tf.errors.InvalidArgumentError: when the graph runs, if rows or columns differ, or if a
@@ -60,7 +67,8 @@ def checked_dense(tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """
     shapes = {name: tf.shape(tensor, tf.int64) for name, tensor in tensors.items()}
     length = tensors[features.HISTORY_LENGTH]
-    columns = {name: s[1:2] for name, s in shapes.items() if name != features.HISTORY_LENGTH}
+    others = {features.HISTORY_LENGTH, *layout.values}
+    columns = {name: s[1:2] for name, s in shapes.items() if name not in others}
     history, targets = _by_side(columns)
     most = history[features.HISTORY_ITEM][0]
     wrong = (length < 0) | (length > most)
@@ -68,6 +76,7 @@ def checked_dense(tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         _equal({name: shape[:1] for name, shape in shapes.items()}, "rows"),
         _equal(history, "columns"),
         _equal(targets, "columns"),
+        *(_one_column(name, shapes[name][1:2]) for name in sorted(layout.single)),
         Check(
             wrong,
             lambda at: [features.HISTORY_LENGTH, ": must be 0 to ", most, ", the columns of ",
@@ -105,6 +114,28 @@ def _equal(
 def _some_targets(count: tf.Tensor) -> Check:
     text = f"{features.TARGET_ITEM}: there must be at least one target. Received: none in example "
     return Check(count == 0, lambda at: [text, at, _MISSPELT])
+
+
+def _one(name: str, count: tf.Tensor) -> Check:
+    return Check(
+        count != 1,
+        lambda at: [name, ": must have one value. Received: ", count[at], " in example ", at,
+                    _MISSPELT],
+    )  # fmt: skip
+
+
+def _one_column(name: str, count: tf.Tensor) -> Check:
+    return Check(count != 1, lambda _: [name, ": must have one column. Received: ", count[0]])
+
+
+def _finite(name: str, values: tf.RaggedTensor) -> Check:
+    """No number is infinite: it would fall into a bucket, as any other. NaN is a missing one."""
+    numbers, row = values.flat_values, values.value_rowids()
+    return Check(
+        tf.math.is_inf(numbers),
+        lambda at: [name, ": must be a number, or NaN where it is missing. Received: ", numbers[at],
+                    " in example ", row[at]],
+    )  # fmt: skip
 
 
 def _ends(

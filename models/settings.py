@@ -8,7 +8,8 @@ from typing import Any, Self
 import pydantic
 from pydantic import Field
 
-from models.section import Number, Section
+from models.feature_config import Features, Tables
+from models.section import Section
 
 
 class HistorySettings(Section):
@@ -36,21 +37,10 @@ class PreprocessingSettings(Section):
 
     model_config = pydantic.ConfigDict(extra="ignore", frozen=True)
 
-    features: dict[str, list[Number]] = Field(
-        {}, description="Boundaries of the extra cross features, by name."
-    )
+    features: Features = Field({}, description="What else the log knows, by name.")
+    tables: Tables = Field({}, description="Embedding tables that differ from the default.")
 
     @classmethod
     def from_custom_config(cls, custom_config: Mapping[str, Any]) -> Self:
         """Reads the settings from TFX's `custom_config`, where they are JSON under `"config"`."""
         return cls.model_validate_json(custom_config["config"])
-
-    @pydantic.field_validator("features")
-    @classmethod
-    def _rising(cls, value: dict[str, list[float]]) -> dict[str, list[float]]:
-        for name, boundaries in value.items():
-            if boundaries != sorted(set(boundaries)):
-                raise ValueError(
-                    f"`boundaries` of the cross feature `{name}` must rise. Received: {boundaries}"
-                )
-        return value

@@ -8,6 +8,7 @@ The SavedModel holds vocabularies and weights and needs nothing but TensorFlow.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import features, inputs, positions, requests
+from models.inputs import Layout
 from models.settings import HistorySettings
 
 if TYPE_CHECKING:
@@ -57,15 +59,17 @@ class ServingModule(tf.Module):
         super().__init__()
         self._settings = settings
         # A SavedModel keeps what it can reach from here. A Keras model would drag its own saved
-        # form along: a function keeps it out of sight, its variables suffice.
+        # form along: a function keeps it out of sight, the variables that it reads suffice.
         self._logits = lambda batch: model(batch, training=False)
+        self._variables = lambda: list(model.variables)
+        model.embed_all_items()
+        self._layout = dataclasses.replace(Layout.of(model.sizes, settings.match), distinct=False)
         self._reads_match = model.reads_match
-        self.weights = list(model.variables)
         self.transform = transform_output.transform_features_layer()
         self._spec = {
             name: spec
             for name, spec in transform_output.raw_feature_spec().items()
-            if name not in NOT_SERVED
+            if name not in NOT_SERVED and not name.startswith(features.item_feature(""))
         }
 
     def export(self, path: str) -> None:
@@ -79,6 +83,8 @@ class ServingModule(tf.Module):
             features.SERVING_DEFAULT: serving_default.get_concrete_function(),
             features.SCORE: score.get_concrete_function(),
         }
+        read = {v.ref() for function in signatures.values() for v in function.variables}
+        self.weights = [v for v in self._variables() if v.ref() in read]
         tf.saved_model.save(self, path, signatures)
 
     def serving_default(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -110,7 +116,7 @@ class ServingModule(tf.Module):
         Raises:
           tf.errors.InvalidArgumentError: naming the tensor whose shape does not fit the others.
         """
-        tensors = requests.checked_dense(tensors)
+        tensors = requests.checked_dense(tensors, self._layout)
         length = tensors.pop(features.HISTORY_LENGTH)
         return self._score(
             {
@@ -134,7 +140,7 @@ class ServingModule(tf.Module):
 
     def _score(self, raw: dict[str, tf.RaggedTensor]) -> dict[str, tf.Tensor]:
         """Scores ragged raw features [n, L] and [n, T] in chunks of users."""
-        raw = requests.checked(raw)
+        raw = requests.checked(raw, self._layout)
         users = raw[features.TARGET_ITEM].nrows(tf.int32)
         length = raw[features.HISTORY_ITEM].bounding_shape(1, out_type=tf.int32)
         targets = raw[features.TARGET_ITEM].bounding_shape(1, out_type=tf.int32)
@@ -175,7 +181,7 @@ class ServingModule(tf.Module):
 
         length = raw[features.HISTORY_ITEM].bounding_shape(1)
         ids = {name: inputs.narrow(name, x) for name, x in self.transform(raw).items()}
-        batch = inputs.pad(ids, length, targets)
+        batch = inputs.pad(ids, length, targets, self._layout)
         batch[features.TARGET_HIST_END] = hist_end
         batch[features.TARGET_LOCAL_BEGIN] = positions.local_begin(
             batch[features.HISTORY_TIME],

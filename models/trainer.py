@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import json
 import logging
-import math
 import os
 import resource
 import time
@@ -17,11 +16,13 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import content, features
+from models import content, feature_config, features, item_table, leaks
 from models.buckets import BatchShape, choose_shapes
 from models.checkpoints import Checkpoints, Progress
 from models.gsu_recall import gsu_recall
-from models.inputs import EmptySplitError, Split
+from models.importance import importance
+from models.inputs import EmptySplitError, Layout, Split
+from models.json_text import without_nan
 from models.loop import TrainingLoop, total_steps
 from models.optimizers import build_optimizer
 from models.preprocessing import feature_sizes
@@ -62,13 +63,15 @@ def run_fn(fn_args: FnArgs) -> None:
     # Dropout then draws from a state of its own, which checkpoints can hold.
     tf.keras.backend.experimental.enable_tf_random_generator()
     _set_precision(config)
-    sizes = feature_sizes(transform_output, settings.features)
+    items = _items(fn_args, transform_output, settings)
+    sizes = feature_sizes(transform_output, settings, items)
     model = build_model(settings.model, sizes, settings.seed)
-    match = settings.history.match if model.reads_match else None
+    layout = Layout.of(sizes, settings.history.match if model.reads_match else None)
     train, validation = (
-        _open_split(name, files, transform_output, match, config)
+        _open_split(name, files, transform_output, layout, config)
         for name, files in (("train", fn_args.train_files), ("validation", fn_args.eval_files))
     )
+    leaks.check(train, validation, settings.features, items)
     shapes = choose_shapes(
         np.concatenate([train.lengths, validation.lengths]),
         np.concatenate([train.targets, validation.targets]),
@@ -94,11 +97,14 @@ def run_fn(fn_args: FnArgs) -> None:
             config, settings.seed, steps, train, scored, shapes, checkpoints, summaries
         )
         progress = loop.run()
+    owed = importance(model, steps, validation, shapes, settings, settings.seed)
     recall = gsu_recall(model, _longest_users(validation, shapes))
     ServingModule(model, transform_output, settings.history).export(fn_args.serving_model_dir)
     report = _report(progress, steps, time.monotonic() - started) | {
+        "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
         "shapes": [dataclasses.astuple(shape) for shape in shapes],
         "gsu_recall": recall,
+        **({"importance": owed} if owed else {}),
         "validation_protocol": scored.protocol,
         "best_by": loop.best_by,
     }
@@ -121,15 +127,14 @@ def _open_split(
     name: str,
     patterns: list[str],
     transform_output: tft.TFTransformOutput,
-    match: int | None,
+    layout: Layout,
     config: TrainingConfig,
 ) -> Split:
-    files = [file for pattern in patterns for file in tf.io.gfile.glob(pattern)]
     try:
         return Split(
-            files,
+            _files(patterns),
             transform_output.transformed_feature_spec(),
-            match,
+            layout,
             int(config.cache_gib * GIB),
         )
     except EmptySplitError as error:
@@ -137,6 +142,25 @@ def _open_split(
             f"the split `{name}` has no example: enlarge its share under `split`, or the log. "
             f"Its files: {patterns}"
         ) from error
+
+
+def _items(
+    fn_args: FnArgs, transform_output: tft.TFTransformOutput, settings: RunSettings
+) -> features.ItemTable | None:
+    """Reads what is known of items, which lies beside the split `train`."""
+    if not feature_config.of("item", settings.features):
+        return None
+    return item_table.read(_files(_items_patterns(fn_args)), transform_output, settings)
+
+
+def _items_patterns(fn_args: FnArgs) -> list[str]:
+    split = os.path.dirname(fn_args.train_files[0])
+    folder, name = os.path.split(split)
+    return [os.path.join(folder, name.replace("train", features.ITEMS), "*")]
+
+
+def _files(patterns: list[str]) -> list[str]:
+    return [file for pattern in patterns for file in tf.io.gfile.glob(pattern)]
 
 
 def _run_key(fn_args: FnArgs) -> str:
@@ -149,12 +173,8 @@ def _run_key(fn_args: FnArgs) -> str:
         fn_args.custom_config.get("code"),
         content.of_folder(fn_args.transform_output),
         *(
-            content.of_files(
-                (file, os.path.dirname(file))
-                for pattern in patterns
-                for file in tf.io.gfile.glob(pattern)
-            )
-            for patterns in (fn_args.train_files, fn_args.eval_files)
+            content.of_files((file, os.path.dirname(file)) for file in _files(patterns))
+            for patterns in (fn_args.train_files, fn_args.eval_files, _items_patterns(fn_args))
         ),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
@@ -171,7 +191,9 @@ def _longest_users(split: Split, shapes: list[BatchShape]) -> Batch:
     """Returns a batch of a few of the users with the longest histories."""
     dataset, _ = next(split.batches(shapes, None))
     longest = max(dataset, key=lambda batch: batch[features.HISTORY_ITEM].shape[1])
-    return {name: values[:RECALL_USERS] for name, values in longest.items()}
+    items = longest.pop(features.BATCH_ITEMS, None)  # of all users
+    users = {name: values[:RECALL_USERS] for name, values in longest.items()}
+    return users if items is None else users | {features.BATCH_ITEMS: items}
 
 
 def _report(progress: Progress, steps: Steps, seconds: float) -> dict[str, Any]:
@@ -185,11 +207,6 @@ def _report(progress: Progress, steps: Steps, seconds: float) -> dict[str, Any]:
         "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "jit_compile": {"device": _device(), "steps": steps.jit_compile},
         "programs": steps.programs,
-        "curve": [{name: _json(value) for name, value in e.items()} for e in progress.curve],
+        "curve": without_nan(progress.curve),
         "resumed_from_step": progress.resumed_from_step,
     }
-
-
-def _json(value: Any) -> Any:
-    """JSON knows no NaN, which a metric is that its data do not define."""
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import tensorflow as tf
 
 from models.base import CtrModel
@@ -45,7 +43,7 @@ class TwinInterest(RetrievedInterest):
         lists = self.search.lists(queries)
         _, _, count, width = lists.shape
         lists = tf.reshape(lists, [-1, targets * count, width])
-        scores = view.embedding.products(lists, view.ids)
+        scores = view.embedding.products(lists, view.ids, view.items)
         return self.search.pick(tf.reshape(scores, [-1, targets, count, length]), view.window)
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
@@ -59,6 +57,6 @@ class TwinInterest(RetrievedInterest):
 
 def build(config: TwinConfig, sizes: FeatureSizes) -> CtrModel:
     """Returns TWIN, whose tables hold cross features only where the configuration has them."""
-    if not config.cross_features:
-        sizes = dataclasses.replace(sizes, cross={})
-    return CtrModel(config, sizes, lambda embedding: TwinInterest(config, embedding))
+    return CtrModel(
+        config, sizes, lambda embedding: TwinInterest(config, embedding), config.cross_features
+    )

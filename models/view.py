@@ -33,6 +33,9 @@ class View:
       target_ids: [B, T] int32 by feature name.
       target_time: [B, T] int64.
       target: [B, T, Dq] float, embedded targets.
+      batch_items: [U] int32, the batch's distinct items, which "item" of `ids` and `target_ids` are
+        places in; None: among all items, or, where items have no features, ids.
+      items: [U, D] float, the same, embedded; None where they have no features.
     """
 
     embedding: BehaviorEmbedding
@@ -43,6 +46,8 @@ class View:
     target_ids: Mapping[str, tf.Tensor]
     target_time: tf.Tensor
     target: tf.Tensor
+    batch_items: tf.Tensor | None = None
+    items: tf.Tensor | None = None
 
     @classmethod
     def of(
@@ -55,18 +60,21 @@ class View:
           embedding: of behaviours and targets.
           min_length: int, padded length that the modules need at least (their K).
         """
-        ids = {
-            name: newest_first(batch[features.history_feature(name)], min_length)
-            for name in embedding.features
-        }
+        batch_items = batch.get(features.BATCH_ITEMS)
+        columns = {name: features.history_feature(name) for name in embedding.features}
+        target_item = features.TARGET_ITEM
+        if batch_items is not None:
+            columns["item"], target_item = features.HISTORY_PLACE, features.TARGET_PLACE
+        ids = {name: newest_first(batch[column], min_length) for name, column in columns.items()}
         time = newest_first(batch[features.HISTORY_TIME], min_length)
         length = time.shape[1] or tf.shape(time)[1]
         end = tf.minimum(batch[features.TARGET_HIST_END], batch[features.HISTORY_LENGTH][:, None])
         end = tf.where(batch[features.TARGET_VALID], end, 0)
         target_ids = {
-            "item": batch[features.TARGET_ITEM],
+            "item": batch[target_item],
             "category": batch[features.TARGET_CATEGORY],
         }
+        items = embedding.items(batch_items)
         return cls(
             embedding=embedding,
             ids=ids,
@@ -75,12 +83,16 @@ class View:
             local=Window.of(batch[features.TARGET_LOCAL_BEGIN], end, length),
             target_ids=target_ids,
             target_time=batch[features.TARGET_TIME],
-            target=embedding(target_ids),
+            target=embedding(target_ids, items),
+            batch_items=batch_items,
+            items=items,
         )
 
     def through(self, embedding: BehaviorEmbedding) -> View:
         """Returns the same view with other embeddings of behaviours and targets."""
-        return dataclasses.replace(self, embedding=embedding, target=embedding(self.target_ids))
+        items = embedding.items(self.batch_items)
+        target = embedding(self.target_ids, items)
+        return dataclasses.replace(self, embedding=embedding, target=target, items=items)
 
     @functools.cached_property
     def rows(self) -> tf.Tensor:
@@ -88,7 +100,7 @@ class View:
 
         Looked up on demand: TensorFlow does not leave out of a graph what reads a table in vain.
         """
-        return self.embedding(self.ids)
+        return self.embedding(self.ids, self.items)
 
     @property
     def length(self) -> int | tf.Tensor:
@@ -121,7 +133,7 @@ class View:
         own = self._sources(chosen)
         if own is None:
             ids = {name: take(ids, chosen.positions) for name, ids in self.ids.items()}
-            return self.embedding(ids)
+            return self.embedding(ids, self.items)
         rows, positions = own
         flat = tf.reshape(rows, [-1, rows.shape[-1]])
         return gather_rows(flat, flat_positions(positions, tf.shape(rows)[1]))
@@ -155,7 +167,7 @@ class View:
             return None
         behaviors, places = distinct(chosen.positions, length)
         ids = {name: tf.gather(ids, behaviors, batch_dims=1) for name, ids in self.ids.items()}
-        return self.embedding(ids), places
+        return self.embedding(ids, self.items), places
 
     def distance(self, chosen: Selection) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns how far before its target each chosen behaviour lies.

@@ -1,6 +1,6 @@
 """The layers of all models; one idea a file."""
 
-from models.layers.behavior_embedding import BehaviorEmbedding
+from models.layers.behavior_embedding import BehaviorEmbedding, embedding_of
 from models.layers.cross_feature_bias import CrossFeatureBias
 from models.layers.fourier_transformer import FourierTransformer
 from models.layers.hash_pooling import HashCollisionPooling
@@ -8,6 +8,7 @@ from models.layers.interest_fusion import InterestFusion
 from models.layers.item_bias import ItemBias
 from models.layers.position_encoding import TargetPositionEncoding
 from models.layers.relevance import TargetRelevance
+from models.layers.request_features import RequestFeatures
 from models.layers.search import (
     CategorySearch,
     ConsistentSearch,
@@ -33,6 +34,7 @@ __all__ = [
     "InterestFusion",
     "ItemBias",
     "RecencySearch",
+    "RequestFeatures",
     "SearchUnit",
     "Selection",
     "SelfAttention",
@@ -41,4 +43,5 @@ __all__ = [
     "TargetPositionEncoding",
     "TargetRelevance",
     "Window",
+    "embedding_of",
 ]

@@ -6,6 +6,12 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
+from models.features import FeatureSizes
+from models.layers.gather import gather_rows
+from models.layers.item_features import STDDEV, ItemFeatures
+
+AT_ONCE = 1 << 16  # items that are embedded together where all of them are
+
 
 @tf.keras.utils.register_keras_serializable("everlong")
 class BehaviorEmbedding(tf.keras.layers.Layer):
@@ -21,6 +27,8 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
       cross_sizes: rows of the tables of the J cross features, by name.
       item_dim, category_dim: int, widths of the inherent embeddings.
       cross_dim: int, width of each cross feature's embedding.
+      cross_tables: the cross feature whose table another one shares, by name.
+      item_features: what else is known of an item, added to its row; None: nothing.
     """
 
     def __init__(
@@ -31,24 +39,33 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         item_dim: int = 32,
         category_dim: int = 32,
         cross_dim: int = 8,
+        cross_tables: Mapping[str, str] | None = None,
+        item_features: ItemFeatures | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.item_size, self.category_size = item_size, category_size
         self.cross_sizes = dict(cross_sizes)
         self.item_dim, self.category_dim, self.cross_dim = item_dim, category_dim, cross_dim
+        self.cross_tables, self.item_features = dict(cross_tables or {}), item_features
+        self._all_items: tf.Variable | None = None
+        own = {
+            self.table_of(name): (size, cross_dim, STDDEV)
+            for name, size in self.cross_sizes.items()
+        }
+        stddev = STDDEV if item_features is None else item_features.stddev
         self._tables = {
             name: self.add_weight(
                 name=name,
                 shape=[size, dim],
-                initializer=tf.keras.initializers.RandomNormal(stddev=0.05),
+                initializer=tf.keras.initializers.RandomNormal(stddev=stddev),
                 experimental_autocast=False,  # mixed precision must not cast a whole table per step
             )
-            for name, size, dim in [
-                ("item", item_size, item_dim),
-                ("category", category_size, category_dim),
-                *((name, size, cross_dim) for name, size in self.cross_sizes.items()),
-            ]
+            for name, (size, dim, stddev) in {
+                "item": (item_size, item_dim, stddev),
+                "category": (category_size, category_dim, STDDEV),
+                **own,
+            }.items()
         }
 
     @property
@@ -66,21 +83,67 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         """Names of a behaviour's features, in the order of a row."""
         return ("item", "category", *self.cross_sizes)
 
-    def call(self, ids: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    @property
+    def tables(self) -> dict[str, tf.Variable]:
+        """All tables by name; their gradients are sparse."""
+        return self._tables | ({} if self.item_features is None else self.item_features.tables)
+
+    def table_of(self, feature: str) -> str:
+        """Returns the name of the table of a behaviour's feature."""
+        return self.cross_tables.get(feature, feature)
+
+    def items(self, ids: tf.Tensor | None = None) -> tf.Tensor | None:
+        """Embeds items, of which each is a place for `call`; None where they have no features.
+
+        Args:
+          ids: int32 [U], such as the distinct items of a batch; None: all items.
+
+        Returns:
+          [U, item_dim].
+        """
+        if self.item_features is None:
+            return None
+        if ids is None:
+            if self._all_items is not None:
+                return self._all_items
+            ids = tf.range(self.item_features.count)
+        # Items without a row of their own come last.
+        own = tf.gather(self._tables["item"], tf.minimum(ids, self.item_size - 1))
+        return tf.cast(own, self.compute_dtype) + self.item_features(ids)
+
+    def embed_all_items(self) -> None:
+        """Embeds all items once and for all: serving then reads as much as without features."""
+        if self.item_features is not None:
+            count = self.item_features.count
+            parts = [
+                self.items(tf.range(begin, min(begin + AT_ONCE, count)))
+                for begin in range(0, count, AT_ONCE)
+            ]
+            self._all_items = tf.Variable(tf.concat(parts, 0), trainable=False, name="all_items")
+
+    def call(self, ids: Mapping[str, tf.Tensor], items: tf.Tensor | None = None) -> tf.Tensor:
         """Returns rows for ids.
 
         Args:
           ids: int [...] by feature name: `item` and `category` for targets; for behaviours also
             every cross feature.
+          items: what `items` returns, which `ids["item"]` are then places in.
 
         Returns:
           [..., inherent_dim] for targets, [..., behavior_dim] for behaviours.
         """
-        rows = [tf.gather(self._tables[name], ids[name]) for name in self.features if name in ids]
+        rows = [self._rows(name, ids[name], items) for name in self.features if name in ids]
         return tf.cast(tf.concat(rows, -1), self.compute_dtype)
 
-    def products(self, queries: tf.Tensor, ids: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Returns `queries . self(ids)` for few queries, without making rows of a behaviour.
+    def _rows(self, name: str, ids: tf.Tensor, items: tf.Tensor | None) -> tf.Tensor:
+        if name == "item" and items is not None:
+            return gather_rows(items, ids)
+        return tf.cast(tf.gather(self._tables[self.table_of(name)], ids), self.compute_dtype)
+
+    def products(
+        self, queries: tf.Tensor, ids: Mapping[str, tf.Tensor], items: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Returns `queries . self(ids, items)` for few queries, without making rows of a behaviour.
 
         A table with about as few rows as there are behaviours is multiplied as it is, and the
         products are looked up: numbers instead of rows.
@@ -88,13 +151,17 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         Args:
           queries: [B, T, behavior_dim] float.
           ids: int [B, L] by feature name.
+          items: as `call` takes it.
 
         Returns:
           [B, T, L].
         """
-        widths = [self._tables[name].shape[1] for name in self.features]
-        parts = zip(self.features, tf.split(queries, widths, -1), strict=True)
-        return tf.add_n([_products(self._tables[name], part, ids[name]) for name, part in parts])
+        tables = {name: self._tables[self.table_of(name)] for name in self.features}
+        if items is not None:
+            tables["item"] = items
+        widths = [table.shape[1] for table in tables.values()]
+        parts = zip(tables.items(), tf.split(queries, widths, -1), strict=True)
+        return tf.add_n([_products(table, part, ids[name]) for (name, table), part in parts])
 
     def get_config(self):
         return super().get_config() | {
@@ -104,10 +171,11 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
             "item_dim": self.item_dim,
             "category_dim": self.category_dim,
             "cross_dim": self.cross_dim,
+            "cross_tables": self.cross_tables,
         }
 
 
-def _products(table: tf.Variable, queries: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+def _products(table: tf.Variable | tf.Tensor, queries: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
     """Returns the products of queries [B, T, D] with rows of a table, [B, T, L]."""
     if table.shape[0] > 2 * ids.shape[1]:
         rows = tf.cast(tf.gather(table, ids), queries.dtype)
@@ -116,3 +184,23 @@ def _products(table: tf.Variable, queries: tf.Tensor, ids: tf.Tensor) -> tf.Tens
     products = tf.matmul(flat, tf.cast(table, queries.dtype), transpose_b=True)
     products = tf.reshape(products, [-1, queries.shape[1], table.shape[0]])
     return tf.gather(products, ids, axis=2, batch_dims=1)
+
+
+def embedding_of(
+    sizes: FeatureSizes, item_dim: int, category_dim: int, cross_dim: int, **kwargs
+) -> BehaviorEmbedding:
+    """Returns an embedding of all that `sizes` tells of."""
+    known = None
+    if sizes.items is not None:
+        known = ItemFeatures(sizes.item_features, sizes.items, item_dim, name="item_features")
+    return BehaviorEmbedding(
+        sizes.item,
+        sizes.category,
+        sizes.cross,
+        item_dim,
+        category_dim,
+        cross_dim,
+        sizes.cross_tables,
+        known,
+        **kwargs,
+    )

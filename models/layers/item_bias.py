@@ -32,6 +32,11 @@ class ItemBias(tf.keras.layers.Layer):
             name="table", shape=[size, 1], initializer="zeros", experimental_autocast=False
         )
 
+    @property
+    def tables(self) -> dict[str, tf.Variable]:
+        """The table, whose gradient is sparse."""
+        return {"table": self.table}
+
     def call(self, items: tf.Tensor) -> tf.Tensor:
         return REACH * tf.gather(self.table, items)[..., 0]
 

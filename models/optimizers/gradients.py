@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 import tensorflow as tf
 
+from models.layers.xla_jit import in_plain_graph
+
 Gradient: TypeAlias = tf.Tensor | tf.IndexedSlices
 
 
@@ -20,12 +22,22 @@ def sum_duplicates(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
     return tf.IndexedSlices(values, rows, gradient.dense_shape)
 
 
-def touched(gradient: tf.IndexedSlices) -> tf.Tensor:
-    """Returns which of the named rows have any gradient, [n, 1] bool.
+def touched(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
+    """Returns the same gradient, to be written to a table, without the rows that are exactly 0.
 
     Attention under a mask names all of a user's behaviours, and gives exactly 0 to the unchosen.
     """
-    return tf.reduce_any(gradient.values != 0, -1, keepdims=True)
+    values, indices = gradient.values, gradient.indices
+    hit = tf.reduce_max(tf.abs(values), -1) > 0
+    if in_plain_graph() or tf.executing_eagerly():
+        values, indices = tf.cond(
+            tf.reduce_all(hit),
+            lambda: (values, indices),  # the usual case, which costs nothing
+            lambda: (tf.boolean_mask(values, hit), tf.boolean_mask(indices, hit)),
+        )
+    else:  # XLA, whose shapes are static, leaves out what is written beyond the table's end
+        indices = tf.where(hit, indices, tf.cast(gradient.dense_shape[0], indices.dtype))
+    return tf.IndexedSlices(values, indices, gradient.dense_shape)
 
 
 def clip_by_global_norm(gradients: Sequence[Gradient | None], norm: float) -> list[Gradient | None]:

@@ -67,25 +67,25 @@ class LazyAdam(tf.keras.optimizers.Optimizer):
         scale = rate * tf.sqrt(1 - beta_2**step) / (1 - beta_1**step)
 
         sparse = isinstance(gradient, tf.IndexedSlices)
+        if sparse:
+            gradient = touched(gradient)
         values = gradient.values if sparse else gradient
 
         def read(table: tf.Variable) -> tf.Tensor:
             return tf.gather(table, gradient.indices) if sparse else table.value()
 
-        def write(table: tf.Variable, rows: tf.Tensor, old: tf.Tensor) -> None:
+        def write(table: tf.Variable, rows: tf.Tensor) -> None:
             if sparse:
-                rows = tf.where(touched(gradient), rows, old)
                 table.scatter_update(tf.IndexedSlices(rows, gradient.indices))
             else:
                 table.assign(rows)
 
-        old_m, old_v, old = read(first), read(second), read(variable)
-        m = old_m * beta_1 + values * (1 - beta_1)
-        v = old_v * beta_2 + tf.square(values) * (1 - beta_2)
-        weights = old * (1 - rate * self.decay)
-        write(first, m, old_m)
-        write(second, v, old_v)
-        write(variable, weights - scale * m / (tf.sqrt(v) + self.epsilon), old)
+        m = read(first) * beta_1 + values * (1 - beta_1)
+        v = read(second) * beta_2 + tf.square(values) * (1 - beta_2)
+        weights = read(variable) * (1 - rate * self.decay)
+        write(first, m)
+        write(second, v)
+        write(variable, weights - scale * m / (tf.sqrt(v) + self.epsilon))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""

@@ -34,11 +34,13 @@ class RowAdagrad(tf.keras.optimizers.Adagrad):
 
     def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
         """Updates one variable; a sparse gradient names each row once."""
+        sparse = isinstance(gradient, tf.IndexedSlices)
+        if sparse:
+            gradient = touched(gradient)
         if self.decay:
             share = tf.cast(self.learning_rate, variable.dtype) * self.decay
-            if isinstance(gradient, tf.IndexedSlices):
+            if sparse:
                 rows = tf.gather(variable, gradient.indices)
-                rows *= tf.cast(touched(gradient), variable.dtype)
                 variable.scatter_sub(tf.IndexedSlices(share * rows, gradient.indices))
             else:
                 variable.assign_sub(share * variable)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.models import features_of_all_kinds
 from tests.models.transformed import Transformed, random_splits, transform
 
 
@@ -18,3 +19,10 @@ def transformed_bytes(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
     """Users with bytes ids, without optional features."""
     splits = random_splits(as_bytes=True, optional=False)
     return transform(tmp_path_factory.mktemp("transformed_bytes"), splits)
+
+
+@pytest.fixture(scope="session")
+def transformed_features(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
+    """Users with features of every kind, and a table of items."""
+    folder = tmp_path_factory.mktemp("transformed_features")
+    return transform(folder, features_of_all_kinds.splits(), features_of_all_kinds.SETTINGS)

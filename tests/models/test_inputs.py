@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models import features
 from models.buckets import MAX_SHAPES, BatchShape, assign, choose_shapes
-from models.inputs import EmptySplitError, Split, plan_batches
+from models.inputs import EmptySplitError, Layout, Split, plan_batches
 from tests.models.test_preprocessing import read
 from tests.models.transformed import MATCH, Transformed
 
@@ -22,7 +22,7 @@ def open_split(
     transformed: Transformed, part_bytes: int = EVERYTHING, match: int | None = MATCH
 ) -> Split:
     files = sorted(map(str, (transformed.folder / "train").iterdir()))
-    return Split(files, transformed.output.transformed_feature_spec(), match, part_bytes)
+    return Split(files, transformed.output.transformed_feature_spec(), Layout(match), part_bytes)
 
 
 def batches(split: Split, *args, **kwargs):
@@ -112,7 +112,7 @@ def test_the_end_of_an_epoch_waits_for_no_tuner(transformed):
 def test_an_empty_split_is_refused(transformed):
     spec = transformed.output.transformed_feature_spec()
     with pytest.raises(EmptySplitError, match="`files` must hold an example"):
-        Split([], spec, MATCH, EVERYTHING)
+        Split([], spec, Layout(), EVERYTHING)
 
 
 sizes = st.lists(

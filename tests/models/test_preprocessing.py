@@ -6,14 +6,13 @@ import collections
 import json
 
 import numpy as np
-import pydantic
 import pytest
 import tensorflow as tf
 
 from models import features, preprocessing
 from models.features import FeatureSizes
 from models.settings import PreprocessingSettings
-from tests.models.transformed import BOUNDARIES, HISTORY, RawExample, Transformed, serialize
+from tests.models.transformed import DWELL, HISTORY, RawExample, Transformed, serialize
 
 SHARED = {
     features.ITEM: (features.HISTORY_ITEM, features.TARGET_ITEM),
@@ -77,11 +76,12 @@ def test_cross_features_become_buckets(transformed):
 
 def test_sizes(transformed, transformed_bytes):
     train = transformed.splits["train"]
-    sizes = preprocessing.feature_sizes(transformed.output, BOUNDARIES)
+    sizes = preprocessing.feature_sizes(transformed.output, transformed.settings)
     items, categories, behaviors = (len(known_ids(train, names)) for names in SHARED.values())
-    cross = {"behavior": behaviors + 2, "dwell": 4}
+    cross = {"behavior": behaviors + 2, "dwell": 5}
     assert sizes == FeatureSizes(items + 2, categories + 2, cross)
-    assert preprocessing.feature_sizes(transformed_bytes.output, {}).cross == {}
+    plain = preprocessing.feature_sizes(transformed_bytes.output, transformed_bytes.settings)
+    assert plain.cross == {}
 
 
 def test_serving_needs_neither_labels_nor_positions(transformed):
@@ -102,11 +102,6 @@ def test_serving_needs_neither_labels_nor_positions(transformed):
 
 
 def test_settings_read_nothing_but_features():
-    config = json.dumps({"features": {"dwell": [1.0]}, "history": HISTORY, "seed": 1})
+    config = json.dumps({"features": DWELL, "history": HISTORY, "seed": 1})
     settings = PreprocessingSettings.from_custom_config({"config": config})
-    assert settings == PreprocessingSettings(features={"dwell": [1.0]})
-
-
-def test_boundaries_must_rise():
-    with pytest.raises(pydantic.ValidationError, match=r"`dwell` must rise.*\[5.0, 1.0\]"):
-        PreprocessingSettings(features={"dwell": [5.0, 1.0]})
+    assert settings == PreprocessingSettings.model_validate({"features": DWELL})

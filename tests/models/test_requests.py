@@ -13,7 +13,7 @@ from models.preprocessing import feature_sizes
 from models.registry import build_model
 from models.settings import HistorySettings
 from models.signatures import ServingModule
-from tests.models.transformed import BOUNDARIES, HISTORY, RawExample, serialize
+from tests.models.transformed import HISTORY, RawExample, serialize
 
 CONFIG = DinConfig(name="din", item_dim=8, category_dim=4, num_heads=2, mlp_units=(16,))
 L, T = 5, 3
@@ -34,7 +34,7 @@ NAMES = tuple(EXAMPLE)
 @pytest.fixture(scope="module")
 def served(transformed, tmp_path_factory):
     """The signatures of an exported model, loaded by TensorFlow alone."""
-    model = build_model(CONFIG, feature_sizes(transformed.output, BOUNDARIES), seed=1)
+    model = build_model(CONFIG, feature_sizes(transformed.output, transformed.settings), seed=1)
     folder = str(tmp_path_factory.mktemp("model"))
     ServingModule(model, transformed.output, HistorySettings(**HISTORY)).export(folder)
     loaded = tf.saved_model.load(folder)
@@ -121,6 +121,21 @@ def test_ends_outside_the_history_are_refused(served, ends, words):
     told = refusal(served, EXAMPLE, EXAMPLE | {features.TARGET_HIST_END: ends})
     assert words in told
     assert "in example 1" in told
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_what_is_no_number_is_named_with_its_example(served, value):
+    values = [0.5, 1.5, 2.5, 3.5, value]
+    told = refusal(served, EXAMPLE, EXAMPLE | {DWELL: values})
+    assert (
+        f"{DWELL}: must be a number, or NaN where it is missing. Received: {value:.0f} in" in told
+    )
+    dwell = tf.constant([EXAMPLE[DWELL], values], tf.float32)
+    assert f"{DWELL}: must be a number" in refused_tensors(
+        served, **{DWELL: dwell, features.HISTORY_LENGTH: tf.constant([L, L], tf.int64)}
+    )
+    # What is behind a history is padding, whatever it is.
+    assert np.isfinite(served[SCORE](**(tensors() | {DWELL: dwell}))[PROBABILITY].numpy()).all()
 
 
 def tensors(rows: int = 2) -> dict[str, tf.Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import subprocess
 import sys
@@ -14,24 +15,16 @@ import tensorflow as tf
 from models import features, signatures
 from models.buckets import BatchShape
 from models.config import DinConfig
-from models.features import PROBABILITY, SCORE, SERVING_DEFAULT
-from models.inputs import Split
+from models.features import PROBABILITY, SCORE, SERVING_DEFAULT, FeatureSizes
+from models.inputs import Layout, Split
 from models.preprocessing import feature_sizes
 from models.registry import build_model
 from models.settings import HistorySettings
 from models.signatures import ServingModule
-from tests.models.transformed import BOUNDARIES, HISTORY, MATCH, RawExample, Transformed, serialize
+from tests.models.transformed import HISTORY, MATCH, RawExample, Transformed, serialize
 
 T = HISTORY["targets_per_example"]
-SERVED = (
-    features.HISTORY_ITEM,
-    features.HISTORY_CATEGORY,
-    features.HISTORY_TIME,
-    features.TARGET_ITEM,
-    features.TARGET_CATEGORY,
-    features.TARGET_TIME,
-    features.TARGET_HIST_END,
-)
+TOLD_LATER = signatures.NOT_SERVED | {features.TARGET_HIST_END}
 # Batches of other shapes are the same sums of float32 in another order, which each CPU chooses.
 # Attention scores of this model reach 160, where one rounding is worth 8e-6, and a probability
 # moves by a quarter of its logit at most: room for ten roundings. Users differ by 0.2 and more.
@@ -53,14 +46,17 @@ np.savez("scores.npz", **scores)
 """
 
 
-@pytest.fixture(scope="module", params=["transformed", "transformed_bytes"])
+@pytest.fixture(scope="module", params=["transformed", "transformed_bytes", "transformed_features"])
 def case(request, tmp_path_factory):
     """(Transform's outputs, model, folder of its SavedModel, signatures)."""
     transformed = request.getfixturevalue(request.param)
-    boundaries = BOUNDARIES if request.param == "transformed" else {}
-    model = build_model(CONFIG, feature_sizes(transformed.output, boundaries), seed=1)
+    items = transformed.items()
+    model = build_model(
+        CONFIG, feature_sizes(transformed.output, transformed.settings, items), seed=1
+    )
     for variable in model.trainable_variables:  # far from the start, where all scores are 0.5
-        variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2], stddev=0.3))
+        stddev = 0.3 if items is None else 0.15  # sums of many features are larger
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2], stddev=stddev))
     folder = tmp_path_factory.mktemp("served")
     settings = HistorySettings(**HISTORY)
     ServingModule(model, transformed.output, settings).export(str(folder / "model"))
@@ -72,7 +68,7 @@ def in_memory(transformed: Transformed, model: tf.keras.Model) -> dict:
     """Returns probabilities of every user of `validation`, from the batches that train."""
     files = tf.io.gfile.glob(transformed.files("validation"))
     spec = transformed.output.transformed_feature_spec()
-    split = Split(files, spec, MATCH, 2**30)
+    split = Split(files, spec, Layout.of(model.sizes), 2**30)
     shape = BatchShape(30, HISTORY["max_length"], T)
     ((dataset, (users,)),) = split.batches([shape], None)
     (batch,) = dataset
@@ -88,8 +84,15 @@ def score(served, examples: list[RawExample]) -> np.ndarray:
 
 def request(example: RawExample) -> RawExample:
     """Returns what a client knows: no label, no positions."""
-    names = [n for n in example if n.startswith(features.HISTORY_PREFIX) or n in SERVED]
-    return {name: example[name] for name in names if name != features.TARGET_HIST_END}
+    return {name: values for name, values in example.items() if name not in TOLD_LATER}
+
+
+def equally_many_targets(transformed: Transformed) -> list[RawExample]:
+    """Returns users of `validation` with as many targets as most of them."""
+    examples = transformed.splits["validation"]
+    counts = collections.Counter(len(example[features.LABEL]) for example in examples)
+    (most, _), *_ = counts.most_common(1)
+    return [example for example in examples if len(example[features.LABEL]) == most]
 
 
 def raw_tensors(examples: list[RawExample]) -> dict[str, np.ndarray]:
@@ -98,10 +101,11 @@ def raw_tensors(examples: list[RawExample]) -> dict[str, np.ndarray]:
     for name in request(examples[0]):
         values = [e[name] for e in examples]
         size = max(map(len, values))
-        padding = b"" if isinstance(max(values, key=len)[0], bytes) else 0
+        first = next((row[0] for row in values if row), b"")
+        padding = b"" if isinstance(first, bytes) else 0
         rows = [row + [padding] * (size - len(row)) for row in values]
-        kind = np.float32 if name == "history_dwell" else None
-        tensors[name] = np.array(rows, kind)
+        kind = {float: np.float32, bytes: "S9"}.get(type(first))
+        tensors[name] = np.array(rows, kind).reshape(len(values), size)
     return tensors
 
 
@@ -120,7 +124,7 @@ def test_serving_equals_the_model_in_memory(case):
 
 def test_both_signatures_give_the_same_numbers(case):
     transformed, *_, served = case
-    examples = [e for e in transformed.splits["validation"] if len(e[features.LABEL]) == 4]
+    examples = equally_many_targets(transformed)
     tensors = {name: tf.constant(x) for name, x in raw_tensors(examples).items()}
     scores = served[SCORE](**tensors)[PROBABILITY].numpy()
     np.testing.assert_allclose(scores, score(served, examples), atol=OTHER_ORDER)
@@ -129,7 +133,7 @@ def test_both_signatures_give_the_same_numbers(case):
 @pytest.mark.parametrize("case", ["transformed"], indirect=True)
 def test_a_fresh_process_needs_nothing_of_everlong(case):
     transformed, _, folder, served = case
-    examples = [e for e in transformed.splits["validation"] if len(e[features.LABEL]) == 4]
+    examples = equally_many_targets(transformed)
     hexes = [serialize(request(example)).hex() for example in examples]
     (folder / "examples.json").write_text(json.dumps(hexes))
     np.savez(folder / "tensors.npz", **raw_tensors(examples))
@@ -158,9 +162,13 @@ class MatchReader:
     """Stands for a model: a target's logit is a tenth of the sum of its matches."""
 
     variables = ()
+    sizes = FeatureSizes(item=1, category=1)
 
     def __init__(self, reads_match: bool) -> None:
         self.reads_match = reads_match
+
+    def embed_all_items(self) -> None:
+        pass
 
     def __call__(self, batch, training):
         assert (features.TARGET_MATCH in batch) == self.reads_match

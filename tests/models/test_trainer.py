@@ -22,7 +22,7 @@ from models.buckets import BatchShape
 from models.checkpoints import Checkpoints, Progress
 from models.config import ModelConfig
 from models.features import FeatureSizes
-from models.inputs import Split
+from models.inputs import Layout, Split
 from models.loop import TrainingLoop
 from models.metric_table import COMPARED
 from models.optimizers import build_optimizer
@@ -108,6 +108,10 @@ def test_a_run_is_complete(trained):
     assert result["curve"][-1]["validation_auc"] > 0.8  # clicks follow the item's parity
     assert set(result["curve"][0]) == {"epoch", "loss", *map(key, COMPARED)}
     assert (result["validation_protocol"], result["best_by"]) == ("request", None)
+    # A SavedModel holds all weights where no item has features, each once for each signature.
+    served = {w.ref(): w for w in tf.saved_model.load(str(trained / "serving")).weights}
+    assert result["parameters"] == sum(w.numpy().size for w in served.values() if w.trainable)
+    assert list(result["importance"]) == ["dwell"]
     assert list((trained / "run").glob("events*"))
     assert not list((trained / "checkpoints").iterdir())
 
@@ -234,7 +238,7 @@ KILLED_BEFORE = object()  # the validation
 def run_loop(transformed: Transformed, tmp_path):
     """Runs the loop with scripted validation AUCs; returns (progress, the weight)."""
     spec = transformed.output.transformed_feature_spec()
-    split = Split(tf.io.gfile.glob(transformed.files("train")), spec, MATCH, 2**30)
+    split = Split(tf.io.gfile.glob(transformed.files("train")), spec, Layout(MATCH), 2**30)
     shapes = [BatchShape(40, 32, 8)]  # 3 steps in an epoch
 
     def run(

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from models.buckets import BatchShape
+from models.config import TwinConfig
+from models.inputs import Layout, Split
 from models.layers import relevance as relevance_module
+from models.preprocessing import feature_sizes
+from models.registry import build_model
 from models.twin import FEW_TARGETS
 from models.view import MASKED_LENGTH, View
 from tests.models.batches import random_batch, tensors
@@ -98,3 +104,21 @@ def test_cross_features_are_read_where_configured_and_nowhere_else(read, short_s
     before = model(tensors(batch)).numpy()
     batch["history_behavior"] = batch["history_behavior"] % 4 + 1
     assert (model(tensors(batch)).numpy() != before).any() == read
+
+
+def test_the_context_of_targets_is_read_without_cross_features(transformed_features):
+    found = transformed_features
+    sizes = feature_sizes(found.output, found.settings, found.items())
+    config = TwinConfig(name="twin", item_dim=8, category_dim=4, num_heads=2, cross_features=False)
+    model = build_model(config, sizes, seed=1)
+    files = tf.io.gfile.glob(found.files("validation"))
+    split = Split(files, found.output.transformed_feature_spec(), Layout.of(sizes), 2**30)
+    ((dataset, _),) = split.batches([BatchShape(20, 32, 8)], None)
+    (batch,) = dataset
+    logits = model(batch).numpy()
+
+    def changed(name):
+        return model(batch | {name: tf.ones_like(batch[name])}).numpy()
+
+    np.testing.assert_array_equal(changed("history_tab"), logits)
+    assert not np.allclose(changed("target_tab"), logits)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from models import features, lists, metrics
 from models.buckets import BatchShape
 from models.frozen import freeze, frozen_batches
-from models.inputs import Examples
+from models.inputs import Examples, Layout
 from models.settings import HistorySettings
 from models.validation import Validation
 from tests.models.transformed import HISTORY, MATCH, literal_local_begin, literal_match
@@ -51,7 +51,7 @@ def examples(rng: np.random.Generator, count: int, users: int) -> tuple[Examples
         kind = kind if name in (features.LABEL, *TIMES) else np.int32
         lengths = [len(row[name]) for row in rows] + [0]
         columns[name] = tf.RaggedTensor.from_row_lengths(values.astype(kind), lengths)
-    return Examples(np.array([row["user"] for row in rows]), columns, MATCH), rows
+    return Examples(np.array([row["user"] for row in rows]), columns, Layout(MATCH)), rows
 
 
 TIMES = (features.HISTORY_TIME, features.TARGET_TIME)

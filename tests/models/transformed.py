@@ -20,7 +20,8 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 from tfx_bsl.public import tfxio
 
-from models import features, preprocessing
+from models import features, item_table, preprocessing
+from models.settings import PreprocessingSettings
 
 MATCH = 4
 HISTORY = {
@@ -30,7 +31,8 @@ HISTORY = {
     "min_local": 3,
     "targets_per_example": 8,
 }
-BOUNDARIES = {"dwell": [1.0, 5.0]}
+BOUNDARIES = [1.0, 5.0]
+DWELL = {"dwell": {"of": "event", "type": "number", "column": "dwell", "boundaries": BOUNDARIES}}
 
 UNKNOWN = {int: 999, bytes: b"id-999"}  # an item that `train` does not have
 
@@ -113,7 +115,7 @@ def serialize(example: RawExample) -> bytes:
     def feature(name: str, values: list[Any]) -> tf.train.Feature:
         if values and isinstance(values[0], bytes):
             return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
-        if name in (features.LABEL, features.history_feature("dwell")):
+        if values and isinstance(values[0], float):
             return tf.train.Feature(float_list=tf.train.FloatList(value=values))
         if not values:
             return tf.train.Feature()
@@ -135,12 +137,19 @@ def schema_of(example: RawExample) -> schema_pb2.Schema:
     return schema
 
 
+def settings_of(example: RawExample) -> PreprocessingSettings:
+    """Returns the settings for examples like this one."""
+    has_dwell = features.history_feature("dwell") in example
+    return PreprocessingSettings.model_validate({"features": DWELL if has_dwell else {}})
+
+
 @dataclasses.dataclass(frozen=True)
 class Transformed:
     """The outputs of Transform, and the raw examples that went in."""
 
     folder: Path
     splits: dict[str, list[RawExample]]
+    settings: PreprocessingSettings
 
     @property
     def output(self) -> tft.TFTransformOutput:
@@ -150,6 +159,11 @@ class Transformed:
     def files(self, split: str) -> list[str]:
         """Returns the glob of a split's transformed examples, as TFX gives it."""
         return [str(self.folder / split / "*")]
+
+    def items(self) -> features.ItemTable | None:
+        """Returns what is known of items, where they have features."""
+        files = tf.io.gfile.glob(self.files(features.ITEMS))
+        return item_table.read(files, self.output, self.settings) if files else None
 
     def fn_args(self, folder: Path, training: dict[str, Any], **model: Any) -> FnArgs:
         """Returns what TFX hands to `run_fn`, which then writes below `folder`."""
@@ -164,7 +178,7 @@ class Transformed:
             | model,
             "training": {"batch_users": 8} | training,
             "seed": 3,
-            "features": BOUNDARIES if "history_dwell" in self.splits["train"][0] else {},
+            **self.settings.model_dump(),
             "history": HISTORY,
         }
         return FnArgs(
@@ -181,12 +195,17 @@ class Transformed:
         )
 
 
-def transform(folder: Path, splits: dict[str, list[RawExample]]) -> Transformed:
-    """Runs Transform as TFX does: analyses `train`, materialises every split."""
+def transform(
+    folder: Path,
+    splits: dict[str, list[RawExample]],
+    settings: PreprocessingSettings | None = None,
+) -> Transformed:
+    """Runs Transform as TFX does: analyses `train` and `items`, materialises every split."""
     first = next(example for example in splits["train"] if example[features.HISTORY_ITEM])
-    schema = schema_of(first)
-    has_dwell = features.history_feature("dwell") in first
-    custom_config = {"config": json.dumps({"features": BOUNDARIES if has_dwell else {}})}
+    if settings is None:
+        settings = settings_of(first)
+    schema = schema_of(first | next(iter(splits.get(features.ITEMS, [{}]))))
+    custom_config = {"config": settings.model_dump_json()}
     function = functools.partial(preprocessing.preprocessing_fn, custom_config=custom_config)
     source = tfxio.TFExampleBeamRecord(
         physical_format="memory", telemetry_descriptors=["tests"], schema=schema
@@ -200,7 +219,9 @@ def transform(folder: Path, splits: dict[str, list[RawExample]]) -> Transformed:
             for split, examples in splits.items()
         }
         config = source.TensorAdapterConfig()
-        graph = (raw["train"], config) | tft_beam.AnalyzeDataset(function)
+        analysed = tuple(raw[split] for split in ("train", features.ITEMS) if split in raw)
+        together = analysed | "Together" >> beam.Flatten()
+        graph = (together, config) | tft_beam.AnalyzeDataset(function)
         _ = graph | tft_beam.WriteTransformFn(output)
         for split, batches in raw.items():
             (data, metadata) = ((batches, config), graph) | f"Transform{split}" >> (
@@ -218,7 +239,7 @@ def transform(folder: Path, splits: dict[str, list[RawExample]]) -> Transformed:
     metadata_io.write_metadata(
         dataset_metadata.DatasetMetadata(schema), os.path.join(output, "metadata")
     )
-    return Transformed(folder, splits)
+    return Transformed(folder, splits, settings)
 
 
 def random_splits(seed: int = 0, train: int = 120, **options: Any) -> dict[str, list[RawExample]]:

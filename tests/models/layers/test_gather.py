@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.layers.gather import gather_plus, gather_rows
+from models.layers.gather import add_rows, gather_plus, gather_rows
 from tests.models.numeric import numeric_gradient
 
 
@@ -83,3 +83,35 @@ def test_gradients_are_numeric_whatever_shape_the_addend_has(shape, jit):
         expected = numeric_gradient(lambda x, name=name: loss(**{name: x}), given[name])
         assert gradient.shape == expected.shape
         np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-3, err_msg=name)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_add_rows_adds_and_its_gradient_goes_to_the_rows_that_were_read(jit):
+    rng = np.random.default_rng(2)
+    tables = [tf.Variable(rng.normal(size=(size, 3)), dtype=tf.float32) for size in (4, 2)]
+    indices = tf.constant([[0, 1], [2, 1], [2, 0], [0, 0], [2, 1]], tf.int32)
+    scale = tf.constant(rng.normal(size=(5, 3)), tf.float32)
+
+    @tf.function(jit_compile=jit)
+    def run():
+        with tf.GradientTape() as tape:
+            added = add_rows(tables, indices)
+            loss = tf.reduce_sum(added * scale)
+        gradients = tape.gradient(loss, tables)
+        return added, [tf.convert_to_tensor(gradient) for gradient in gradients]
+
+    added, (first, second) = run()
+    one, other, weight = tables[0].numpy(), tables[1].numpy(), scale.numpy()
+    np.testing.assert_allclose(added[1], one[2] + other[1], rtol=1e-6)
+    np.testing.assert_allclose(added[3], one[0] + other[0], rtol=1e-6)
+    np.testing.assert_allclose(first[0], weight[0] + weight[3], rtol=1e-5)
+    np.testing.assert_allclose(first[2], weight[1] + weight[2] + weight[4], rtol=1e-5)
+    np.testing.assert_array_equal(first.numpy()[[1, 3]], 0)
+    np.testing.assert_allclose(second[1], weight[0] + weight[1] + weight[4], rtol=1e-5)
+
+
+def test_a_gradient_of_add_rows_is_sparse():
+    table = tf.Variable(tf.ones([2, 3]))
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(add_rows([table], tf.zeros([5, 1], tf.int32)))
+    assert isinstance(tape.gradient(loss, table), tf.IndexedSlices)

@@ -1,0 +1,84 @@
+"""A feature that gives the label away, which is refused before a model learns nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from models import feature_config, features, metrics
+from models.feature_config import Feature, IdsFeature, VectorFeature
+from models.features import ItemTable
+from models.inputs import Examples, Split
+
+MOST = 0.95  # AUC of a single feature
+LEAST = 10  # validation targets of either label, from which an AUC says something
+
+
+def check(
+    train: Split, validation: Split, configured: Mapping[str, Feature], items: ItemTable | None
+) -> None:
+    """Refuses a feature by whose value alone the validation targets can be told apart.
+
+    A target's score is the click rate that its value has in training. Lists and vectors are not
+    tried, nor are features of events, which no target has. Of a split that does not fit in memory
+    the first part is tried.
+
+    Args:
+      train, validation: transformed.
+      configured: features by name.
+      items: what is known of every item.
+
+    Raises:
+      ValueError: naming the feature and its AUC.
+    """
+    single = {
+        name: feature
+        for name, feature in feature_config.of(("item", "user", "context"), configured).items()
+        if not isinstance(feature, IdsFeature | VectorFeature)
+    }
+    if not single:
+        return
+    known, told = next(train.parts()), next(validation.parts())
+    clicked, label = (part.columns[features.LABEL].flat_values.numpy() for part in (known, told))
+    if min(label.sum(), len(label) - label.sum()) < LEAST:
+        return
+    for name, feature in single.items():
+        values, asked = (_values(name, feature, part, items) for part in (known, told))
+        found = metrics.auc(label, rates(values, clicked, asked))
+        if found > MOST:
+            raise ValueError(
+                f"`features.{name}` alone ranks the validation targets with an AUC of {found:.3f}, "
+                f"above {MOST:g}, by the click rate of its values in training: it tells the label; "
+                f"if it is known only afterwards, set `of: event`, if it is made of the label, "
+                f"remove it"
+            )
+
+
+def rates(values: np.ndarray, clicked: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Returns the click rate of each value, drawn towards that of all as if by one more target.
+
+    Args:
+      values: [N] int, 0 or more.
+      clicked: [N] 0 or 1.
+      asked: [M] int, the values whose rates are returned.
+
+    Returns:
+      [M].
+    """
+    size = int(max(values.max(initial=0), asked.max(initial=0))) + 1
+    count = np.bincount(values, minlength=size)
+    clicks = np.bincount(values, clicked, minlength=size)
+    return ((clicks + clicked.mean()) / (count + 1))[asked]
+
+
+def _values(name: str, feature: Feature, part: Examples, items: ItemTable | None) -> np.ndarray:
+    """The id of the feature's value for each target, [N]."""
+    if feature.of == "context":
+        return part.columns[features.target_feature(name)].flat_values.numpy()
+    targets = part.columns[features.TARGET_ITEM]
+    if feature.of == "user":
+        user = part.columns[features.user_feature(name)].flat_values.numpy()
+        return np.repeat(user, targets.row_lengths().numpy()[:-1])
+    assert items is not None, "a feature is of items"
+    return items.ids[name][targets.flat_values.numpy(), 0]
