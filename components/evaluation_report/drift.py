@@ -7,6 +7,8 @@ from typing import NamedTuple, TypeAlias
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
+from models import features
+
 EARLIER = "earlier data"
 _BY_CONSTRUCTION = {"target_request", "target_hist_end", "target_local_begin", "target_match"}
 
@@ -41,7 +43,7 @@ def distances(
 
     What only says where a target stands in its example (`target_hist_end` and the like) differs by
     construction: eval examples hold one target, others many. It is left out, and so is what train
-    has not.
+    has not; and the split of items, which holds nothing of users.
 
     Args:
       statistics: by split.
@@ -49,7 +51,7 @@ def distances(
         earlier data.
       earlier: of the split train of earlier data.
     """
-    others = {split: one for split, one in statistics.items() if split != "train"}
+    others = {s: one for s, one in statistics.items() if s not in ("train", features.ITEMS)}
     found = []
     for compared, other in others.items():
         found += _measured(statistics["train"], other, schema, "skew_comparator", compared)

@@ -8,7 +8,7 @@ from typing import Any
 from components.evaluation_report import curves
 from components.evaluation_report.collect import Findings
 from components.evaluator.tfma.read import SliceMetrics
-from components.json_text import without_nan
+from models.json_text import without_nan
 
 # Facts of `gate.json`: what was judged, how intervals were made, and how long it all took.
 _EVALUATION = (

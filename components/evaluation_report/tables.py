@@ -85,6 +85,16 @@ def slices(findings: Findings) -> Table:
     return Table(f"Metrics by slice, {which}press a heading to sort", columns, rows)
 
 
+def importance(findings: Findings) -> Table:
+    """What the model owes to each configured feature, the most first; no row without features."""
+    found: dict[str, float | None] = findings.training.get("importance", {})
+    rows = [
+        [Cell(name), Cell(words.signed(lost), math.nan if lost is None else lost)]
+        for name, lost in sorted(found.items(), key=lambda item: -(item[1] or 0))
+    ]
+    return Table("Features by what the model owes to them", ["Feature", "AUC lost"], rows)
+
+
 def splits(findings: Findings) -> Table:
     """What each split holds."""
     rows = []

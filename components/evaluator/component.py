@@ -13,6 +13,7 @@ class EvaluatorSpec(component_spec.ComponentSpec):
 
     PARAMETERS = {  # noqa: RUF012
         "gate": component_spec.ExecutionParameter(type=str),
+        "features": component_spec.ExecutionParameter(type=str),
         "drawn_negatives": component_spec.ExecutionParameter(type=int),
         "code": component_spec.ExecutionParameter(type=str),
     }
@@ -54,6 +55,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         model: BaseChannel,
         baseline_model: BaseChannel,
         gate: str,
+        features: str,
         drawn_negatives: int,
         code: str,
     ):
@@ -66,6 +68,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
           model: the candidate.
           baseline_model: the latest blessed model, or nothing.
           gate: a `GateConfig` as JSON.
+          features: the configured ones, `{"features": …}` as JSON.
           drawn_negatives: for each positive; 0: labels are the log's.
           code: digest of its source; when it changes, a cached result is not used again.
         """
@@ -77,6 +80,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
                 model=model,
                 baseline_model=baseline_model,
                 gate=gate,
+                features=features,
                 drawn_negatives=drawn_negatives,
                 code=code,
                 evaluation=channel.Channel(type=standard_artifacts.ModelEvaluation),

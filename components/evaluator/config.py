@@ -39,7 +39,8 @@ class SliceRule(Section):
     """What a model must show on the targets whose `feature` is `equals`, or within two bounds."""
 
     feature: str = Field(
-        description="A feature of the eval examples, such as slice_history_length."
+        description="A configured feature, or one of the eval examples, such as "
+        "slice_history_length."
     )
     equals: str | Integer | None = Field(None, description="Its value; null: by bounds.")
     at_least: Number | None = Field(None, description="Its least value; null: any.")
@@ -107,7 +108,8 @@ class GateConfig(Bounds):
             "slice_category",
         ],
         description="By whose values the metrics are reported too: slice_item_rank, slice_novelty, "
-        "slice_category, or features of the eval examples that have one value.",
+        "slice_category, configured features by their names, or features of the eval examples that "
+        "have one value.",
     )
     slice_tolerance: float | None = Field(
         0.01,

@@ -26,8 +26,9 @@ from components.evaluator.tfma.eval_config import eval_config
 from components.evaluator.tfma.extractors import EXTRACTOR, to_extracts
 from components.evaluator.tfma.read import VERDICT
 from components.scoring import predictions
-from components.scoring.exported_model import ScoreFiles, incompatible, protocol
+from components.scoring.exported_model import ScoreFiles, incompatible, protocol, slice_features
 from models import features
+from models.settings import PreprocessingSettings
 
 _SPLIT = "eval"
 
@@ -55,18 +56,20 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         problem = incompatible(_saved_model(baseline), schema) if baseline else None
         compared = baseline if problem is None else None
         graph = artifact_utils.get_single_uri(input_dict["transform_graph"])
-        files = [
-            os.fsdecode(path)
-            for uri in artifact_utils.get_split_uris(input_dict["examples"], _SPLIT)
-            for path in sorted(fileio.glob(io_utils.all_files_pattern(uri)))
-        ]
+        files = _files(input_dict["examples"], _SPLIT)
+        rules = trivial_rules.read(files, schema, graph)
+        configured = PreprocessingSettings.model_validate_json(exec_properties["features"]).features
+        sliced = {name: configured[name] for name in gate.sliced if name in configured}
+        of_items = any(feature.of == "item" for feature in sliced.values())
+        items = _files(input_dict["examples"], features.ITEMS) if of_items else []
         score = ScoreFiles(
             _saved_model(model),
             _saved_model(compared) if compared else None,
             gate.sliced,
             graph,
             schema,
-            protocol(files, schema),
+            protocol(rules),
+            slice_features(sliced, files, items, schema),
         )
         self._evaluate(score, files, schema, gate, compared is not None, folder)
 
@@ -76,7 +79,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         told = verdict.to_json() | {
             "model": model.uri,
             "baseline": baseline and baseline.uri,
-            "trivial_rules": trivial_rules.measure(files, schema, graph),
+            "trivial_rules": trivial_rules.aucs(rules),
             "seconds": round(time.monotonic() - begun, 3),
         }
         io_utils.write_string_file(
@@ -118,6 +121,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     eval_config=config, extractors=[EXTRACTOR], output_path=folder
                 )
             )
+
+
+def _files(examples: list[types.Artifact], split: str) -> list[str]:
+    return [
+        os.fsdecode(path)
+        for uri in artifact_utils.get_split_uris(examples, split)
+        for path in sorted(fileio.glob(io_utils.all_files_pattern(uri)))
+    ]
 
 
 def _saved_model(model: types.Artifact) -> str:

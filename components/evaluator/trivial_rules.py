@@ -8,7 +8,7 @@ it. Whether a rule's direction is up or down says nothing: .3 gives away as much
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.scoring.exported_model import read_files
+from components.scoring.predictions import LABEL, REQUEST, USER
 from components.scoring.slices import single
 from models import features, metrics
 
@@ -38,13 +39,12 @@ _READ = frozenset(
         features.LABEL,
     }
 )
-_USER, _REQUEST, _LABEL = "user", "request", "label"
 
 
-def measure(
+def read(
     files: Sequence[str], schema: schema_pb2.Schema, transform_graph: str
-) -> dict[str, dict[str, float | None]]:
-    """Measures every rule on the eval split.
+) -> list[pa.RecordBatch]:
+    """Scores the targets of the eval split by every rule.
 
     Args:
       files: of all eval examples.
@@ -53,13 +53,13 @@ def measure(
         training.
 
     Returns:
-      As `aucs`.
+      Rows as those of `scores`.
     """
     known = tft.TFTransformOutput(transform_graph).vocabulary_by_name(features.ITEM)
     kinds = {feature.name: feature.type for feature in schema.feature}
     integers = kinds.get(features.TARGET_ITEM) == schema_pb2.INT
     vocabulary = pa.array([int(item) for item in known] if integers else known)
-    return aucs(read_files(files, schema, _READ, lambda examples: scores(examples, vocabulary)))
+    return list(read_files(files, schema, _READ, lambda examples: scores(examples, vocabulary)))
 
 
 def scores(examples: pa.RecordBatch, vocabulary: pa.Array) -> pa.RecordBatch:
@@ -111,10 +111,10 @@ def scores(examples: pa.RecordBatch, vocabulary: pa.Array) -> pa.RecordBatch:
     }
     user = single(examples, features.USER_ID)
     named = {name: pa.array(values, pa.float64()) for name, values in columns.items()}
-    return pa.RecordBatch.from_pydict({_USER: user, _REQUEST: request, _LABEL: label} | named)
+    return pa.RecordBatch.from_pydict({USER: user, REQUEST: request, LABEL: label} | named)
 
 
-def aucs(scored: Iterable[pa.RecordBatch]) -> dict[str, dict[str, float | None]]:
+def aucs(scored: Sequence[pa.RecordBatch]) -> dict[str, dict[str, float | None]]:
     """The AUC of each rule over all targets, and over pairs of targets of one request.
 
     Args:
@@ -123,13 +123,12 @@ def aucs(scored: Iterable[pa.RecordBatch]) -> dict[str, dict[str, float | None]]
     Returns:
       `auc` and `within_requests` by rule; None where no two targets can be compared.
     """
-    batches = list(scored)
-    if not batches:
+    if not scored:
         return {rule: {"auc": None, "within_requests": None} for rule in RULES}
-    table = pa.Table.from_batches(batches).combine_chunks()
-    label = table[_LABEL].to_numpy()
-    user = table[_USER].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
-    request = table[_REQUEST].to_numpy()
+    table = pa.Table.from_batches(scored).combine_chunks()
+    label = table[LABEL].to_numpy()
+    user = table[USER].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    request = table[REQUEST].to_numpy()
     shown = user * (request.max() + 1) + request
     found = {}
     for rule in RULES:

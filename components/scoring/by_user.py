@@ -2,13 +2,14 @@
 
 Examples of the eval split hold one target each, and each carries the history that its target sees.
 The histories of one user are mostly prefixes of one another: `pack` merges such examples into one
-with all their targets, told apart by `target_hist_end`, as in training.
+with all their targets, told apart by `target_hist_end`, as in training. What is known of the user
+must be the same in them.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -61,7 +62,7 @@ def pack(examples: pa.RecordBatch, wanted: Collection[str]) -> Packed:
 
     Args:
       examples: decoded, [n] lists by feature.
-      wanted: features that are kept, of histories and of targets.
+      wanted: features that are kept, of histories, users and targets.
     """
     members, begins = merge(examples)
     targets = lengths(examples, features.TARGET_ITEM)
@@ -92,7 +93,7 @@ def score_packed(predict: Predict, serialized: np.ndarray, counts: np.ndarray) -
 
 
 def merge(examples: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
-    """Finds the examples whose histories are prefixes of one another.
+    """Finds the examples of one user whose histories are prefixes of one another.
 
     Args:
       examples: decoded, [n] lists by feature.
@@ -104,11 +105,6 @@ def merge(examples: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
     """
     length = lengths(examples, features.HISTORY_ITEM)
     user = _codes(examples.column(features.USER_ID).flatten())
-    columns = [
-        _codes(examples.column(name).flatten())
-        for name in examples.schema.names
-        if name.startswith(features.HISTORY_PREFIX)
-    ]
     begin = np.cumsum(length) - length
     time = examples.column(features.HISTORY_TIME).flatten().to_numpy()
     # Windows of one user that begin elsewhere share nothing.
@@ -117,18 +113,63 @@ def merge(examples: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
     new = starts(user[order], first[order])
     group = np.cumsum(new) - 1
     longest = order[np.append(np.flatnonzero(new)[1:], len(order)) - 1][group]
-    mine = ranges(begin[order], begin[order] + length[order])
-    theirs = ranges(begin[longest], begin[longest] + length[order])
-    differ = np.zeros(len(mine), bool)
-    for column in columns:
-        differ |= column[mine] != column[theirs]
-    ends = np.cumsum(length[order])
-    wrong = np.diff(np.append(0, np.cumsum(differ))[np.append(0, ends)]) > 0
+    prefixes = _Prefixes(length, order, longest)
+    wrong = np.zeros(len(order), bool)
+    for name in present(examples, examples.schema.names):
+        if name.startswith(features.HISTORY_PREFIX):
+            wrong |= prefixes.differ(examples.column(name))
+        elif is_of_user(name):
+            size = lengths(examples, name)
+            wrong |= size[order] != size[longest]
+            wrong |= _Prefixes(size, order, longest).differ(examples.column(name))
     # What is no prefix after all stands alone, behind the groups.
     alone = group[-1:].sum() + 1 + np.arange(wrong.sum())
     members = np.concatenate([order[~wrong], order[wrong]])
     begins = np.flatnonzero(starts(np.concatenate([group[~wrong], alone])))
     return members, begins
+
+
+class _Prefixes:
+    """Compares the lists of examples with those of others, as far as the shorter ones reach.
+
+    Args:
+      size: [n] values of each example.
+      mine, theirs: [m] examples.
+    """
+
+    def __init__(self, size: np.ndarray, mine: np.ndarray, theirs: np.ndarray):
+        begin = np.cumsum(size) - size
+        count = np.minimum(size[mine], size[theirs])
+        self._mine = ranges(begin[mine], begin[mine] + count)
+        self._theirs = ranges(begin[theirs], begin[theirs] + count)
+        self._ends = np.append(0, np.cumsum(count))
+
+    def differ(self, column: pa.Array) -> np.ndarray:
+        """[m] whether two lists of a feature differ in any value."""
+        codes = _codes(column.flatten())
+        found = np.append(0, np.cumsum(codes[self._mine] != codes[self._theirs]))
+        return np.diff(found[self._ends]) > 0
+
+
+def is_of_user(name: str) -> bool:
+    """Whether a raw feature is a configured one of users: `user_<name>`."""
+    return name.startswith(features.user_feature("")) and name != features.USER_ID
+
+
+def is_of_example(name: str) -> bool:
+    """Whether all targets of an example share a raw feature: the history's, or the user's."""
+    return name.startswith(features.HISTORY_PREFIX) or is_of_user(name)
+
+
+def present(examples: pa.RecordBatch, wanted: Iterable[str]) -> list[str]:
+    """The wanted features of which any example has a value, sorted.
+
+    Without a schema, a list that is empty in all examples has no type; to a model, it is as good as
+    none.
+    """
+    there = set(examples.schema.names)
+    typed = (n for n in wanted if n in there and not pa.types.is_null(examples.column(n).type))
+    return sorted(typed)
 
 
 def lengths(examples: pa.RecordBatch, name: str) -> np.ndarray:
@@ -155,9 +196,9 @@ def _encode(
     """The merged examples, serialized: the longest history of each group, and all its targets."""
     chosen, offsets = pa.array(longest), pa.array(np.append(0, np.cumsum(counts)))
     columns = {}
-    for name in sorted(wanted):
+    for name in present(examples, wanted):
         column = examples.column(name)
-        if name.startswith(features.HISTORY_PREFIX):
+        if is_of_example(name):
             columns[name] = column.take(chosen)
         else:
             columns[name] = pa.LargeListArray.from_arrays(

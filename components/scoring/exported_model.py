@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import apache_beam as beam
@@ -18,10 +19,12 @@ from tfx_bsl.coders import example_coder
 from components.errors import InputError
 from components.literal_paths import plain
 from components.log_keys import log_key
-from components.scoring import by_user, predictions
+from components.scoring import by_user, feature_slices, predictions
+from components.scoring.feature_slices import FeatureSlicer, FeatureSlices
 from components.scoring.frozen import Freezer
 from components.scoring.slices import Slicer, as_text, single
 from models import features, lists
+from models.feature_config import Feature
 from models.inputs import untuned
 
 _TYPES = {
@@ -100,7 +103,7 @@ class Scorer:
     Args:
       candidate: folder of the SavedModel that is judged.
       baseline: of the one to compare with, or None.
-      slicer: what rows are sliced by.
+      slicers: what rows are sliced by.
       schema: of the examples.
       protocol: of metrics within users; where it is "frozen", there are scores for it too.
     """
@@ -109,7 +112,7 @@ class Scorer:
         self,
         candidate: str,
         baseline: str | None,
-        slicer: Slicer,
+        slicers: Sequence[Slicer | FeatureSlicer],
         schema: schema_pb2.Schema,
         protocol: lists.Protocol,
     ):
@@ -117,9 +120,10 @@ class Scorer:
         self._models = {predictions.SCORE: Model(candidate)}
         if baseline is not None:
             self._models[predictions.BASELINE_SCORE] = Model(baseline)
-        self._slicer = slicer
+        self._slicers = slicers
         self._reads = set().union(*(model.reads for model in self._models.values()))
-        needed = {*self._reads, *slicer.reads, *_COLUMNS.values(), features.TARGET_ORACLE}
+        needed = {*self._reads, *_COLUMNS.values(), features.TARGET_ORACLE}
+        needed = needed.union(*(slicer.reads for slicer in slicers))
         self._oracle = any(f.name == features.TARGET_ORACLE for f in schema.feature)
         # Merging compares whole histories, so all of them are decoded.
         self._decoder = _decoder(
@@ -161,27 +165,57 @@ class Scorer:
             columns[name] = pa.array(by_user.score(model, examples, model.reads))
         if self._oracle:
             columns[features.TARGET_ORACLE] = single(examples, features.TARGET_ORACLE)
-        return pa.RecordBatch.from_pydict(columns | self._slicer.columns(examples))
+        for slicer in self._slicers:
+            columns |= slicer.columns(examples)
+        return pa.RecordBatch.from_pydict(columns)
 
 
-def protocol(files: Sequence[str], schema: schema_pb2.Schema) -> lists.Protocol:
-    """How targets of a user are compared in these examples, see `lists.protocol`.
+def protocol(rows: Sequence[pa.RecordBatch]) -> lists.Protocol:
+    """How targets of a user are compared in an eval split, see `lists.protocol`.
 
     Args:
-      files: of all eval examples.
-      schema: of the examples.
+      rows: of all its targets, with the columns user, request and label.
     """
-    names = (features.USER_ID, features.TARGET_REQUEST, features.LABEL)
+    if not rows:
+        return lists.REQUEST
+    table = pa.Table.from_batches(rows).combine_chunks()
+    codes = table[predictions.USER].combine_chunks().dictionary_encode().indices.to_numpy()
+    request, label = (table[name].to_numpy() for name in (predictions.REQUEST, predictions.LABEL))
+    return lists.protocol(codes, request, label)
+
+
+def slice_features(
+    sliced: Mapping[str, Feature],
+    files: Sequence[str],
+    items: Sequence[str],
+    schema: schema_pb2.Schema,
+) -> FeatureSlices:
+    """Chooses what is a slice of its own of configured features, see `feature_slices.cuts`.
+
+    Args:
+      sliced: the features, by name.
+      files: of all eval examples.
+      items: files of the split `items`.
+      schema: of both.
+    """
+    found = FeatureSlices(sliced, items)
+    if not sliced:
+        return found
+    slicer = _feature_slicer(found, schema)
+    values = read_files(files, schema, slicer.reads, slicer.values)
+    return dataclasses.replace(found, cuts=feature_slices.cuts(sliced, values))
+
+
+def _feature_slicer(sliced: FeatureSlices, schema: schema_pb2.Schema) -> FeatureSlicer:
+    names = feature_slices.item_columns(sliced.features)
+    if not names:
+        return FeatureSlicer(sliced, None)
 
     def take(examples: pa.RecordBatch) -> pa.RecordBatch:
-        return pa.record_batch([single(examples, name) for name in names], names)
+        return pa.record_batch([examples.column(name).flatten() for name in names], names)
 
-    found = list(read_files(files, schema, names, take))
-    if not found:
-        return lists.REQUEST
-    user, request, label = pa.Table.from_batches(found).combine_chunks().columns
-    codes = user.combine_chunks().dictionary_encode().indices
-    return lists.protocol(codes.to_numpy(), request.to_numpy(), label.to_numpy())
+    chunks = list(read_files(sliced.items, schema, names, take))
+    return FeatureSlicer(sliced, pa.Table.from_batches(chunks))
 
 
 def read_files(
@@ -242,6 +276,7 @@ class ScoreFiles(beam.DoFn):
     Args:
       candidate, baseline, schema, protocol: as for `Scorer`.
       slices, transform_graph: as for `Slicer`.
+      by_feature: what is sliced by of the configured features.
     """
 
     def __init__(
@@ -252,14 +287,17 @@ class ScoreFiles(beam.DoFn):
         transform_graph: str,
         schema: schema_pb2.Schema,
         protocol: lists.Protocol,
+        by_feature: FeatureSlices,
     ):
         self._arguments = candidate, baseline, slices, transform_graph, schema, protocol
+        self._by_feature = by_feature
 
     def setup(self) -> None:
         """Loads the models, once for each worker."""
         candidate, baseline, slices, transform_graph, schema, protocol = self._arguments
-        slicer = Slicer(slices, transform_graph)
-        self._scorer = Scorer(candidate, baseline, slicer, schema, protocol)
+        others = [name for name in slices if name not in self._by_feature.features]
+        slicers = Slicer(others, transform_graph), _feature_slicer(self._by_feature, schema)
+        self._scorer = Scorer(candidate, baseline, slicers, schema, protocol)
 
     def process(self, file: str) -> Iterator[pa.RecordBatch]:
         """Yields the rows of a file."""

@@ -1,7 +1,8 @@
 """Examples in which all of a user's targets see one history, as it stood at the first of them.
 
-What `models.lists` calls frozen: targets that are scored so tell nothing of one another. It costs
-one history a user; positions are computed by the serving graph, as for any request.
+What `models.lists` calls frozen: targets that are scored so tell nothing of one another. What is
+known of the user is of that target, too; what is known of a target when it is shown stays its own.
+It costs one history a user; positions are computed by the serving graph, as for any request.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-from components.scoring.by_user import Packed, lengths
+from components.scoring.by_user import Packed, is_of_example, lengths, present
 from components.segments import ranges, starts
 from models import features
 
@@ -24,13 +25,13 @@ class Freezer:
     """Gathers the examples of some users, all that a user has, and packs them.
 
     Args:
-      wanted: features that the models read, of histories and of targets.
+      wanted: features that the models read, of histories, users and targets.
     """
 
     def __init__(self, wanted: Collection[str]):
-        history = {name for name in wanted if name.startswith(features.HISTORY_PREFIX)}
-        self._history = sorted(history)
-        self._target = sorted({*wanted} - history - {features.TARGET_HIST_END})
+        shared = {name for name in wanted if is_of_example(name)}
+        self._shared = sorted(shared)
+        self._target = sorted({*wanted} - shared - {features.TARGET_HIST_END})
         self._targets: list[pa.RecordBatch] = []
         self._firsts: list[pa.RecordBatch] = []
 
@@ -43,14 +44,15 @@ class Freezer:
             examples.column(name).flatten()
             for name in (features.TARGET_TIME, features.TARGET_HIST_END)
         )
-        columns = {name: examples.column(name).flatten() for name in self._target}
+        target, shared = (present(examples, names) for names in (self._target, self._shared))
+        columns = {name: examples.column(name).flatten() for name in target}
         self._targets.append(pa.RecordBatch.from_pydict({_USER: user} | columns))
         first = _first(user, time)
         keys = {_USER: user, _TIME: time, _END: end}
         keys = {name: values.take(pa.array(first)) for name, values in keys.items()}
         rows = pa.array(example[first])
-        histories = {name: examples.column(name).take(rows) for name in self._history}
-        self._firsts.append(pa.RecordBatch.from_pydict(keys | histories))
+        columns = {name: examples.column(name).take(rows) for name in shared}
+        self._firsts.append(pa.RecordBatch.from_pydict(keys | columns))
 
     def packed(self) -> Packed:
         """One example a user, or several of at most 256 targets; of all targets that were added."""
@@ -72,8 +74,10 @@ class Freezer:
         def of_targets(values: pa.Array) -> pa.Array:
             return pa.LargeListArray.from_arrays(offsets, values)
 
-        columns = {name: firsts[name].take(history) for name in self._history}
-        columns |= {n: of_targets(targets[n].take(pa.array(order))) for n in self._target}
+        columns = {n: firsts[n].take(history) for n in present(firsts, self._shared)}
+        columns |= {
+            n: of_targets(targets[n].take(pa.array(order))) for n in present(targets, self._target)
+        }
         end = np.repeat(firsts[_END].to_numpy()[place[whose]], sizes)
         columns[features.TARGET_HIST_END] = of_targets(pa.array(end))
         batch = pa.RecordBatch.from_pydict(columns)
@@ -92,5 +96,6 @@ def _first(users: pa.Array, times: pa.Array) -> np.ndarray:
 
 
 def _joined(parts: list[pa.RecordBatch]) -> pa.RecordBatch:
-    """The rows of all of them; 64-bit offsets, as histories may be long."""
-    return pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
+    """The rows of all of them, with every feature that any of them has."""
+    tables = [pa.Table.from_batches([part]) for part in parts]
+    return pa.concat_tables(tables, promote_options="default").combine_chunks().to_batches()[0]

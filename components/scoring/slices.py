@@ -17,7 +17,7 @@ ITEM_RANK, NOVELTY, CATEGORY = "slice_item_rank", "slice_novelty", "slice_catego
 # By what the target's visible history holds.
 NOVELTIES = ("item seen", "item unseen", "category unseen")
 _CATEGORIES = 20  # most frequent ones that are slices of their own
-_OTHER = "other"
+OTHER = "other"
 
 
 class Slicer:
@@ -105,7 +105,7 @@ def item_rank(items: pa.Array, vocabulary: Sequence[bytes]) -> pa.Array:
 def frequent(categories: pa.Array, kept: Sequence[bytes]) -> pa.Array:
     """The categories as text, [n]; those that are not `kept` as "other"."""
     known = pc.is_in(categories, _like(categories, kept))
-    return pc.if_else(known, as_text(categories).cast(pa.string()), _OTHER)
+    return pc.if_else(known, as_text(categories).cast(pa.string()), OTHER)
 
 
 def novelty(examples: pa.RecordBatch) -> pa.Array:

@@ -1,5 +1,7 @@
 """Beam finds files below folders of any name, and TensorFlow gets a name that it understands."""
 
+from pathlib import Path
+
 import pytest
 from apache_beam.io.filesystems import FileSystems
 
@@ -47,6 +49,8 @@ def test_a_plain_path_leads_to_the_same_folder(tmp_path, monkeypatch):
     assert link == literal_paths.plain(folder)
     assert link.resolve() == folder
     assert not set("[]*?") & set(str(link))
+    monkeypatch.chdir(tmp_path)
+    assert literal_paths.plain(Path("out [1]")) == link
     link.unlink()
     link.mkdir()
     with pytest.raises(InputError, match="is in the place of a link to"):

@@ -105,6 +105,7 @@ def evaluate(
     baseline: standard_artifacts.Model | None = None,
     gate: GateConfig = GATE,
     drawn: int = 0,
+    configured: str = "{}",
 ) -> tuple[str, standard_artifacts.ModelBlessing]:
     """Runs the Evaluator on `examples/Split-eval` and `examples/schema`.
 
@@ -113,7 +114,8 @@ def evaluate(
     """
     examples_artifact = standard_artifacts.Examples()
     examples_artifact.uri = str(examples)
-    examples_artifact.split_names = artifact_utils.encode_split_names(["eval"])
+    splits = [path.name.removeprefix("Split-") for path in sorted(examples.glob("Split-*"))]
+    examples_artifact.split_names = artifact_utils.encode_split_names(splits)
     schema = standard_artifacts.Schema()
     schema.uri = str(examples / "schema")
     graph = standard_artifacts.TransformGraph()
@@ -136,6 +138,11 @@ def evaluate(
     Executor(Executor.Context(tmp_dir=str(folder / "tmp"), unique_id="1")).Do(
         inputs,
         {"evaluation": [evaluation], "blessing": [blessing]},
-        {"gate": gate.model_dump_json(), "drawn_negatives": drawn, "code": "x"},
+        {
+            "gate": gate.model_dump_json(),
+            "features": configured,
+            "drawn_negatives": drawn,
+            "code": "x",
+        },
     )
     return evaluation.uri, blessing

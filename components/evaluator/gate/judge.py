@@ -31,7 +31,7 @@ from components.evaluator.gate.check import (
     SliceFound,
 )
 from components.evaluator.gate.scored import Scored
-from components.json_text import without_nan
+from models.json_text import without_nan
 from models.metric_table import JUDGED, METRICS
 from models.metrics import rela_impr
 

@@ -81,8 +81,9 @@ def _value(key: tfma.proto.metrics_for_slice_pb2.SingleSliceKey) -> str:
 
 
 def _order(value: str) -> tuple[float, str]:
-    """Numbers by size, before texts."""
+    """Numbers and ranges by size, before texts."""
+    below, number = value.startswith("below "), value.removesuffix(" and more").partition(" to ")[0]
     try:
-        return float(value), ""
+        return float(number) if not below else -math.inf, ""
     except ValueError:
         return math.inf, value

@@ -23,6 +23,7 @@ def test_the_farthest_feature_comes_first_and_positions_are_left_out():
             "train": statistics(examples([1, 2] * 100)),
             "validation": statistics(examples([1, 2] * 100)),
             "eval": statistics(examples([801, 802] * 100)),
+            "items": statistics(examples([7] * 200)),  # of items, not of users
         },
         schema,
     )

@@ -46,6 +46,7 @@ TRAINING = {
     "seconds": 61.2,
     "epochs": 3,
     "peak_memory_mib": 1834.2,
+    "importance": {"tab": 0.0104, "author": 0.0521, "age": -0.002, "<hour>": None},
     "gsu_recall": {"twin_per_head": 1.0, "sim_hard": 0.66, "recency": 0.05},
     "curve": [
         {
@@ -167,6 +168,7 @@ def test_the_page_tells_the_verdict_first_and_every_part(report, page):
         "AUC by history length",
         "History length: 512–1,023", "User activity:",
         "Loss by epoch", "Ranking of the validation split", "Recall of the search",
+        "Features by what the model owes to them",
         "21,346 targets per second", "1,834 MiB",
         "Dropped, of 5,000 rows in the log", "negative time",
         "no anomaly in train, eval",
@@ -179,7 +181,9 @@ def test_the_page_tells_the_verdict_first_and_every_part(report, page):
     assert positions[0] == min(positions)
     assert "where: price > 0" not in text  # nothing was dropped for it
     assert page.charts == 8
-    assert page.tables == 6
+    assert page.tables == 7
+    losses = re.search(r"AUC lost author (\S+) tab (\S+) <hour> – age (\S+)", text)
+    assert losses.groups() == ("+0.0521", "+0.0104", "−0.0020")
 
 
 def test_what_comes_from_the_user_is_text(report, page):

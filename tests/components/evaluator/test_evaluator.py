@@ -98,6 +98,54 @@ def test_every_slice_has_the_metrics_of_its_own_targets(data, first):
         assert found_slice.baseline == {}
 
 
+def test_slices_of_configured_features_reach_the_table_the_gate_and_tfma(tmp_path, good):
+    """Of a user, of the context, and of an item, which lies in a split of its own."""
+    data = raw_examples.columns(400, length=30, users=40, split="eval")
+    users = np.ravel(data["user_id"])
+    data["user_age"] = [[[b"", b"young", b"old"][user % 3]] for user in users]
+    data["target_depth"] = [[float("nan") if n % 7 == 0 else float(n % 5)] for n in range(400)]
+    items = {
+        "user_id": [[0], [0]],
+        "item_id": [list(range(250)), list(range(250, 490))],  # ten are not known
+        "item_count": [[1] * 250, [1] * 240],
+    }
+    items["item_author"] = [[b"a%d" % (item % 2) for item in row] for row in items["item_id"]]
+    raw_examples.write(tmp_path / "Split-eval", raw_examples.serialized(data))
+    raw_examples.write(tmp_path / "Split-items", raw_examples.serialized(items))
+    write_schema(tmp_path / "schema", data | items)
+    configured = {
+        "age": {"of": "user", "column": "x"},
+        "author": {"of": "item", "column": "x"},
+        "depth": {"of": "context", "column": "x", "type": "number", "boundaries": [0.0, 3.0]},
+    }
+    gate = GATE.model_copy(update={"slices": list(configured), "min_users": 5})
+    evaluation, _ = evaluate(
+        tmp_path / "run", tmp_path, good, gate=gate, configured=json.dumps({"features": configured})
+    )
+    wanted = {
+        "age": ["young" if u % 3 == 1 else "old" if u % 3 else "missing" for u in users],
+        "author": [f"a{i % 2}" if i < 490 else "missing" for i in np.ravel(data["target_item"])],
+        "depth": [
+            "missing" if math.isnan(d) else "3 and more" if d >= 3 else "0 to 3"
+            for d in np.ravel(data["target_depth"])
+        ],
+    }
+    found = read.sliced_metrics(evaluation)
+    assert [tuple(*s.slice.items()) for s in found[1:]] == [
+        ("age", "missing"), ("age", "old"), ("age", "young"),
+        ("author", "a0"), ("author", "a1"), ("author", "missing"),
+        ("depth", "0 to 3"), ("depth", "3 and more"), ("depth", "missing"),
+    ]  # fmt: skip
+    for one in found[1:]:
+        ((name, value),) = one.slice.items()
+        truth = expected(data, 0.9, np.array(wanted[name]) == value)
+        assert one.candidate["predictions"] == truth["predictions"]
+        assert one.candidate["auc"] == pytest.approx(truth["auc"], rel=1e-5)
+    judged = [s["slice"] for s in read.verdict(evaluation)["intervals"]["slices"]]
+    assert {"age": "missing"} in judged
+    assert {"depth": "3 and more"} in judged
+
+
 def test_the_table_holds_every_target_once_with_the_scores_that_were_judged(data, first):
     table = predictions.read(first[0]).to_pandas()
     assert list(table.columns) == [
@@ -275,7 +323,7 @@ def test_what_an_earlier_model_reads_is_told_by_the_keys_of_the_configuration(tm
     for name in ("history_item", "target_item"):
         schema.feature.add(name=name, type=schema_pb2.BYTES)
     assert exported_model.incompatible(str(tmp_path / "model"), schema) == (
-        "it reads log.columns.behavior (int64, now missing), log.features.dwell (int64, now "
+        "it reads log.columns.behavior (int64, now missing), features.dwell (int64, now "
         "missing), log.columns.item (int64, now string), target_oracle (int64, now missing)"
     )
 

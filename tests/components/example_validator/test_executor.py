@@ -78,7 +78,15 @@ def test_every_curated_feature_has_a_way_out():
     reasons = anomalies_pb2.AnomalyInfo.Type.values()
     for feature in curated.feature:
         assert all(remedy(feature.name, reason).endswith(".") for reason in reasons)
-    assert "`log.features.dwell`" in remedy("history_dwell", 0)
+    for feature, key in {
+        "history_dwell": "features.dwell",
+        "target_tab": "features.tab",
+        "user_city": "features.city",
+        "item_tags_length": "features.tags",
+        "item_id": "log.columns.item",
+        "target_oracle": "log.columns.oracle",
+    }.items():
+        assert f"`{key}`" in remedy(feature, 0)
 
 
 def test_the_component_knows_its_code_so_that_an_edit_misses_the_cache():

@@ -15,7 +15,8 @@ import pytest
 
 from components.errors import InputError
 from components.pusher import versions
-from components.pusher.versions import next_version, push, try_folder
+from components.pusher.destination import try_destination
+from components.pusher.versions import next_version, push
 
 FILES = {
     "saved_model.pb": b"graph" * 5000,
@@ -211,7 +212,7 @@ def test_what_is_there_already_is_tried_too(model, destination):
 
 
 def test_a_destination_is_made_and_tried(destination):
-    try_folder(destination / "deep", "push.destination")
+    try_destination(str(destination / "deep"), "push.destination")
     assert list((destination / "deep").iterdir()) == []
 
 
@@ -229,9 +230,9 @@ def test_a_destination_that_cannot_be_used_is_named_with_its_key(tmp_path, place
     (tmp_path / "file").write_text("")
     place = place.format(file=tmp_path / "file")
     with pytest.raises(InputError) as failure:
-        try_folder(Path(place), "push.destination")
+        try_destination(place, "push.destination")
     assert str(failure.value) == (
-        f"push.destination: models cannot be pushed to {place}: {reason}. Give a folder that can "
+        f"push.destination: models cannot be pushed to {place}: {reason}. Give a place that can "
         "be made and written to"
     )
 
@@ -240,4 +241,4 @@ def test_a_destination_that_cannot_be_used_is_named_with_its_key(tmp_path, place
 def test_a_folder_that_may_not_be_written_is_refused(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="Permission denied"):
-        try_folder(tmp_path, "push.destination")
+        try_destination(str(tmp_path), "push.destination")

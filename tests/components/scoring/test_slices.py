@@ -100,10 +100,10 @@ def test_what_the_examples_do_not_have_is_refused_before_anything_runs():
     for name in ("user_id", "history_item", "target_match"):
         schema.feature.add(name=name)
     known = ["user_id", "slice_item_rank", "slice_novelty", "slice_category"]
-    slice_check.check(GateConfig(slices=known), schema)
+    slice_check.check(GateConfig(slices=known), schema, {})
     message = "Received: age, history_item. There are: slice_category.*user_id"
     with pytest.raises(InputError, match=message):
-        slice_check.check(GateConfig(slices=["age", "user_id", "history_item"]), schema)
+        slice_check.check(GateConfig(slices=["age", "user_id", "history_item"]), schema, {})
 
 
 @pytest.mark.parametrize("feature", ["slice_category", "slice_novelty", "user_id"])
@@ -114,7 +114,7 @@ def test_bounds_on_a_text_are_refused_before_anything_runs(feature):
 
     def check(feature, **rule):
         rules = [{"feature": feature, "min_auc": 0.6, **rule}]
-        slice_check.check(GateConfig(slices=[], slice_rules=rules), schema)
+        slice_check.check(GateConfig(slices=[], slice_rules=rules), schema, {})
 
     check(feature, equals="x")
     check("slice_user_activity", at_least=3)

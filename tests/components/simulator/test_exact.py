@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 
 import components.simulator
 from components.simulator import SimulatorConfig, exact, simulate
+from components.simulator.simulator import CAUSES
 
 CONFIG = SimulatorConfig(
     users=30,
     median_history=300,
     max_history=500,
     habit_share=0.3,
-    weights={"interest": 1, "session": 1, "taste": 1, "context": 1, "habit": 1},
+    weights=dict.fromkeys(CAUSES, 1),
 )
 OTHER_CPU = f"""
 import hashlib

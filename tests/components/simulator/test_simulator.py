@@ -23,8 +23,9 @@ ALL = SimulatorConfig(
     max_history=900,
     targets_per_user=20,
     habit_share=0.4,
-    weights={"interest": 1, "session": 1, "taste": 1, "context": 1, "habit": 1},
+    weights=dict.fromkeys(CAUSES, 1),
 )
+FURTHER = ["author", "age", "tab"]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def columns(table: pa.Table) -> dict[str, np.ndarray]:
 
 
 def logits(log: dict[str, np.ndarray]) -> np.ndarray:
-    """What each cause adds, [N, 5]."""
+    """What each cause adds, [N, 8]."""
     return np.stack([log[f"logit_{cause}"] for cause in CAUSES], axis=1)
 
 
@@ -60,14 +61,15 @@ def test_every_partition_of_the_users_gives_the_same_log(cuts):
 
 def test_explaining_changes_nothing_else(small):
     explained = simulate(SMALL, explain=True)
-    names = ["interest", "session", "taste", "context", "habit"]
-    assert explained.column_names[8:] == [f"logit_{name}" for name in names]
+    names = ["interest", "session", "taste", "context", "habit", *FURTHER]
+    assert explained.column_names[11:] == [f"logit_{name}" for name in names]
     assert explained.select(small.column_names).equals(small)
 
 
 def test_columns_and_types(small):
     integers = ["user_id", "item_id", "category_id", "time", "behavior", "request", "label"]
     expected = [(name, pa.int64()) for name in integers] + [("click_probability", pa.float64())]
+    expected += [(name, pa.int64()) for name in FURTHER]
     assert [(field.name, field.type) for field in small.schema] == expected
     assert [small[name].null_count for name in integers[:5]] == [0] * 5
 
@@ -172,7 +174,7 @@ def test_the_causes_add_up_to_the_click_probability(large):
 def test_each_cause_explains_its_share(large):
     parts = logits(large)[large["behavior"] != SEARCHED]
     share = parts.var(axis=0) / LARGE.signal**2
-    np.testing.assert_allclose(share, [0.5, 0.3, 0.2, 0, 0], rtol=0.1)
+    np.testing.assert_allclose(share, [0.5, 0.3, 0.2, 0, 0, 0, 0, 0], rtol=0.1)
 
 
 def test_without_exposure_the_causes_are_independent():
@@ -249,6 +251,31 @@ def test_the_habit_counts_whether_the_category_goes_with_it():
         assert not (category[~impression] == habit).any()
 
 
+@pytest.mark.parametrize("name", FURTHER)
+def test_even_values_of_a_feature_attract_and_odd_ones_repel(name):
+    log = columns(simulate(ALL, explain=True))
+    even = log[name] % 2 == 0
+    low, high = np.unique(log[f"logit_{name}"])
+    np.testing.assert_array_equal(log[f"logit_{name}"], np.where(even, high, low))
+
+
+def test_a_feature_is_of_its_item_user_or_request():
+    log = columns(simulate(ALL))
+    shown = log["behavior"] != SEARCHED
+    for name, *owner in (
+        ("author", log["item_id"]),
+        ("age", log["user_id"]),
+        ("tab", log["user_id"][shown], log["request"][shown]),
+    ):
+        value = log[name] if len(owner) == 1 else log[name][shown]
+        distinct = len(np.unique(np.stack(owner), axis=1).T)
+        assert len(np.unique(np.stack([*owner, value]), axis=1).T) == distinct
+    assert len(np.unique(log["tab"])) == 4
+    # An author's items are in many categories, and a category's items of many authors.
+    pairs = np.unique(np.stack([log["author"], log["category_id"]]), axis=1)
+    assert pairs.shape[1] > 5 * len(np.unique(log["author"]))
+
+
 def test_a_habit_without_weight_changes_what_is_shown_alone():
     log = columns(simulate(ALL.model_copy(update={"weights": ClickWeights()}), explain=True))
     assert (log["logit_habit"] == 0).all()
@@ -265,6 +292,7 @@ def test_without_outcomes_only_the_labels_tell_them(small):
 def test_the_defaults_give_the_log_they_always_gave():
     """Whoever trained on a seed finds the same log, with every version and on every CPU."""
     table = simulate(SimulatorConfig(), range(60))
+    table = table.select([name for name in table.column_names if name not in FURTHER])
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
