@@ -66,7 +66,7 @@ def measure(config: Config, output: Path, terminal: Terminal, models: int) -> di
 
 def main() -> None:
     """Measures one model alone and one against another; prints and writes their rows."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--users", type=int, default=USERS, metavar="N", help="of 20 targets each")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for the figures")
     parsed = parser.parse_args()

@@ -66,7 +66,7 @@ def faults(output: Path, wanted: dict[str, Any]) -> list[str]:
 
 def main() -> int:
     """Kills as often as asked, prints where and what came of it; 1 if anything was wrong."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--config", required=True, metavar="FILE")
     parser.add_argument("--kills", type=int, default=30, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="N")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import bisect
+import itertools
 import json
 import tempfile
 import time
@@ -126,11 +127,15 @@ def _target(
 
 def _pack(targets: list[Target], size: int) -> Iterator[list[Target]]:
     packed: list[Target] = []
-    for target in targets:
-        if packed and (len(packed) == size or packed[0].begin != target.begin):
-            yield packed
-            packed = []
-        packed.append(target)
+    for _, group in itertools.groupby(targets, key=lambda target: target.request):
+        request = list(group)
+        for first in range(0, len(request), size):
+            piece = request[first : first + size]
+            full = len(packed) + len(piece) > size
+            if packed and (full or packed[0].begin != piece[0].begin):
+                yield packed
+                packed = []
+            packed += piece
     if packed:
         yield packed
 
@@ -196,7 +201,7 @@ def run(log: str, output: str) -> None:
 
 def main() -> None:
     """Measures one log."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--log", required=True, metavar="FILE", help="FILE.parquet or FILE.csv")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for the figures")
     parsed = parser.parse_args()

@@ -50,7 +50,7 @@ def step_of(config: Config, rows: int) -> Callable[[int], float]:
 
 def main() -> None:
     """Measures both tables; prints and writes their rows."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for the figures")
     parsed = parser.parse_args()
     result_file.check_writable(parsed.json)

@@ -90,7 +90,7 @@ def measure(shape: tuple[int, int, int], integer_scores: bool) -> list[dict[str,
 
 def main() -> None:
     """Measures both ways for floats and whole numbers; prints and writes their rows."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for the figures")
     parsed = parser.parse_args()
     result_file.check_writable(parsed.json)

@@ -47,6 +47,7 @@ def plain(folder: Path) -> Path:
     """
     if not glob.has_magic(str(folder)):
         return folder
+    folder = folder.absolute()  # a link leads on from where it lies
     name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
     link = Path(tempfile.gettempdir()) / f"everlong-{os.getuid()}-{name}"
     with contextlib.suppress(FileExistsError):

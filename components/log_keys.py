@@ -13,11 +13,29 @@ _KEYS = {
     features.HISTORY_BEHAVIOR: "log.columns.behavior",
     features.HISTORY_TIME: "log.columns.time",
     features.TARGET_TIME: "log.columns.time",
+    features.TARGET_REQUEST: "log.columns.request",
+    features.TARGET_ORACLE: "log.columns.oracle",
+    features.ITEM_ID: "log.columns.item",
+    features.ITEM_COUNT: "log.columns.item",
 }
+# What no column holds, though it is named as a feature would be.
+_DERIVED = {features.TARGET_HIST_END, features.TARGET_LOCAL_BEGIN, features.TARGET_MATCH}
+_PREFIXES = (
+    features.HISTORY_PREFIX,
+    features.TARGET_PREFIX,
+    features.user_feature(""),
+    features.item_feature(""),
+)
 
 
 def log_key(feature: str) -> str | None:
     """The key of the configuration that a raw feature comes from; None if from none."""
-    if feature not in _KEYS and feature.startswith(features.HISTORY_PREFIX):
-        return f"log.features.{feature.removeprefix(features.HISTORY_PREFIX)}"
-    return _KEYS.get(feature)
+    if feature in _KEYS or feature in _DERIVED:
+        return _KEYS.get(feature)
+    for prefix in _PREFIXES:
+        if feature.startswith(prefix):
+            name = feature.removeprefix(prefix)
+            if prefix == features.item_feature(""):
+                name = name.removesuffix(features.length_of(""))
+            return f"features.{name}"
+    return None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import sys
 import tempfile
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from components.errors import InputError
 from components.secrets import masked
@@ -75,7 +76,33 @@ def _told(error: Exception) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with a command line in one sentence."""
+    """Says what is wrong with a command line in one sentence, and takes no abbreviations."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuses what is not known here: argparse would leave that to the parser of all commands.
+
+        A flag is refused before argparse can miss the one that it is a misspelling of.
+        """
+        words = list(sys.argv[1:] if args is None else args)
+        commands = self._subparsers is not None  # whose flags are not ours
+        for word in words:
+            if word == "--" or (commands and not word.startswith("-")):
+                break
+            if word.startswith("--"):
+                self._check_flag(word.partition("=")[0])
+        parsed, unknown = super().parse_known_args(words, namespace)
+        if unknown:
+            self.error(f"unknown argument {unknown[0]!r}")
+        return parsed, unknown
+
+    def _check_flag(self, flag: str) -> None:
+        known = [name for name in self._option_string_actions if name.startswith("--")]
+        if flag not in known:
+            near = difflib.get_close_matches(flag, known, 1, cutoff=0.0)
+            self.error(f"unknown flag {flag}; the nearest is {near[0]}")
 
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_INPUT, f"everlong: {message}; see {self.prog} --help\n")

@@ -25,7 +25,9 @@ from components.behavior_example_gen.config.ingest_config import (
     SplitConfig,
 )
 from components.evaluator.config import GateConfig
+from models import feature_config
 from models.config import ModelConfig, TwinConfig
+from models.feature_config import Features, Tables
 from models.section import Section
 from models.training_config import TrainingConfig
 from pipeline.errors import ConfigError, describe
@@ -117,6 +119,16 @@ class Config(Section):
     )
     seed: int = Field(7, ge=0, lt=2**31, description="Seed of everything that is random in a run.")
     log: LogConfig = Field(description="The behaviour log and what its columns mean.")
+    features: Features = Field(
+        {},
+        description="What else the log knows: of items, users, requests and behaviours, by name; "
+        "one that is null is left out.",
+    )
+    tables: Tables = Field(
+        {},
+        description="Embedding tables that differ from the default, by the feature's name; one "
+        "that is null does not.",
+    )
     label: LabelConfig = Field(description="What the model learns to predict.")
     history: HistoryConfig = Field(
         default_factory=HistoryConfig, description="Which behaviours a target sees."
@@ -150,11 +162,40 @@ class Config(Section):
     def _twin_unless_named(cls, model: Any) -> Any:
         return {"name": "twin", **model} if isinstance(model, dict) else model
 
+    @pydantic.field_validator("features", "tables", mode="before")
+    @classmethod
+    def _null_is_left_out(cls, named: Any) -> Any:
+        if not isinstance(named, dict):
+            return named
+        return {name: value for name, value in named.items() if value is not None}
+
+    @pydantic.model_validator(mode="after")
+    def _features_fit(self) -> Config:
+        feature_config.check(self.features, self.tables)
+        unread = list(feature_config.of("event", self.features))
+        if unread and isinstance(self.model, TwinConfig) and not self.model.cross_features:
+            raise ValueError(
+                f"`model.cross_features: false` lets TWIN read nothing of behaviours but their "
+                f"items, so nothing reads the features of events. Received: `features` "
+                f"{', '.join(unread)}; remove them, or set `model.cross_features: true`"
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _ingest_fits(self) -> Config:
+        try:
+            _ = self.ingest
+        except pydantic.ValidationError as error:
+            told = [fault["msg"].removeprefix("Value error, ") for fault in error.errors()]
+            raise ValueError(" ".join(told)) from None
+        return self
+
     @property
     def ingest(self) -> IngestConfig:
         """The sections that decide what the examples are."""
         return IngestConfig(
             log=self.log,
+            features=self.features,
             label=self.label,
             history=self.history,
             split=self.split,

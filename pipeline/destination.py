@@ -1,10 +1,10 @@
-"""Where a run pushes, tried before it starts: hours of training must not end at a wrong path."""
+"""Where a run pushes to."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from components.pusher import versions
+from components.pusher.destination import try_destination
 from pipeline.config import Config
 
 
@@ -21,10 +21,4 @@ def check_destination(config: Config, output: Path) -> None:
     """
     destination = serving_folder(config, output)
     key = "push.destination" if config.push.destination else "--output-dir"
-    if versions.is_remote(destination):
-        # Importing TFX's file systems takes long; only this way needs them.
-        from components.pusher import objects
-
-        objects.try_destination(destination, key)
-    else:
-        versions.try_folder(Path(destination), key)
+    try_destination(destination, key)

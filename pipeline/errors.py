@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterator
@@ -11,7 +12,10 @@ import pydantic
 
 from components import secrets
 from components.errors import InputError
-from pipeline.renamed import RENAMED
+from pipeline.renamed import RENAMED, respelled
+
+# How pydantic marks the place of a fault in a member of a union: list[str], constrained-int.
+_MARK = re.compile(r"[a-z-]+\[.*\]|constrained-[a-z]+")
 
 
 class ConfigError(InputError):
@@ -28,19 +32,28 @@ def sections(annotation: object) -> Iterator[type[pydantic.BaseModel]]:
 
 
 def tags(section: type[pydantic.BaseModel]) -> set[str]:
-    """The values of `name` that choose this section among those of a union, if it is in one."""
-    field = section.model_fields.get("name")
-    if field is None or typing.get_origin(field.annotation) is not typing.Literal:
-        return set()
-    return set(typing.get_args(field.annotation))
+    """The value of `name` or `type` that chooses this section among those of a union."""
+    fields = [section.model_fields.get(key) for key in ("name", "type")]
+    values = [
+        typing.get_args(field.annotation)
+        for field in fields
+        if field is not None and typing.get_origin(field.annotation) is typing.Literal
+    ]
+    return {value for (value, *others) in values if not others}
+
+
+def named(field: pydantic.fields.FieldInfo) -> bool:
+    """Whether a field holds sections by names of the user's."""
+    return typing.get_origin(field.annotation) is dict
 
 
 def keys(model: type[pydantic.BaseModel], prefix: str = "") -> Iterator[str]:
     """Every dotted key below a section; of a union, the keys of all its members."""
     for name, field in model.model_fields.items():
-        yield prefix + name
+        key = prefix + (field.alias or name)
+        yield key
         for section in sections(field.annotation):
-            yield from keys(section, f"{prefix}{name}.")
+            yield from keys(section, f"{key}.NAME." if named(field) else f"{key}.")
 
 
 def describe(error: pydantic.ValidationError, model: type[pydantic.BaseModel], source: str) -> str:
@@ -48,18 +61,22 @@ def describe(error: pydantic.ValidationError, model: type[pydantic.BaseModel], s
     valid = sorted(set(keys(model)))
     lines = []
     for fault in error.errors(include_url=False):
-        key = _key(fault["loc"], model)
+        key, general = _key(fault["loc"], model)
         if fault["type"] == "extra_forbidden" and key in RENAMED:
-            received = _short(fault["input"], key)
-            problem = f"is called {RENAMED[key]} now (value {received})"
+            spelling = respelled(key, secrets.shown(fault["input"], key))
+            value = spelling or f"value {_short(fault['input'], key)}"
+            problem = f"is called {RENAMED[key]} now ({value})"
         elif fault["type"] == "extra_forbidden":
-            problem = f"unknown key (value {_short(fault['input'], key)}){_nearest(key, valid)}"
+            known = general in valid
+            way_out = _owners(key, general, model) if known else _nearest(key, general, valid)
+            problem = f"unknown key (value {_short(fault['input'], key)}){way_out}"
         elif fault["type"] == "missing":
             problem = "must be given"
         else:
             message = fault["msg"].removeprefix("Value error, ")
             told = "Received: " in message  # a validator that names a part says more than the whole
-            problem = message if told else f"{message}. Received: {_short(fault['input'], key)}"
+            end = "" if message.endswith(".") else "."
+            problem = message if told else f"{message}{end} Received: {_short(fault['input'], key)}"
         line = f"  {key or 'configuration'}: {problem}"
         if line not in lines:
             lines.append(line)
@@ -68,32 +85,70 @@ def describe(error: pydantic.ValidationError, model: type[pydantic.BaseModel], s
     return "\n".join([f"{source}: {len(lines)} faults; nothing was started", *lines])
 
 
-def _key(location: tuple[int | str, ...], model: type[pydantic.BaseModel]) -> str:
-    """The dotted key of a fault, without the marks that pydantic adds for members of unions."""
-    candidates, parts = [model], []
+def _key(location: tuple[int | str, ...], model: type[pydantic.BaseModel]) -> tuple[str, str]:
+    """The dotted key of a fault, and the same with NAME where a user chose a name.
+
+    Without the marks that pydantic adds for members of unions, and for the name itself.
+    """
+    candidates, of_user = [model], False
+    parts: list[int | str] = []
+    general: list[int | str] = []
     for part in location:
-        fields = [c.model_fields[part] for c in candidates if part in c.model_fields]
-        if fields:
+        if isinstance(part, str) and _MARK.fullmatch(part):
+            continue
+        fields = [f for c in candidates if (f := _fields(c).get(part)) is not None]
+        if of_user:
             parts.append(part)
+            general.append("NAME")
+            of_user = False
+            continue
+        if fields:
             candidates = [s for field in fields for s in sections(field.annotation)]
-        elif isinstance(part, int):
-            parts.append(str(part))
-        elif (part == location[-1] or not candidates) and part not in _marks(candidates):
+            of_user = named(fields[0])
+        elif not isinstance(part, int) and not (
             # A key that no section knows, or one of a free mapping; a union's mark is neither.
-            parts.append(str(part))
-    return ".".join(map(str, parts))
+            (part == location[-1] or not candidates) and part not in _marks(candidates)
+        ):
+            continue
+        parts.append(part)
+        general.append(part)
+    return ".".join(map(str, parts)), ".".join(map(str, general))
+
+
+def _fields(section: type[pydantic.BaseModel]) -> dict[int | str, pydantic.fields.FieldInfo]:
+    return {field.alias or name: field for name, field in section.model_fields.items()}
+
+
+def _owners(key: str, general: str, model: type[pydantic.BaseModel]) -> str:
+    """Says whose key it is, where the section of another name or type has it."""
+    *parents, last = general.split(".")
+    candidates = [model]
+    for parent in parents:
+        fields = [f for c in candidates if (f := _fields(c).get(parent)) is not None]
+        if fields:
+            candidates = [s for field in fields for s in sections(field.annotation)]
+    owners = [c for c in candidates if last in _fields(c)]
+    kinds = sorted({tag for owner in owners for tag in tags(owner)})
+    by = "name" if any(tags(c) and "name" in c.model_fields for c in owners) else "type"
+    way_out = f"remove it, or set {key.rpartition('.')[0]}.{by}"
+    return f"; it is a key of {', '.join(kinds)}: {way_out}"
 
 
 def _marks(candidates: list[type[pydantic.BaseModel]]) -> set[str]:
-    marks = {"str", "int", "float", "bool", "none"} | {c.__name__ for c in candidates}
+    marks = {"str", "int", "float", "bool", "none", "[key]"} | {c.__name__ for c in candidates}
     for candidate in candidates:
         marks |= tags(candidate)
     return marks
 
 
-def _nearest(key: str, valid: list[str]) -> str:
-    parent, _, last = key.rpartition(".")
-    siblings = {k.rpartition(".")[2]: k for k in valid if k.rpartition(".")[0] == parent}
+def _nearest(key: str, general: str, valid: list[str]) -> str:
+    parent, _, last = general.rpartition(".")
+    own = key.removesuffix(last)
+    siblings = {
+        k.rpartition(".")[2]: own + k.rpartition(".")[2]
+        for k in valid
+        if k.rpartition(".")[0] == parent
+    }
     if near := difflib.get_close_matches(last, siblings, 1):
         return f"; the nearest valid key is {siblings[near[0]]}"
     elsewhere = [k for k in valid if k.rpartition(".")[2] == last]

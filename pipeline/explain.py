@@ -12,13 +12,14 @@ import pydantic
 from pydantic_core import PydanticUndefined
 
 from pipeline.config import Config
-from pipeline.errors import sections, tags
+from pipeline.errors import named, sections, tags
 
 
 def explain(model: type[pydantic.BaseModel] = Config, indent: int = 0) -> Iterator[str]:
     """Lines of commented YAML for a section and all below it."""
     pad = "  " * indent
-    for name, field in model.model_fields.items():
+    for attribute, field in model.model_fields.items():
+        name = field.alias or attribute
         below = list(sections(field.annotation))
         yield from _comment(field.description or "", pad)
         if not below:
@@ -28,9 +29,9 @@ def explain(model: type[pydantic.BaseModel] = Config, indent: int = 0) -> Iterat
             label = ", ".join(tags(section)) or section.__name__
             mark = f"   # {label}" if len(below) > 1 else ""
             yield f"{pad}{name}:{mark}"
-            if typing.get_origin(field.annotation) is dict:
+            if named(field):
                 yield f"{pad}  NAME:"
-            yield from explain(section, indent + 1 + (typing.get_origin(field.annotation) is dict))
+            yield from explain(section, indent + 1 + named(field))
 
 
 def _comment(text: str, pad: str) -> list[str]:

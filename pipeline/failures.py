@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from components.errors import InputError
+from components.full_disk import full_folder, is_full_disk
 from components.secrets import masked
 from pipeline.local_runner import ComponentFailed
 from pipeline.terminal.console import Terminal
 from pipeline.terminal.exit_codes import BAD_INPUT, FAILED
 
-_FULL = ("No space left", "database or disk is full", "Disk quota exceeded")
 _ERROR_LINE = re.compile(r"\s*\w+(Error|Exception): \S")
 # Beam appends the step that raised; it means nothing to the reader of a log.
 _BEAM_SUFFIX = re.compile(r"\s*\[while running [^\]]*\]")
@@ -30,9 +29,10 @@ def explain(error: ComponentFailed, log: Path, terminal: Terminal) -> int:
             told = "\n".join([f"everlong: {error.node}: {first} (log: {log})", *more])
             terminal.line(masked(told))
             return BAD_INPUT
-    if any(is_full_disk(cause) for cause in chain):
+    if full := [cause for cause in chain if is_full_disk(cause)]:
+        place = next(filter(None, map(full_folder, full)), str(log.parent))
         terminal.line(
-            f"everlong: {error.node}: no space left on the disk of {log.parent}; free some, then "
+            f"everlong: {error.node}: no space left on the disk of {place}; free some, then "
             f"the same command goes on: nothing half-written is kept (log: {log})"
         )
         return FAILED
@@ -48,13 +48,6 @@ def explain(error: ComponentFailed, log: Path, terminal: Terminal) -> int:
         )
     )
     return FAILED
-
-
-def is_full_disk(error: BaseException) -> bool:
-    """Whether an error says that a disk or a quota is full, as the system or SQLite puts it."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return True
-    return any(words in str(error) for words in _FULL)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -95,9 +95,9 @@ def _neighbours(path: Path) -> Iterator[Path]:
             yield package
     for name in _names(path):
         # The longest part that is a module: what follows is a name in it.
-        while name and (imported := _file(name)) is None:
+        while (imported := _file(name)) is None and "." in name:
             name = name.rpartition(".")[0]
-        if name:
+        if imported is not None:
             yield imported
 
 

@@ -19,5 +19,9 @@ def log_lines(counts: dict[str, Any], indent: str) -> list[str]:
     if missing:
         shown = ", ".join(f"{rows:,} {part}" for part, rows in missing.items())
         lines.append(f"rows kept without: {shown}")
+    if items := counts.get("items"):
+        different = {name: n for name, n in items["differing"].items() if n}
+        shown = "".join(f", {n:,} with several values of {name}" for name, n in different.items())
+        lines.append(f"items with features: {items['items']:,}{shown}")
     lines += [f"WARNING {warning}" for warning in counts["warnings"]]
     return [f"{indent}{line}" for line in lines]

@@ -7,12 +7,14 @@ import functools
 import json
 import operator
 import uuid
+from typing import Any
 
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import v1 as tfx
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.placeholder.placeholder_base import Placeholder
 from tfx.dsl.placeholder.runtime_placeholders import environment_variable
 from tfx.orchestration import metadata
 
@@ -29,6 +31,7 @@ from components.latest_blessed.strategy import (
 from components.pusher.component import Pusher
 from components.schema.assemble import schema_text
 from components.schema.component import ImportSchemaGen
+from models import feature_config, features
 from pipeline.config import Config
 from pipeline.fingerprints import code
 
@@ -71,7 +74,9 @@ def create_pipeline(
         examples=examples, stats_options=tfdv.StatsOptions(use_sketch_based_topk_uniques=True)
     )
     schema_definition = schema_text(config.ingest, config.data_schema)
-    slice_check.check(config.gate, text_format.Parse(schema_definition, schema_pb2.Schema()))
+    slice_check.check(
+        config.gate, text_format.Parse(schema_definition, schema_pb2.Schema()), config.features
+    )
     schema_gen = ImportSchemaGen(schema_definition, code=code("components.schema.component"))
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(
@@ -83,7 +88,7 @@ def create_pipeline(
         examples=examples,
         schema=schema,
         preprocessing_fn="models.preprocessing.preprocessing_fn",
-        splits_config=tfx.proto.SplitsConfig(analyze=["train"], transform=["train", "validation"]),
+        splits_config=_transformed_splits(config),
         custom_config=_transform_config(config),
     )
     transform.add_upstream_node(validator)  # an anomaly must stop everything that comes after
@@ -106,6 +111,7 @@ def create_pipeline(
         model=model,
         baseline_model=latest_blessed.outputs["model"],
         gate=config.gate.model_dump_json(),
+        features=config.model_dump_json(include={"features"}),
         drawn_negatives=drawn_negatives(config),
         code=code("components.evaluator.executor"),
     )
@@ -148,12 +154,12 @@ def create_pipeline(
     )
 
 
-def _placeholder(argument: str) -> str | tfx.dsl.placeholders.Placeholder:
+def _placeholder(argument: str) -> str | Placeholder:
     """An argument in which TFX fills in the environment's values, when a step begins.
 
     So what it writes down and logs has the names alone.
     """
-    parts: list[str | tfx.dsl.placeholders.Placeholder] = []
+    parts: list[str | Placeholder] = []
     end = 0
     for found in secrets.REFERENCE.finditer(argument):
         parts += [argument[end : found.start()], environment_variable(found["name"])]
@@ -162,9 +168,17 @@ def _placeholder(argument: str) -> str | tfx.dsl.placeholders.Placeholder:
     return functools.reduce(operator.add, [part for part in parts if part != ""] or [""])
 
 
+def _transformed_splits(config: Config) -> tfx.proto.SplitsConfig:
+    """Vocabularies are of the training split, and of what is known of its items."""
+    items = [features.ITEMS] if feature_config.of("item", config.features) else []
+    return tfx.proto.SplitsConfig(
+        analyze=["train", *items], transform=["train", "validation", *items]
+    )
+
+
 def _transform_config(config: Config) -> dict[str, str]:
     """What `preprocessing_fn` reads, and no more: the rest must not spoil its cache."""
-    settings = {"features": {name: f.boundaries for name, f in config.log.features.items()}}
+    settings = config.model_dump(include={"features", "tables"})
     return {
         "config": json.dumps(settings, sort_keys=True),
         "code": code("models.preprocessing"),
@@ -179,7 +193,7 @@ def drawn_negatives(config: Config) -> int:
 def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
     """What `run_fn` reads."""
     settings = {
-        "features": {name: f.boundaries for name, f in config.log.features.items()},
+        **config.model_dump(include={"features", "tables"}),
         "history": config.history.model_dump(
             include={"max_length", "match", "session_gap", "min_local", "targets_per_example"}
         ),
@@ -196,12 +210,13 @@ def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
 
 def _latest_blessed(candidate: tfx.dsl.Channel, local: bool) -> tfx.dsl.Resolver:
     """The model to beat; Kubeflow knows TFX's own strategy only."""
-    channels = {
+    channels: dict[str, Any] = {  # beside them, `Resolver` takes a `config`
         "model": tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
         "model_blessing": tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
     }
+    strategy: type[tfx.dsl.experimental.ResolverStrategy] = LatestOtherBlessedModelStrategy
     if local:
-        strategy, channels["candidate"] = LatestOtherBlessedModelStrategy, candidate
+        channels["candidate"] = candidate
     else:
         strategy = tfx.dsl.experimental.LatestBlessedModelStrategy
     return tfx.dsl.Resolver(strategy_class=strategy, **channels).with_id("LatestBlessedModel")

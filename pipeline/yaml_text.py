@@ -49,6 +49,10 @@ def parse(text: str, name: str) -> Any:
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ConfigError(f"{name}: {line}is not valid YAML: {error.problem}") from None
+    except (LookupError, AttributeError):  # PyYAML's own, of !!bool and !!timestamp
+        raise ConfigError(
+            f"{name}: is not valid YAML: a value does not fit its tag, such as !!bool; remove it"
+        ) from None
     except (yaml.YAMLError, ValueError, TypeError) as error:
         # Of PyYAML's own: 30 February as a date, a list as a key, an integer of 5,000 digits.
         reason = str(error).strip().partition("\n")[0]
@@ -103,7 +107,7 @@ def _check_size(text: str) -> None:
         if isinstance(event, yaml.AliasEvent):
             if anchor in (name for name, _ in within):
                 raise ConfigError(f"line {line}: the alias *{anchor} holds itself")
-            size = sizes.get(anchor, 1)
+            size = sizes.get(event.anchor, 1)
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, size = within.pop()
         elif not isinstance(event, yaml.ScalarEvent):

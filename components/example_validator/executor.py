@@ -15,9 +15,15 @@ from tfx.utils import io_utils, writer_utils
 
 from components.errors import InputError
 from components.example_validator.remedies import remedy
+from models import features
 
 # Splits of BehaviorExampleGen and the schema's environment that each must satisfy.
-ENVIRONMENTS = {"train": "TRAINING", "validation": "TRAINING", "eval": "EVALUATION"}
+ENVIRONMENTS = {
+    "train": "TRAINING",
+    "validation": "TRAINING",
+    "eval": "EVALUATION",
+    features.ITEMS: "ITEMS",
+}
 FILE_NAME = "SchemaDiff.pb"
 
 

@@ -10,7 +10,7 @@ from models import features
 _Type = anomalies_pb2.AnomalyInfo.Type
 
 # Of what no model reads.
-_OTHER_KEYS = {features.LABEL: "label", features.TARGET_ORACLE: "log.columns.oracle"}
+_OTHER_KEYS = {features.LABEL: "label"}
 _ABSENT = {
     _Type.SCHEMA_MISSING_COLUMN,
     _Type.FEATURE_TYPE_NOT_PRESENT,

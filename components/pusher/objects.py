@@ -14,7 +14,6 @@ from collections.abc import Iterator
 
 from tfx.dsl.io import fileio
 
-from components.errors import InputError
 from components.pusher.versions import Verify, is_version, next_version, version_number
 
 MARKER = "saved_model.pb"
@@ -55,28 +54,13 @@ def push(model: str, destination: str, verify: Verify) -> tuple[str, bool]:
     return version, True
 
 
-def try_destination(destination: str, key: str) -> None:
-    """Writes a file and removes it again.
-
-    Args:
-      destination: as for `push`.
-      key: what to change if it cannot be used.
-
-    Raises:
-      InputError: naming `key`, if nothing can be written there.
-    """
+def try_writing(destination: str) -> None:
+    """Writes a file and removes it again."""
     file = posixpath.join(destination, f".try-{uuid.uuid4().hex}")
-    try:
-        fileio.makedirs(destination)
-        with fileio.open(file, "w") as opened:
-            opened.write("0")
-        fileio.remove(file)
-    except Exception as error:  # each file system has errors of its own
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(
-            f"{key}: models cannot be pushed to {destination}: {reason}. Give a place that can be "
-            "written to"
-        ) from None
+    fileio.makedirs(destination)
+    with fileio.open(file, "w") as opened:
+        opened.write("0")
+    fileio.remove(file)
 
 
 def _versions(destination: str) -> list[str]:

@@ -8,7 +8,6 @@ kill leaves there is ignored, and removed by the next push.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import re
@@ -18,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from components.errors import InputError
+from components.full_disk import writing_to
 
 STAGING = ".staging-"
 # Loads the SavedModel in a folder and scores with it; raises where it cannot.
@@ -36,8 +35,15 @@ def push(model: str, destination: str, verify: Verify) -> tuple[str, bool]:
     Returns:
       The version: the time in seconds, or one more than the newest if that is not lower. And
       whether it was made.
+
+    Raises:
+      OSError: if it cannot be written; of a full disk, it names the destination.
     """
-    folder = Path(destination)
+    with writing_to(destination):
+        return _push(model, Path(destination), verify)
+
+
+def _push(model: str, folder: Path, verify: Verify) -> tuple[str, bool]:
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
         for left in folder.glob(f"{STAGING}*"):
@@ -59,32 +65,21 @@ def push(model: str, destination: str, verify: Verify) -> tuple[str, bool]:
         return version, True
 
 
-def try_folder(destination: Path, key: str) -> None:
+def try_writing(destination: str) -> None:
     """Makes the folder, and a folder in it that is renamed and removed again.
 
-    Args:
-      destination: as for `push`.
-      key: what to change if it cannot be used.
-
     Raises:
-      InputError: naming `key`, if a version could not be pushed there.
+      OSError: if a version could not be pushed there; of a full disk, it names the destination.
+      ValueError: if the path is none.
     """
-    try:
-        destination.mkdir(parents=True, exist_ok=True)
+    with writing_to(destination):
+        os.makedirs(destination, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".try-", dir=destination) as scratch:
             file = Path(scratch, "model", "file")
             file.parent.mkdir()
             file.write_bytes(b"0")
             _sync(file)
             os.rename(file.parent, Path(scratch, "1"))
-    except (OSError, ValueError) as error:  # a path with a NUL byte is a ValueError
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-            raise  # no fault of the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(
-            f"{key}: models cannot be pushed to {destination}: {reason}. Give a folder that can be "
-            "made and written to"
-        ) from None
 
 
 def is_remote(path: str) -> bool:

@@ -47,6 +47,10 @@ class ClickWeights(Section):
         "`habit_share`.",
     )
 
+    author: float = Field(0.0, ge=0, le=1e6, description="Share of who made the item.")
+    age: float = Field(0.0, ge=0, le=1e6, description="Share of the user's age group.")
+    tab: float = Field(0.0, ge=0, le=1e6, description="Share of where a request was shown.")
+
     @pydantic.model_validator(mode="after")
     def _some_weight(self) -> ClickWeights:
         if not any(self.model_dump().values()):

@@ -18,6 +18,7 @@ _MEAN_PAUSE = 40
 _NIGHT = 0.6  # how much the hour thins out sessions: 0 never, 1 completely at night
 _SPREAD = 0.4  # standard deviation of the logarithm of a history's length
 _WAVES = 16  # cosines that make up one moving taste
+AUTHORS, AGES, TABS = 40, 6, 4
 _WITHOUT_HABIT = 100  # impressions before a user's first target, more than a session
 
 
@@ -31,7 +32,11 @@ class Rows:
       begins: [N] bool, whether the row is a search or the first impression of a list.
       is_search: [N] bool; a search for the category, else an impression of the item.
       left: [N] int, impressions from this row on, to the last.
-      causes: [N, 5] float, raw `CAUSES` of a click: +1 or -1; 1 or 0; around 0; -1 to 1; +1 or -1.
+      author: [N] int64, of the item.
+      age: int, of the user, in `AGES` groups.
+      tab: [N] int64, where a list was shown.
+      causes: [N, 8] float, raw `CAUSES` of a click: +1 or -1; 1 or 0; around 0; -1 to 1; and +1 or
+        -1 each.
     """
 
     category: np.ndarray
@@ -40,6 +45,9 @@ class Rows:
     begins: np.ndarray
     is_search: np.ndarray
     left: np.ndarray
+    author: np.ndarray
+    age: int
+    tab: np.ndarray
     causes: np.ndarray
 
 
@@ -62,8 +70,10 @@ class Sessions:
     start: np.ndarray
 
 
-def draw_rows(config: SimulatorConfig, rng: np.random.Generator) -> Rows:
-    """Draws a user and all their rows."""
+def draw_rows(
+    config: SimulatorConfig, rng: np.random.Generator, further: np.random.Generator
+) -> Rows:
+    """Draws a user and all their rows; what only features tell comes from the stream `further`."""
     length = config.median_history * exact.exp(_SPREAD * exact.normal(rng))
     impressions = int(np.clip(length, 1, config.max_history)) + config.targets_per_user
     count = config.user_categories + (config.habit_share > 0)  # C; a habit is the last one
@@ -95,13 +105,20 @@ def draw_rows(config: SimulatorConfig, rng: np.random.Generator) -> Rows:
     goes_with_searched = side[which] * np.where(same, 0, side[searched[session]]).sum(axis=1)
     item = items[which, rng.integers(config.user_items, size=n)]
     item = _distinct(which, item, sessions.begins, config.items_per_category)
+    item += own[which] * config.items_per_category
+    author, age = author_of(item), int(further.integers(AGES))
+    lists = np.cumsum(sessions.begins) - 1
+    tab = further.integers(TABS, size=n)[lists]
     return Rows(
         category=own[which],
-        item=own[which] * config.items_per_category + item,
+        item=item,
         time=sessions.time,
         begins=sessions.begins,
         is_search=is_search,
         left=left,
+        author=author,
+        age=age,
+        tab=tab,
         causes=np.stack(
             [
                 like[which],
@@ -109,10 +126,23 @@ def draw_rows(config: SimulatorConfig, rng: np.random.Generator) -> Rows:
                 taste[session, which],
                 goes_with_searched / np.maximum((~same).sum(axis=1), 1),
                 side[which] * side[-1] * (config.habit_share > 0),
+                _sign(author),
+                np.full(n, _sign(age)),
+                _sign(tab),
             ],
             axis=1,
         ),
     )
+
+
+def author_of(item: np.ndarray) -> np.ndarray:
+    """Returns who made an item, [N] of `AUTHORS`: neither its category nor its number tells."""
+    return (item * 2_654_435_761 % (1 << 32) >> 7) % AUTHORS
+
+
+def _sign(value: np.ndarray | int) -> np.ndarray | int:
+    """Of even values +1, of odd ones -1."""
+    return 1 - 2 * (value % 2)
 
 
 def _popular_items(config: SimulatorConfig, rng: np.random.Generator, count: int) -> np.ndarray:

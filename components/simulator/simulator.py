@@ -12,15 +12,16 @@ from components.simulator import exact
 from components.simulator.config import SimulatorConfig
 from components.simulator.rows import Rows, draw_rows
 
-CAUSES = ("interest", "session", "taste", "context", "habit")
+CAUSES = ("interest", "session", "taste", "context", "habit", "author", "age", "tab")
 SKIPPED, CLICKED, SEARCHED = 0, 1, 2  # values of `behavior`
 
 _PILOTS = 128  # users beside those of the log, by whom causes are standardized
-_USER, _PILOT = 0, 1  # whose random stream it is
+_USER, _PILOT, _FURTHER = 0, 1, 2  # whose random stream it is; 2 more, and of what
 
 _SCHEMA = pa.schema(
     [(name, pa.int64()) for name in ("user_id", "item_id", "category_id", "time", "behavior")]
     + [("request", pa.int64()), ("label", pa.int64()), ("click_probability", pa.float64())]
+    + [(name, pa.int64()) for name in ("author", "age", "tab")]
 )
 _EXPLAINED = pa.schema([(f"logit_{cause}", pa.float64()) for cause in CAUSES])
 
@@ -33,7 +34,7 @@ def simulate(
     A user gets to see `user_categories` categories. A session begins with searches for some of them
     and goes on with lists of impressions, each list shown at one time. They are clicked or skipped;
     what was clicked shows in the lists after. The log-odds of a click are
-    `bias + signal * sum_c sqrt(weight_c) * z_c`, over five causes `z` of mean 0 and variance 1:
+    `bias + signal * sum_c sqrt(weight_c) * z_c`, over eight causes `z` of mean 0 and variance 1:
 
     - *interest*: the user likes or dislikes the category, for life. It shows in the outcomes of the
       impressions in that category, long ago as well as lately, and nowhere else.
@@ -47,8 +48,12 @@ def simulate(
       impressions were of, until it was given up. It shows in what most of their life was about, and
       in nothing recent.
 
+    - *author*, *age* and *tab*: a feature of the item, of the user and of the request (where a list
+      was shown) decides. Of each, even values attract and odd ones repel. They show in columns of
+      their own and, with `outcomes`, in what came of other impressions.
+
     What a taste is for is searched for more often, so session and taste go along with each other.
-    The last two are off by default. Past outcomes in a category show every cause in part; without
+    The last five are off by default. Past outcomes in a category show every cause in part; without
     `outcomes`, context and habit show in what was shown and searched for alone.
 
     Users are random streams of their own: a user's rows depend on the config and the id alone, so
@@ -63,9 +68,10 @@ def simulate(
     Returns:
       Table in the order of `users`, then of time: `user_id`, `item_id`, `category_id`, `time`
       (seconds), `behavior` (0 skipped, 1 clicked, 2 searched for; without `outcomes` never 1),
-      `request` (a user's lists from 0 on; null for a search) and `label`, int64, and
-      `click_probability`, float64, by which the label was drawn. The last two are null except in a
-      user's last `targets_per_user` impressions.
+      `request` (a user's lists from 0 on; null for a search) and `label`, int64,
+      `click_probability`, float64, by which the label was drawn, and `author`, `age` and `tab`,
+      int64. `label` and `click_probability` are null except in a user's last `targets_per_user`
+      impressions.
 
     Example:
       >>> simulate(SimulatorConfig(users=2)).column_names[:3]
@@ -82,7 +88,7 @@ def simulate(
 
 def _user_log(config: SimulatorConfig, scale: _Scale, user: int) -> pa.Table:
     rng = _generator(config, _USER, user)
-    rows = draw_rows(config, rng)
+    rows = draw_rows(config, rng, _generator(config, _USER + _FURTHER, user))
     parts = scale.parts(rows)
     probability = _sigmoid(scale.bias + exact.total(parts, axis=1))
     clicked = (rng.random(len(probability)) < probability).astype(np.int64)
@@ -97,6 +103,9 @@ def _user_log(config: SimulatorConfig, scale: _Scale, user: int) -> pa.Table:
             "request": pa.array(np.cumsum(rows.begins & ~rows.is_search) - 1, mask=rows.is_search),
             "label": pa.array(clicked, mask=no_target),
             "click_probability": pa.array(probability, mask=no_target),
+            "author": rows.author,
+            "age": np.full_like(clicked, rows.age),
+            "tab": rows.tab,
         }
         | dict(zip(_EXPLAINED.names, parts.T.copy(), strict=True))
     )
@@ -126,7 +135,10 @@ class _Scale:
 @functools.lru_cache(maxsize=8)
 def _fit_scale(config: SimulatorConfig) -> _Scale:
     """Standardizes the causes over impressions, and finds the bias of `config.click_rate`."""
-    pilots = [draw_rows(config, _generator(config, _PILOT, i)) for i in range(_PILOTS)]
+    pilots = [
+        draw_rows(config, _generator(config, _PILOT, i), _generator(config, _PILOT + _FURTHER, i))
+        for i in range(_PILOTS)
+    ]
     causes = np.concatenate([rows.causes[~rows.is_search] for rows in pilots])
     mean = exact.total(causes) / len(causes)
     deviation = np.sqrt(exact.total((causes - mean) * (causes - mean)) / len(causes))

@@ -18,7 +18,7 @@ class Draws:
     """The metrics of some models on the same draws of the users of an eval split.
 
     Args:
-      models: scores of the same targets, by the model's key.
+      models: scores of the same targets, by the model's key; none, if all runs failed.
       replicas: number of draws, R.
       seed: of the draws.
     """
@@ -26,7 +26,7 @@ class Draws:
     def __init__(
         self, models: Mapping[Hashable, Predictions], replicas: int = REPLICAS, seed: int = 0
     ) -> None:
-        self._draws = replicate(list(models.values()), COMPARED, replicas, seed)
+        self._draws = replicate(list(models.values()), COMPARED, replicas, seed) if models else {}
         self._place = {model: place for place, model in enumerate(models)}
         self._seed = seed
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -48,12 +50,19 @@ class Prepared:
         with np.load(self.targets) as columns:
             return dict(columns)
 
+    def is_packed(self) -> bool:
+        """Whether `evaluation`, `frozen` and `targets` are there; each appears whole."""
+        if not (Path(self.targets).exists() and Path(self.evaluation).exists()):
+            return False
+        with np.load(self.targets) as columns:
+            return FROZEN_ORDER not in columns or Path(self.frozen).exists()
+
 
 def prepare(config: Config, folder: Path, terminal: Terminal) -> Prepared:
     """Runs the pipeline up to Transform, with TFX's cache, and packs the eval split.
 
     Args:
-      config: of which `log`, `label`, `history` and `split` count.
+      config: of which `log`, `features`, `tables`, `label`, `history` and `split` count.
       folder: of this data set alone; a second call in it reuses what did not change.
       terminal: where progress goes.
 
@@ -80,26 +89,33 @@ def prepare(config: Config, folder: Path, terminal: Terminal) -> Prepared:
         frozen=str(folder / f"frozen-{key}.gz"),
         targets=str(folder / f"eval-{key}.npz"),
     )
-    if not Path(prepared.targets).exists():
+    if not prepared.is_packed():
         with terminal.running("      packing the eval split"):
             _pack(sorted(raw.glob("Split-eval/*")), prepared)
     return prepared
 
 
 def _pack(files: list[Path], prepared: Prepared) -> None:
-    """Writes `evaluation`, `frozen` and, last, `targets`: where it is, all are complete."""
+    """Writes `evaluation`, `frozen` and `targets`, each aside, so that none is ever half there."""
     found = pack(itertools.chain.from_iterable(blocks(str(file)) for file in files))
-    targets = found.targets
+    targets: dict[str, Any] = found.targets  # as numpy's `savez` is typed
     _write(prepared.evaluation, found.examples)
     if found.frozen is not None:
         _write(prepared.frozen, found.frozen.serialized)
         targets = targets | {FROZEN_ORDER: found.frozen.order}
-    aside = prepared.targets.replace(".npz", ".partial.npz")
-    np.savez_compressed(aside, **targets)
-    os.replace(aside, prepared.targets)
+    with _aside(prepared.targets) as aside, open(aside, "wb") as file:
+        np.savez_compressed(file, **targets)
 
 
 def _write(path: str, examples: Iterable[bytes]) -> None:
-    with tf.io.TFRecordWriter(path, _GZIP) as writer:
+    with _aside(path) as aside, tf.io.TFRecordWriter(aside, _GZIP) as writer:
         for example in examples:
             writer.write(example)
+
+
+@contextlib.contextmanager
+def _aside(path: str) -> Iterator[str]:
+    """Where a file is written before it appears; nobody else writes in this folder."""
+    aside = f"{path}.partial"
+    yield aside
+    os.replace(aside, path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -195,12 +195,12 @@ def _compare(
         }
         for case in cases
     }
-    scores = {
+    scores: dict[Hashable, Predictions] = {
         (*key, seed): predictions(key[0], result)
         for key, found in results.items()
         for seed, result in found.items()
     }
-    draws = Draws(scores) if scores else None
+    draws = Draws(scores)
     oracle = float(auc(common["label"], common["oracle"])) if "oracle" in common else None
     rows = []
     for case in cases:

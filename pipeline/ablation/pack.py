@@ -17,13 +17,8 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 from components.scoring import by_user
 from components.scoring.frozen import Freezer
 from models import features, lists
+from models.signatures import NOT_SERVED
 
-_TARGETS = (
-    features.TARGET_ITEM,
-    features.TARGET_CATEGORY,
-    features.TARGET_TIME,
-    features.TARGET_HIST_END,
-)
 # Read off the targets, and not needed for scoring.
 _KEYS = {
     "user": features.USER_ID,
@@ -67,7 +62,7 @@ def pack(blocks: Iterable[list[bytes]]) -> PackedSplit:
     for block in blocks:
         examples = decoder.DecodeBatch(block)
         there = examples.schema.names
-        wanted = {name for name in there if name.startswith(features.HISTORY_PREFIX)} | {*_TARGETS}
+        wanted = {name for name in there if by_user.is_of_example(name) or _is_of_target(name)}
         freezer = freezer or Freezer(wanted)
         freezer.add(examples)
         found = by_user.pack(examples, wanted)
@@ -88,6 +83,10 @@ def pack(blocks: Iterable[list[bytes]]) -> PackedSplit:
     place = np.empty(count, np.int64)
     place[np.concatenate(orders)] = np.arange(count)
     return PackedSplit(packed, targets, dataclasses.replace(frozen, order=place[frozen.order]))
+
+
+def _is_of_target(name: str) -> bool:
+    return name.startswith(features.TARGET_PREFIX) and name not in NOT_SERVED
 
 
 def _protocol(targets: Mapping[str, np.ndarray]) -> lists.Protocol:

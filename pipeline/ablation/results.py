@@ -11,6 +11,7 @@ from pathlib import Path
 from components.page import document, words
 from components.page.document import Cell, Table
 from models import lists
+from models.json_text import without_nan
 from models.metric_table import COMPARED, METRICS, RANKING, of_drawn
 from pipeline import result_file
 from pipeline.ablation import charts
@@ -60,7 +61,7 @@ def write(
         | row.record()
         for row in rows
     ]
-    result_file.write(folder / "results.json", config, [_plain(record) for record in records])
+    result_file.write(folder / "results.json", config, [without_nan(record) for record in records])
     write_atomically(folder / "results.csv", _csv(records))
     tables = {"Accuracy": accuracy(rows), "Cost": cost(rows, workers)}
     failures = [
@@ -235,21 +236,12 @@ def _label(name: str, rows: Sequence[Row]) -> str:
     """What a metric is called; data sets may differ in protocol, which `method` then tells."""
     protocols = {row.protocol for row in rows}
     metric = METRICS[name]
-    return metric.labelled(*protocols) if len(protocols) == 1 else metric.label
+    return metric.labelled(protocols.pop()) if len(protocols) == 1 else metric.label
 
 
 def _heading(name: str, rows: Sequence[Row]) -> str:
     side = "more" if METRICS[name].better > 0 else "less"
     return f"{_label(name, rows)}, variant minus reference: {side} is better"
-
-
-def _plain(value: object) -> object:
-    """JSON knows no NaN."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _csv(records: Sequence[dict]) -> str:

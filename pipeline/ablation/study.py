@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pydantic
 from pydantic import Field
 
+from models import feature_config
 from models.section import Section
 from pipeline.config import Config, load
 from pipeline.errors import ConfigError, describe
@@ -17,7 +18,8 @@ from pipeline.yaml_text import find_file, read
 
 SHIPPED = Path(__file__).parents[1] / "studies"
 OF_VARIANTS = ("model", "training")
-OF_DATA = ("log", "label", "history", "split")
+OF_DATA = ("log", "features", "tables", "label", "history", "split")
+ALL_FEATURES = "all features"  # name of the data from which `leave_out` leaves nothing out
 ONE_DATA = ""  # name of the data of a study that has no `data`
 # What lies beside the results of the studies in an output folder, which are called like them.
 DATA, RUNS, LOG = "data", "runs", "log.txt"
@@ -37,8 +39,13 @@ class Study(Section):
     common: Overrides = Field({}, description="Overrides of all variants; --set goes above them.")
     data: dict[str, Overrides] = Field(
         {},
-        description="Data sets by name: overrides of log, label, history and split. Each gets "
-        "examples of its own; empty: the configuration's data alone.",
+        description=f"Data sets by name: overrides of {', '.join(OF_DATA[:-1])} and {OF_DATA[-1]}. "
+        "Each gets examples of its own; empty: the configuration's data alone.",
+    )
+    leave_out: Literal["features"] | None = Field(
+        None,
+        description=f"Instead of `data`: features makes a data set {ALL_FEATURES!r} and, for each "
+        "feature of the configuration, one without it.",
     )
     variants: dict[str, Overrides] = Field(
         min_length=1, description="Variants by name: overrides of model and training."
@@ -50,12 +57,18 @@ class Study(Section):
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> Study:
-        both = set(self.variants) & set(self.data)
+        if self.leave_out and self.data:
+            raise ValueError(
+                "`leave_out` makes the data sets, so it excludes `data`. Received: "
+                f"{[*self.data]}; remove one of them"
+            )
+        data = [ALL_FEATURES] if self.leave_out else [*self.data]
+        both = set(self.variants) & set(data)
         if both:
             raise ValueError(f"a variant and a data set share a name. Received: {sorted(both)}")
-        if self.reference not in {*self.variants, *self.data}:
+        if self.reference not in {*self.variants, *data}:
             raise ValueError(
-                f"`reference` must name one of {[*self.variants, *self.data]}. "
+                f"`reference` must name one of {[*self.variants, *data]}. "
                 f"Received: {self.reference!r}"
             )
         for name, overrides in {"common": self.common, **self.variants}.items():
@@ -63,6 +76,29 @@ class Study(Section):
         for name, overrides in self.data.items():
             _check_sections(name, overrides, OF_DATA, "declare a variant under `variants`")
         return self
+
+    def on(self, config: Config) -> Study:
+        """The study with the data sets that `leave_out` stands for.
+
+        Raises:
+          ConfigError: if there is nothing to leave out.
+        """
+        if self.leave_out is None:
+            return self
+        if not config.features:
+            raise ConfigError(
+                "study: leaves each configured feature out in turn, and "
+                f"{config.name!r} configures none; give it `features`, or choose another study"
+            )
+        data: dict[str, Overrides] = {ALL_FEATURES: {}}
+        for name in config.features:
+            left = {n: f for n, f in config.features.items() if n != name}
+            unused = set(config.tables) & (
+                feature_config.tables_of(config.features).keys() - feature_config.tables_of(left)
+            )
+            left_out = [f"features.{name}", *(f"tables.{table}" for table in sorted(unused))]
+            data[f"without {name}"] = dict.fromkeys(left_out)
+        return Study.model_validate(self.model_dump() | {"leave_out": None, "data": data})
 
     def overrides(self, data: str, variant: str) -> Overrides:
         """All that the study changes for a variant on a data set."""

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from components.literal_paths import plain
 from components.scoring import by_user
 from components.scoring.exported_model import blocks
 from models import features
@@ -31,7 +32,7 @@ def train(job: Job, folder: Path) -> dict[str, Any]:
     A run that was killed goes on from its last checkpoint.
     """
     run_fn(
-        types.SimpleNamespace(
+        types.SimpleNamespace(  # type: ignore[arg-type]  # what is read of it
             transform_output=job.transform,
             train_files=[f"{job.examples}/Split-train/*"],
             eval_files=[f"{job.examples}/Split-validation/*"],
@@ -73,6 +74,7 @@ def _targets(record: bytes) -> int:
 
 def main(folder: Path, threads: int) -> None:
     """Runs the job of a folder; `result.json`, written last, says that it is complete."""
+    folder = plain(folder)  # TensorFlow takes paths of checkpoints and models for patterns
     job = Job.model_validate_json((folder / "job.json").read_text(encoding="utf-8"))
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -83,7 +85,7 @@ def main(folder: Path, threads: int) -> None:
         np.save(folder / FROZEN, score(model, job.frozen))
     result = {
         "training": training,
-        "parameters": sum(int(tf.size(w)) for w in model.weights if w.trainable),
+        "parameters": training["parameters"],
         "peak_memory_mib": memory,
     }
     aside = folder / f"{RESULT}.partial"

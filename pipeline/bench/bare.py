@@ -7,11 +7,18 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from models.base import CtrModel
-from models.config import ModelConfig
+from models.config import (
+    DareConfig,
+    EtaConfig,
+    MirrnConfig,
+    RetrievalConfig,
+    SimSoftConfig,
+    TwinConfig,
+)
 
 
 def minimum(
-    config: ModelConfig, model: CtrModel, users: int, targets: int, length: int
+    config: RetrievalConfig, model: CtrModel, users: int, targets: int, length: int
 ) -> Callable[[], tf.Tensor]:
     """Returns a function that computes it as TensorFlow has it: `tf.matmul` and `tf.math.top_k`.
 
@@ -41,14 +48,16 @@ def minimum(
     return tf.function(lambda: tf.math.top_k(scores(), count).indices, autograph=False)
 
 
-def _searches(config: ModelConfig, model: CtrModel) -> tuple[int, int]:
+def _searches(config: RetrievalConfig, model: CtrModel) -> tuple[int, int]:
     """Returns how many queries a target has, and how wide they are."""
-    if config.name == "mirrn":
+    if isinstance(config, MirrnConfig):
         return len(config.granularities), config.hash_bits
-    if config.name == "eta":
+    if isinstance(config, EtaConfig):
         return 1, config.hash_bits
-    if config.name == "sim_soft":
+    if isinstance(config, SimSoftConfig):
         return 1, model.embedding.inherent_dim
-    if config.name == "dare":
+    if isinstance(config, DareConfig):
+        assert model.long_term is not None, "it retrieves"
         return 1, model.long_term.attention_embedding.behavior_dim
-    return config.num_heads if config.search == "per_head" else 1, model.embedding.behavior_dim
+    by_head = isinstance(config, TwinConfig) and config.search == "per_head"
+    return config.num_heads if by_head else 1, model.embedding.behavior_dim

@@ -109,10 +109,11 @@ def _pairs(
         taste = random.normal(size=users)[user]
         noise = random.normal(size=(2, len(user)))
         requests = np.zeros(len(user), np.int64)
-        yield tuple(
+        candidate, baseline = (
             Predictions(labels, labels * (1 + sign * taste) + of, user, requests)
             for sign, of in zip((1, -1), noise, strict=True)
         )
+        yield candidate, baseline
 
 
 def _cost(predictions: int, seed: int) -> dict[str, Any]:
@@ -122,8 +123,9 @@ def _cost(predictions: int, seed: int) -> dict[str, Any]:
     scores = random.random((2, predictions)).astype(np.float32)
     users = random.integers(0, max(predictions // 10, 1), predictions)
     requests = np.zeros(predictions, np.int64)
+    candidate, baseline = (Predictions(labels, of, users, requests) for of in scores)
     begun = time.monotonic()
-    paired_bootstrap(*(Predictions(labels, of, users, requests) for of in scores))
+    paired_bootstrap(candidate, baseline)
     seconds = round(time.monotonic() - begun, 2)
     return {
         "predictions": predictions,

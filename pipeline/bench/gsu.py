@@ -79,6 +79,10 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
     config, length = runs.config_of(job), job["length"]
     sizes = feature_sizes(config, job["items"])
     model = build_model(config.model, sizes, config.seed)
+    model.embed_all_items()  # as a served model has them
+    long_term = model.long_term
+    assert isinstance(config.model, RetrievalConfig), "only such are measured"
+    assert long_term is not None, "it retrieves"
     batches = [
         synthetic_batch(sizes, job["users"], job["targets"], length, config.seed + request)
         for request in range(1 + REPETITIONS)
@@ -86,8 +90,8 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
     jit = {"auto": has_gpu(), "on": True, "off": False}[job["jit"]]
 
     def retrieve(batch):
-        view = View.of(batch, model.embedding, model.long_term.min_length)
-        return model.long_term.retrieve(view)
+        view = View.of(batch, model.embedding, long_term.min_length)
+        return long_term.retrieve(view)
 
     program = tf.function(retrieve, jit_compile=jit, autograph=False)
     requests = itertools.cycle(batches)
@@ -113,7 +117,7 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
         name: bandwidth.GATHERED_ROWS / min(statistics.median(measured[way]) for way in of_table)
         for name, of_table in itertools.groupby(ways, key=lambda way: way[0])
     }
-    rows = job["users"] * max(length, model.long_term.min_length)
+    rows = job["users"] * max(length, long_term.min_length)
     floor = sum(rows / rate for rate in rates.values())
     if job["hlo"]:
         hlo.export(retrieve, batches[0], runs.hlo_path(job, "gsu"))
@@ -150,8 +154,10 @@ def _tables(config: ModelConfig, model: CtrModel) -> list[tf.Variable]:
     """Returns the tables whose rows a retrieval reads; SIM-hard compares ids and reads none."""
     if config.name == "sim_hard":
         return []
-    searched = model.long_term.attention_embedding if config.name == "dare" else model.embedding
-    return searched.trainable_variables
+    if config.name != "dare":
+        return model.embedding.trainable_variables
+    assert model.long_term is not None, "it retrieves"
+    return model.long_term.attention_embedding.trainable_variables
 
 
 def _row_bytes(table: tf.Variable) -> int:

@@ -24,7 +24,7 @@ SCALE = 0.05  # of refilled weights
 
 
 def export(
-    function: Callable[[Mapping[str, tf.Tensor]], Any], batch: Mapping[str, tf.Tensor], path: Path
+    function: Callable[[dict[str, tf.Tensor]], Any], batch: Mapping[str, tf.Tensor], path: Path
 ) -> None:
     """Writes the program of `function(batch)` with its inputs and outputs.
 
@@ -45,7 +45,7 @@ def export(
     before = [variable.numpy() for variable in variables]
     recipes = {id(variable): _refill(variable, seed) for seed, variable in enumerate(variables)}
 
-    arrays: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}  # as numpy's `savez` is typed
     described: dict[str, list[dict[str, Any]]] = {"inputs": [], "outputs": []}
     for name, value in [*zip(names, inputs, strict=True), *captured]:
         recipe = recipes.get(id(value))

@@ -160,12 +160,12 @@ def _configs(parsed: argparse.Namespace, work: Path) -> Iterator[tuple[str, Conf
         for events in parsed.events or _EVENTS:
             stem = write_log(base, events, work)
             for layout in _FORMATS:
-                log = {
+                told = {
                     "folder": str(work),
                     "files": f"{stem}.{layout}",
                     "columns": base.log.mapping.model_dump(),
                 }
-                log = LogConfig.model_validate(log)
+                log = LogConfig.model_validate(told)
                 yield f"simulated {events:,}", base.model_copy(update={"log": log})
 
 
@@ -186,13 +186,16 @@ def write_log(config: Config, events: int, folder: Path) -> str:
 
     from components.simulator.simulator import simulate
 
-    settings = config.log.simulator.model_dump_json(exclude={"users"})
+    simulator = config.log.simulator
+    assert simulator is not None, "only a simulated log is written"
+    settings = simulator.model_dump_json(exclude={"users"})
     stem = f"simulated_{events}_{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
     if all((folder / f"{stem}.{layout}").exists() for layout in _FORMATS):
         return stem
-    left, first, writers = events, 0, []
+    left, first = events, 0
+    writers: list[pa.parquet.ParquetWriter | pa.csv.CSVWriter] = []
     while left:
-        rows = simulate(config.log.simulator, range(first, first + _USERS))
+        rows = simulate(simulator, range(first, first + _USERS))
         rows = rows.slice(0, left)
         rows = rows.take(pa.array(np.argsort(rows["time"].to_numpy(), kind="stable")))
         if not writers:

@@ -40,7 +40,7 @@ class Case:
     @property
     def config(self) -> GateConfig:
         """The gate that judges it."""
-        return GateConfig(slices=[LENGTH, NOVELTY], **self.gate)
+        return GateConfig.model_validate({"slices": [LENGTH, NOVELTY]} | self.gate)
 
 
 class World:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from models import features
-from models.features import FeatureSizes
+from models import feature_config, features, inputs
+from models.feature_config import VectorFeature
+from models.features import Embedded, FeatureSizes, ItemTable
 from pipeline.config import Config
 
 ITEMS_PER_CATEGORY = 100
@@ -16,12 +17,42 @@ SECONDS_APART = 60
 
 
 def feature_sizes(config: Config, items: int) -> FeatureSizes:
-    """Returns the tables of a log with `items` items and the configuration's cross features."""
-    cross = [*(["behavior"] if config.log.mapping.behavior else []), *config.log.features]
-    categories = max(items // ITEMS_PER_CATEGORY, 1)
-    return FeatureSizes(
-        item=items + 2, category=categories + 2, cross=dict.fromkeys(cross, CROSS_VALUES + 2)
+    """Returns the tables of a log with `items` items and the configuration's features."""
+    configured = config.features
+    cross = [
+        *(["behavior"] if config.log.mapping.behavior else []),
+        *feature_config.of(("context", "event"), configured),
+    ]
+    grouped = max(items // ITEMS_PER_CATEGORY, 1) + 2
+    of_items, of_users = (
+        tuple(
+            Embedded(name, name, grouped)
+            for name, feature in feature_config.of(owner, configured).items()
+            if feature.type != "vector"
+        )
+        for owner in ("item", "user")
     )
+    return FeatureSizes(
+        item=items + 2,
+        category=grouped,
+        cross=dict.fromkeys(cross, CROSS_VALUES + 2),
+        context=tuple(feature_config.of("context", configured)),
+        user=of_users,
+        item_features=of_items,
+        items=_item_table(config, items, grouped),
+    )
+
+
+def _item_table(config: Config, items: int, grouped: int) -> ItemTable | None:
+    """One value for each item and feature, at random."""
+    rng = np.random.default_rng(config.seed)
+    ids, vectors = {}, {}
+    for name, feature in feature_config.of("item", config.features).items():
+        if isinstance(feature, VectorFeature):
+            vectors[name] = rng.normal(size=(items + 2, feature.dim)).astype(np.float32)
+        else:
+            ids[name] = rng.integers(1, grouped, [items + 2, 1]).astype(np.int32)
+    return ItemTable(items, ids, vectors) if ids or vectors else None
 
 
 def synthetic_batch(
@@ -45,9 +76,13 @@ def synthetic_batch(
         features.history_feature(name): ids(size, length)
         for name, size in {"item": sizes.item, "category": sizes.category, **sizes.cross}.items()
     }
+    for name in sizes.context:
+        batch[features.target_feature(name)] = ids(sizes.cross[name], targets)
+    for field in sizes.user:
+        batch[features.user_feature(field.name)] = ids(field.rows, 1)
     end = tf.fill([users, targets], length)
     time = tf.range(length, dtype=tf.int64) * SECONDS_APART
-    return batch | {
+    batch |= {
         features.HISTORY_TIME: tf.tile(time[None], [users, 1]),
         features.HISTORY_LENGTH: tf.fill([users], length),
         features.TARGET_ITEM: ids(sizes.item, targets),
@@ -58,3 +93,4 @@ def synthetic_batch(
         features.TARGET_VALID: tf.ones([users, targets], tf.bool),
         features.LABEL: tf.constant(rng.integers(0, 2, [users, targets]), tf.float32),
     }
+    return batch if sizes.items is None else batch | inputs.distinct_items(batch)

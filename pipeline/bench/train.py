@@ -94,7 +94,7 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
     config = runs.config_of(job)
     with tempfile.TemporaryDirectory(prefix="everlong-bench-") as folder:
         run_fn(
-            types.SimpleNamespace(
+            types.SimpleNamespace(  # type: ignore[arg-type]  # what is read of it
                 transform_output=job["transform"],
                 train_files=[f"{job['examples']}/Split-train/*"],
                 eval_files=[f"{job['examples']}/Split-validation/*"],

@@ -57,6 +57,7 @@ def execute(arguments: argparse.Namespace) -> int:
             raise InputError(f"--{name} must be from 1 to {_MOST}. Received: {value}")
     study = load_study(arguments.study)
     config = load(arguments.config, arguments.overrides)
+    study = study.on(config)
     output = check_folder(
         "--output-dir", arguments.output_dir or Path("runs") / f"{config.name}-studies"
     )

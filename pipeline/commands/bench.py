@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         bench = benches.add_parser(
             name,
             help=module.SUMMARY,
-            description=module.__doc__.partition(": ")[2],
+            description=(module.__doc__ or "").partition(": ")[2],
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(bench)

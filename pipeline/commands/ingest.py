@@ -19,6 +19,7 @@ from components.errors import InputError
 from components.secrets import masked, resolve
 from pipeline import __version__
 from pipeline.arguments import add_config
+from pipeline.beam_arguments import check_beam_arguments
 from pipeline.config import Config, load
 from pipeline.log_lines import log_lines
 from pipeline.output_folder import LOCK, check_folder, locked
@@ -54,6 +55,7 @@ def execute(arguments: argparse.Namespace) -> int:
         _check_complete(output, made_from)
         print(f"{output} is complete already; nothing was done")
         return DONE
+    check_beam_arguments(config.beam.args)
     check_log(config.ingest)
     log = output.with_name(f"{output.name}.log")
     with _aside(output) as aside, quiet(log) as terminal:

@@ -56,13 +56,11 @@ def execute(arguments: argparse.Namespace) -> int:
     check_log(config.ingest)
     with quiet(Path(os.devnull)) as terminal:
         with terminal.running("loading TensorFlow"):
-            from components.scoring.exported_model import Model
             from pipeline.predict import find_examples
             from pipeline.predict.score import predict
 
             folder = find_examples.model_folder(arguments.model)
-            find_examples.check(folder, config)
-            model = Model(str(folder))
+            model = find_examples.load(folder, config)
         terminal.line(f"model {folder}")
         runs = [folder, *folder.resolve().parents, Path("runs") / config.name]
         if arguments.output_dir is not None:

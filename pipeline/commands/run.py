@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline import __version__
 from pipeline.arguments import add_config
+from pipeline.beam_arguments import check_beam_arguments
 from pipeline.config import load
 from pipeline.destination import check_destination
 from pipeline.output_folder import check_folder, locked
@@ -38,6 +39,7 @@ def execute(arguments: argparse.Namespace) -> int:
     config = load(arguments.config, arguments.overrides)
     output = check_folder("--output-dir", arguments.output_dir or Path("runs") / config.name)
     check_metadata(output / METADATA)
+    check_beam_arguments(config.beam.args)
     check_log(config.ingest)
     check_destination(config, output)
     log = output / "log.txt"

@@ -9,6 +9,7 @@ import pydantic
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.artifact_content import CONTENT, fault
 from components.behavior_example_gen.check import fingerprint
 from components.behavior_example_gen.config.ingest_config import IngestConfig
 from components.errors import InputError
@@ -40,34 +41,46 @@ def model_folder(folder: Path) -> Path:
     )
 
 
-def check(model: Path, config: Config) -> None:
-    """Refuses a model that cannot score the configuration's examples.
+def load(model: Path, config: Config) -> exported_model.Model:
+    """Loads a model that can score the configuration's examples.
 
     Raises:
-      InputError: naming every feature at fault.
+      InputError: if it cannot be loaded, or naming every feature at fault.
     """
     schema = text_format.Parse(schema_text(config.ingest), schema_pb2.Schema())
-    if problem := exported_model.incompatible(str(model), schema):
+    try:
+        problem = exported_model.incompatible(str(model), schema)
+        if not problem:
+            return exported_model.Model(str(model))
+    except Exception as error:  # of TensorFlow, as many as there are files to be damaged
+        reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"--model {model}: does not fit the configuration {config.name!r}: {problem}. Give the "
-            "configuration that it was trained with"
-        )
+            f"--model {model}: cannot be loaded, as its files are damaged or not all there "
+            f"({reason}). Copy it again, complete, or give another"
+        ) from error
+    raise InputError(
+        f"--model {model}: does not fit the configuration {config.name!r}: {problem}. Give the "
+        "configuration that it was trained with"
+    )
 
 
 def existing(ingest: IngestConfig, folders: list[Path]) -> Path | None:
-    """The newest complete examples of this very log and configuration in one of the run folders."""
+    """The newest examples of this very log and configuration in one of the run folders.
+
+    Examples whose files are not as they were written are passed over.
+    """
     wanted = fingerprint(ingest)
     for folder in folders:
         if not (folder / METADATA).is_file():
             continue
         for execution in executions(folder.resolve(), _NODE):
-            found = Path(execution.outputs[_OUTPUT].uri)
+            found = execution.outputs[_OUTPUT]
             if (
                 execution.parameters["fingerprint"] == wanted
                 and _same(execution.parameters["ingest_json"], ingest)
-                and (found / "counts.json").is_file()
+                and fault(found.uri, found.properties.get(CONTENT)) is None
             ):
-                return found
+                return Path(found.uri)
     return None
 
 

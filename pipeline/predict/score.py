@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import time
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
+from components.errors import InputError
 from components.scoring import by_user, exported_model, predictions
 from models import features, lists, metrics
 from models.metric_table import METRICS, counts, evaluate
@@ -43,26 +45,35 @@ def predict(
     Returns:
       Metrics of the rows with a label, those within users where requests tell of them; nothing if
       there are none.
+
+    Raises:
+      InputError: if the files hold no example.
     """
     aside = aside_of(out)
     parts: list[metrics.Predictions] = []
     done, told = 0, time.monotonic()
     decoder, writer = ExamplesToRecordBatchDecoder(), None
-    try:
+    with contextlib.ExitStack() as ended:
+        ended.callback(aside.unlink, missing_ok=True)
         for block in itertools.chain.from_iterable(map(exported_model.blocks, files)):
             examples = decoder.DecodeBatch(block)
             rows = table(examples, by_user.score(model, examples, model.reads))
-            writer = writer or pq.ParquetWriter(aside, rows.schema, compression="zstd")
+            if writer is None:
+                opened = pq.ParquetWriter(aside, rows.schema, compression="zstd")
+                writer = ended.enter_context(opened)
             writer.write_table(rows)
             parts.append(predictions.of_model(rows.filter(rows["label"].is_valid())))
             done += rows.num_rows
             if time.monotonic() - told > _LINE_SECONDS:
                 told = time.monotonic()
                 terminal.line(f"  {done:,} of {targets:,} targets scored")
+        if writer is None:
+            raise InputError(
+                f"{files[0]}: holds no example, nor does any file beside it, but there should be "
+                f"{targets:,} targets. Remove this folder, so that the examples are made again"
+            )
         writer.close()
         os.replace(aside, out)
-    finally:
-        aside.unlink(missing_ok=True)
     found = metrics.Predictions.merge(parts)
     if not len(found.labels):
         return {}

@@ -66,6 +66,7 @@ def summarize(config: Config, output: Path, run: str, timing: Timing) -> dict[st
             "dropped": counts["dropped"],
             **{key: counts[key] for key in ("times", "missing", "warnings")},
             "repeats": counts.get("repeats"),
+            "items": counts.get("items"),
         },
         "trivial_rules": gate["trivial_rules"],
         "train": training,

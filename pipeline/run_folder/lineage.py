@@ -85,8 +85,8 @@ def of_execution(
     return found
 
 
-def values(properties: Mapping[str, proto.Value]) -> dict[str, Any]:
-    """Properties as plain values."""
+def values(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Properties, which are `proto.Value`s, as plain values."""
     return {
         name: getattr(value, value.WhichOneof("value"))
         for name, value in properties.items()

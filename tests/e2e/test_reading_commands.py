@@ -212,6 +212,50 @@ def test_a_damaged_or_missing_file_of_a_run_is_named(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "name", ["saved_model.pb", "variables/variables.data*", "variables/variables.index"]
+)
+def test_a_model_that_cannot_be_loaded_is_named(finished: Run, tmp_path: Path, capfd, name: str):
+    model = tmp_path / "model"
+    shutil.copytree(finished.summary["pushed_model"], model)
+    (path,) = model.glob(name)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert predict(model, tmp_path / "x.parquet") == 2
+    shown = capfd.readouterr().err
+    assert shown.startswith(f"everlong: --model {model}: cannot be loaded, as its files are ")
+    assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Evaluator/evaluation/*/metrics-*",
+        "StatisticsGen/statistics/*/Split-eval/FeatureStats.pb",
+        "ImportSchemaGen/schema/*/schema.pbtxt",
+    ],
+)
+def test_a_report_of_damaged_results_names_them(finished: Run, tmp_path: Path, capfd, name: str):
+    run = tmp_path / "run"
+    shutil.copytree(finished.output, run)
+    (path,) = run.glob(f"artifacts/{name}")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert main(["report", str(run)]) == 2
+    shown = capfd.readouterr().err
+    folder = path.parent.parent if path.parent.name == "Split-eval" else path.parent
+    assert f"{folder} is damaged: it holds " in shown
+    assert "the same `everlong run` makes it again" in shown
+
+
+def test_damaged_examples_are_passed_over(finished: Run, predicted: pa.Table, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(finished.output, run)
+    for path in run.glob("artifacts/BehaviorExampleGen/examples/*/Split-eval/*.gz"):
+        path.write_bytes(path.read_bytes()[:-100])
+    out = tmp_path / "x.parquet"
+    assert predict(run, out) == 0
+    assert sorted_scores(pq.read_table(out))[0] == sorted_scores(predicted)[0]
+
+
 def test_a_model_of_another_log_is_refused(finished: Run, tmp_path: Path, capfd):
     config = tmp_path / "strings.yaml"
     (tmp_path / "log.csv").write_text("u,i,t,y\na,x,1,1\na,x,2,0\n")

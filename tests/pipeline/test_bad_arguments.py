@@ -69,7 +69,12 @@ ABLATE = ["ablate", "--config", "good.yaml", "--study", "models"]
         (["rnu"], "rnu"),
         (["run"], "--config"),
         (["run", "--config"], "--config"),
-        ([*RUN, "--ouput-dir", "x"], "--ouput-dir"),
+        ([*RUN, "--ouput-dir", "x"], "--ouput-dir; the nearest is --output-dir; see everlong run"),
+        (["run", "--conf", "good.yaml"], "--conf; the nearest is --config; see everlong run --h"),
+        (["run", "--confg=good.yaml"], "--confg; the nearest is --config; see everlong run --help"),
+        ([*RUN, "--from", "Trainer"], "--from; the nearest is --from-node"),
+        (["bench", "gate", "--jsn", "x"], "--jsn; the nearest is --json; see everlong bench gate "),
+        (["--verison"], "--verison; the nearest is --version; see everlong --help"),
         ([*RUN, "more"], "more"),
         ([*RUN, "--set"], "--set"),
         ([*RUN, "--set", "epochs"], "section.key=value"),
@@ -225,7 +230,17 @@ def test_unknown_keys_at_each_level(here: Path, section: str, capfd) -> None:
 
 @pytest.mark.parametrize("key", NUMBERS)
 def test_numbers(here: Path, key: str, capfd) -> None:
-    for value in (".inf", "-.inf", ".nan", "1.0e+301", "-1.0e+301", "many", "{a: 1}", "[[1]]"):
+    for value in (
+        ".inf",
+        "-.inf",
+        ".nan",
+        "1.0e+301",
+        "-1.0e+301",
+        "many",
+        "true",
+        "{a: 1}",
+        "[[1]]",
+    ):
         assert key in _fault(key, value, capfd), value
 
 

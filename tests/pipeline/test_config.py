@@ -73,12 +73,50 @@ def test_overrides_are_yaml_and_reach_nested_keys(own):
         ("label.column=clicked", ["label", "negatives"]),
         ("epochs", ["--set", "section.key=value"]),
         ("name.of=1", ["--set", "name"]),
+        ("training.epochs=true", ["training.epochs: Input should be a valid number", "True"]),
+        ("seed=false", ["seed: Input should be a valid number. Received: False"]),
+        ("log.csv.encoding=rot13", ["log.csv.encoding: is no encoding of texts", "'rot13'"]),
+        ("log.csv.encoding=utf8mb4", ["log.csv.encoding", "cp1252", "'utf8mb4'"]),
+        ("label.column=''", ["label.column: must not be empty. Received: ''"]),
+        ("push.destination=''", ["push.destination: must not be empty. Received: ''"]),
+        ("log.files=''", ["log.files: must not be empty"]),
+        ("log.columns.user=''", ["log.columns.user"]),
+        ("log.files=[a, 5]", ["  log.files.1: Input should be a valid string. Received: 5"]),
+        ("features={x: {column: c}}", ["features.x.of: must be given"]),
+        ("features={x: {of: item, colum: c}}", ["features.x.colum: unknown key"]),
+        (
+            "model={name: din, top_k: 5}",
+            [
+                "model.top_k: unknown key (value 5)",
+                "it is a key of dare, eta, mirrn, sim_hard, sim_soft, twin",
+                "set model.name",
+            ],
+        ),
+        ("log.columns.item=u", ["`user` and `item` must be different columns", "'u' for both"]),
+        ("log.where=[a > 1 and b > 2]", ["log.where", "list of conditions", "'a > 1 and b > 2'"]),
     ],
 )
 def test_a_fault_names_the_key_the_value_and_the_way_out(own, override, words):
     message = _fault(own, override)
     for word in words:
         assert word in message
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        (["log.columns.time={column: t, unit: order}"], "`history.session_gap: null`"),
+        (
+            ["label={column: clicked}", "features={x: {of: context, column: clicked}}"],
+            "`features.x` is the column of `label.column`",
+        ),
+        (["label.positives=[buy]"], "`log.columns.behavior` is not set"),
+    ],
+)
+def test_sections_that_do_not_fit_each_other_are_refused(own, overrides, says):
+    message = _fault(own, *overrides)
+    assert message.startswith(f"{own}: configuration: ") and says in message
+    assert "\n" not in message
 
 
 def test_all_faults_are_told_at_once(own):
@@ -113,3 +151,25 @@ def test_the_command_line_refuses_with_exit_code_2(own, capsys):
     assert main(["config", "--config", str(own)]) == DONE
     assert "name: mine" in capsys.readouterr().out
     assert main(["config", "--explain"]) == DONE
+
+
+def test_what_is_null_in_a_free_mapping_is_left_out(own):
+    overrides = ["features={a: {of: item, column: x}, b: null}", "tables={a: {dim: 4}, b: null}"]
+    config = configuration.load(str(own), overrides)
+    assert (list(config.features), list(config.tables)) == (["a"], ["a"])
+    assert not configuration.load(
+        str(own), [*overrides, "features.a=null", "tables.a=null"]
+    ).features
+
+
+def test_features_of_events_that_nothing_reads_are_refused(own):
+    overrides = [
+        "features.dwell={of: event, column: d}",
+        "features.tab={of: context, column: c}",
+        "model.cross_features=false",
+    ]
+    with pytest.raises(ConfigError, match="`features` dwell; remove them, or set") as error:
+        configuration.load(str(own), overrides)
+    assert "tab" not in str(error.value)
+    configuration.load(str(own), overrides[1:])
+    configuration.load(str(own), overrides[:2])

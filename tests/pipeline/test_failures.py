@@ -45,6 +45,20 @@ def test_a_full_disk_says_so(fault):
     assert text.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError(errno.ENOSPC, "No space left on device", "/elsewhere/serving"),
+        OSError(errno.EDQUOT, "Disk quota exceeded", "/runs/mine/x", None, "/elsewhere/serving"),
+    ],
+)
+def test_a_full_disk_is_the_one_that_the_error_names(fault):
+    wrapped = RuntimeError("in a worker")
+    wrapped.__cause__ = fault
+    for cause in (fault, wrapped):
+        assert "no space left on the disk of /elsewhere/serving;" in _explained(cause)[1]
+
+
 def test_no_chain_of_causes_goes_round_for_ever():
     itself, one, other = (RuntimeError(name) for name in ("itself", "one", "other"))
     itself.__cause__ = itself

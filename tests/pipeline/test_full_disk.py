@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from components.pusher import versions
 from pipeline.cli import main
 from pipeline.run.progress import WHAT
 from pipeline.terminal.exit_codes import FAILED
@@ -37,8 +38,8 @@ def _fill(path: Path) -> None:
             file.write(bytes(4096))
 
 
-def _end(output: Path, capfd: pytest.CaptureFixture[str]) -> str:
-    code = main(["run", "--config", str(faults.CONFIG), "--output-dir", str(output)])
+def _end(output: Path, capfd: pytest.CaptureFixture[str], *more: str) -> str:
+    code = main(["run", "--config", str(faults.CONFIG), "--output-dir", str(output), *more])
     out, err = capfd.readouterr()
     assert code == FAILED, out + err
     (told,) = [line for line in (out + err).splitlines() if line.startswith("everlong: ")][-1:]
@@ -61,6 +62,34 @@ def test_filled_by_a_component(
             monkeypatch.setattr(executor, "Do", full if node == name else lambda *_: None)
     told = _end(disk / "run", capfd)
     assert told.startswith(f"everlong: {name}: no space left on the disk of {disk / 'run'}")
+
+
+def test_the_destination_of_a_push_is_named(
+    executors: dict[str, type], disk: Path, tmp_path: Path, monkeypatch, capfd
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "saved_model.pb").write_bytes(bytes(8 << 20))
+
+    def push(*given: object) -> None:
+        (properties,) = [one for one in given[3:4] if isinstance(one, dict)]
+        versions.push(str(tmp_path / "model"), properties["destination"], lambda _: None)
+
+    for node, executor in executors.items():
+        if node not in faults.RESOLVERS:
+            monkeypatch.setattr(executor, "Do", push if node == "Pusher" else lambda *_: None)
+    destination = disk / "serving"
+    told = _end(tmp_path / "run", capfd, "--set", f"push.destination={destination}")
+    assert told.startswith(f"everlong: Pusher: no space left on the disk of {destination}; free")
+
+
+def test_a_destination_that_is_full_before_the_run_is_named(
+    disk: Path, tmp_path: Path, capfd
+) -> None:
+    with pytest.raises(OSError, match="No space"):
+        _fill(disk / "other")
+    told = _end(tmp_path / "run", capfd, "--set", f"push.destination={disk / 'serving'}")
+    assert told.startswith("everlong: run failed: ")
+    assert f"{disk / 'serving'}: No space left on device" in told
 
 
 def test_full_before_the_run(executors: dict[str, type], disk: Path, monkeypatch, capfd) -> None:

@@ -44,6 +44,35 @@ def test_an_old_key_is_refused_with_its_new_name(own, old, value, new):
     assert str(caught.value) == f"{own}: {told}"
 
 
+@pytest.mark.parametrize(
+    ("old", "value", "told"),
+    [
+        (
+            "log.features",
+            "{dwell: {column: play_ms, boundaries: [1, 2.5]}}",
+            "is called features now (write `features: {dwell: {of: event, type: number, column: "
+            "play_ms, boundaries: [1, 2.5]}}`, beside `log`)",
+        ),
+        (
+            "log.items",
+            "{files: m.dat, key: id, columns: [genre]}",
+            "is called log.tables now (write `log.tables: {items: {of: item, files: m.dat, key: "
+            "id}}`, whose columns are found by name)",
+        ),
+        (
+            "log.items",
+            "null",
+            "is called log.tables now (write `log.tables`, or null to take the tables away)",
+        ),
+        ("log.features", "[]", "is called features now (value [])"),
+    ],
+)
+def test_an_old_section_is_refused_as_it_is_written_now(own, old, value, told):
+    with pytest.raises(ConfigError) as caught:
+        configuration.load(str(own), [f"{old}={value}"])
+    assert str(caught.value) == f"{own}: {old}: {told}"
+
+
 def test_old_keys_of_a_file_are_told_at_once_whatever_the_model(own, capsys):
     own.write_text(OWN_LOG + "model: {name: mirrn, heads: 2, retrieve: 5}\n")
     assert main(["config", "--config", str(own)]) == BAD_INPUT

@@ -31,6 +31,8 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("a: " + "9" * 5000, "not valid YAML"),
         ("a: !!python/object/apply:os.system [ls]", "line 1: is not valid YAML"),
         ("a: !!int x", "not valid YAML"),
+        ("a: !!bool x", "a value does not fit its tag"),
+        ("a: !!timestamp x", "a value does not fit its tag"),
         ("a: 'open", "not valid YAML"),
         ("a: \x00", "not valid YAML"),
         ("a: 1\n--- \nb: 2", "not valid YAML"),

@@ -1,12 +1,22 @@
 """Packing changes no target, and nothing that a target sees."""
 
+import io
+import itertools
+import os
+import types
+
 import numpy as np
+import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.scoring.exported_model import blocks
 from models import features
+from pipeline.ablation import data
 from pipeline.ablation.pack import pack
+from pipeline.config import load
+from pipeline.terminal.console import Terminal
 
 
 def ids(numbers, dtype):
@@ -114,3 +124,45 @@ def test_a_growing_history_is_kept_once():
     assert kept[features.TARGET_HIST_END].int64_list.value == [3, 3, 7, 9]
     assert "label" not in kept
     assert "target_match" not in kept
+
+
+def test_a_packing_that_was_stopped_is_done_again(tmp_path, monkeypatch):
+    (tmp_path / "raw" / "Split-eval").mkdir(parents=True)
+    with tf.io.TFRecordWriter(str(tmp_path / "raw" / "Split-eval" / "data")) as raw:
+        for place in range(6):  # one request each, both labels: with frozen histories, too
+            history = [(k, k) for k in range(place + 1)]
+            raw.write(example(1, history, place, float(place % 2), "int"))
+    node = types.SimpleNamespace(uri=str(tmp_path / "raw"))
+    outputs = {"examples": node, "transform_graph": node, "transformed_examples": node}
+    monkeypatch.setattr(
+        data, "run_to_transform", lambda *_: {"BehaviorExampleGen": outputs, "Transform": outputs}
+    )
+
+    def prepared():
+        found = data.prepare(load("demo"), tmp_path / "data", Terminal(io.StringIO()))
+        return found, [found.evaluation, found.frozen, found.targets]
+
+    def content(paths):
+        records = [itertools.chain.from_iterable(blocks(path)) for path in paths[:2]]
+        return [[seen(record) for record in part] for part in records]
+
+    (tmp_path / "data").mkdir()
+    replace = os.replace
+    for stop in range(3):  # before the file number `stop` appears
+        left = [replace] * stop
+
+        def stopped(source, target, left=left):
+            left.pop()(source, target)
+
+        monkeypatch.setattr(os, "replace", stopped)
+        with pytest.raises(IndexError):
+            prepared()
+        monkeypatch.setattr(os, "replace", replace)
+        found, paths = prepared()
+        whole = content(paths)
+        assert len(found.read_targets()["label"]) == 6
+        for path in paths:
+            os.remove(path)
+            assert content(prepared()[1]) == whole
+        for path in paths:
+            os.remove(path)

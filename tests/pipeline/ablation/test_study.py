@@ -65,7 +65,7 @@ def test_a_study_is_not_called_like_what_all_studies_share(tmp_path, name):
 
 
 def test_a_missing_study_names_those_that_there_are():
-    with pytest.raises(ConfigError, match="granularities, item_bias, length, models"):
+    with pytest.raises(ConfigError, match="features, granularities, item_bias, length, models"):
         load_study("granularity")
 
 
@@ -90,11 +90,62 @@ def test_data_sets_may_not_override_the_model(write):
         load_study(write(STUDY + "data:\n  short: {model.num_heads: 1}\n"))
 
 
-@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+FEATURES = [
+    "features.author={column: a, of: item}",
+    "features.tags={column: t, of: item, type: ids, min_count: null, table: words}",
+    "features.taste={column: w, of: user, type: ids, table: words}",
+    "features.age={column: u, of: user}",
+    "tables.author={dim: 4}",
+    "tables.words={dim: 4}",
+    "tables.item={min_count: 2}",
+]
+
+
+def test_each_feature_is_left_out_in_turn_and_compared_with_all():
+    config = load("demo", FEATURES)
+    study = load_study("features").on(config)
+    cases = plan(study, "demo", FEATURES)
+    assert [case.data for case in cases] == [
+        "all features", "without author", "without tags", "without taste", "without age",
+    ]  # fmt: skip
+    assert [list(case.config.features) for case in cases] == [
+        ["author", "tags", "taste", "age"], ["tags", "taste", "age"], ["author", "taste", "age"],
+        ["author", "tags", "age"], ["author", "tags", "taste"],
+    ]  # fmt: skip
+    # A table goes with the last feature that it embeds, and only with it.
+    everything = {"author", "words", "item"}
+    assert [set(case.config.tables) for case in cases] == [
+        everything, everything - {"author"}, everything, everything, everything,
+    ]  # fmt: skip
+    assert {case.reference for case in cases} == {("all features", "TWIN")}
+    assert [case.is_reference for case in cases] == [True, False, False, False, False]
+    assert cases[0].config.model_copy(update={"model": config.model}) == config
+    assert study.overrides("without author", "TWIN")["features.author"] is None
+
+
+def test_without_features_there_is_nothing_to_leave_out():
+    with pytest.raises(ConfigError, match="'demo' configures none; give it `features`"):
+        load_study("features").on(load("demo", ["features={}"]))
+
+
+def test_a_study_leaves_out_or_names_its_data(write):
+    text = STUDY + "leave_out: features\n"
+    assert load_study(write(text)).reference == "K 20"
+    with pytest.raises(ConfigError, match=r"excludes `data`. Received: .*'short'"):
+        load_study(write(text + "data: {short: {history.max_length: 10}}\n"))
+    with pytest.raises(ConfigError, match=r"leave_out: Input should be 'features'.*items"):
+        load_study(write(STUDY + "leave_out: items\n"))
+
+
+SHIPPED_STUDIES = sorted(path for path in SHIPPED.glob("*.yaml") if path.stem != "features")
+
+
+@pytest.mark.parametrize("path", SHIPPED_STUDIES, ids=lambda path: path.stem)
 def test_shipped_studies_are_valid_on_the_configurations_that_they_are_run_on(path):
     study = load_study(path.stem)
     configs = ["simulated_long" if path.stem == "length" else "simulated"]
-    if path.stem not in ("planted", "length"):
+    planted = any(key.startswith("log.simulator") for data in study.data.values() for key in data)
+    if path.stem != "length" and not planted:
         configs.append("movielens_1m_1500")
     for config in configs:
         cases = plan(study, config, [])

@@ -1,0 +1,73 @@
+"""Features and tables that cannot be used are refused with their key and the way out."""
+
+from __future__ import annotations
+
+import pytest
+
+from models import feature_config
+from pipeline.config import Config, load
+from pipeline.errors import ConfigError
+
+AUTHOR = "author: {of: item, column: author_id}"
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("features={a: {of: item, colum: b}}", ["features.a.colum", "features.a.column"]),
+        ("features={a: {of: itm, column: b}}", ["features.a.of", "'itm'", "'item'"]),
+        ("features={a: {column: b}}", ["features.a.of: must be given"]),
+        ("features={a: {of: item, column: b, type: numbr}}", ["features.a", "numbr", "'number'"]),
+        ("features={a: {of: item, column: b, type: number}}", ["`boundaries` and `buckets`"]),
+        (
+            "features={a: {of: item, column: b, boundaries: [1]}}",
+            ["features.a.boundaries", "a key of number", "features.a.type"],
+        ),
+        (
+            "features={a: {of: event, column: b, type: number, boundaries: [2, 1]}}",
+            ["features.a", "rise strictly", "[2.0, 1.0]"],
+        ),
+        ("features={a: {of: event, column: b, type: ids}}", ["features.a.of", "'event'"]),
+        ("features={item: {of: item, column: b}}", ["taken", "Received: item"]),
+        ("features={Ab: {of: item, column: b}}", ["features.Ab", "pattern"]),
+        ("features={h: {from: tim, as: hour_of_day}}", ["features.h.from", "'tim'"]),
+        (
+            "features={h: {from: time, as: hour_of_day, timezone: Mars/X}}",
+            ["features.h.timezone", "Mars/X", "Europe/Berlin"],
+        ),
+        ("tables={x: {dim: 3}}", ["`tables` ['x']", "mend the name"]),
+        ("tables={item: {dim: 3}}", ["tables.item", "model.item_dim"]),
+        ("tables={item: {rows: hash}}", ["tables.item", "buckets"]),
+        (
+            "features={a: {of: item, column: b, min_count: 3, table: z}}",
+            ["features.a.min_count", "tables.z.min_count"],
+        ),
+        (
+            f"features={{{AUTHOR}, tab: {{of: event, column: d, table: author}}}}",
+            ["author, tab", "tables of their own"],
+        ),
+        ("features={a: {of: item, column: b, table: category}}", ["features.a.table", "category"]),
+    ],
+)
+def test_what_cannot_be_used_is_refused(override, words):
+    with pytest.raises(ConfigError) as error:
+        load("demo", [override])
+    told = str(error.value)
+    assert all(word in told for word in words), told
+    assert told.count("Received: ") <= 1, told
+
+
+def test_a_feature_needs_little():
+    config = load("demo", [f"features={{{AUTHOR}, hour: {{from: time, as: hour_of_day}}}}"])
+    author, hour = config.features["author"], config.features["hour"]
+    assert (author.type, author.of, author.table) == ("id", "item", None)
+    assert (hour.of, hour.as_, hour.timezone) == ("context", "hour_of_day", "UTC")
+    assert Config.model_validate_json(config.model_dump_json()) == config
+
+
+def test_tables_are_shared_by_name():
+    shared = "{of: user, column: likes, type: ids, table: author}"
+    config = load("demo", [f"features={{{AUTHOR}, likes: {shared}}}", "tables.author.min_count=3"])
+    assert feature_config.tables_of(config.features) == {"author": ["author", "likes"]}
+    table = feature_config.table_of("author", config.features, config.tables)
+    assert (table.min_count, table.rows) == (3, "vocabulary")

@@ -1,0 +1,78 @@
+"""What `everlong predict` writes is complete, or not there."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+
+from components.errors import InputError
+from components.scoring import exported_model
+from pipeline.predict.score import predict
+from pipeline.terminal.console import Terminal
+from tests.pipeline.ablation.test_pack import example
+
+
+class _Model:
+    """Scores every target 0.5, `calls` times."""
+
+    reads = frozenset({"history_item", "history_time", "target_item", "target_hist_end"})
+
+    def __init__(self, calls: int):
+        self._left = calls
+
+    def __call__(self, serialized: np.ndarray) -> np.ndarray:
+        self._left -= 1
+        if self._left < 0:
+            raise RuntimeError("planted fault")
+        return np.full((len(serialized), 1), 0.5, np.float32)
+
+
+def _files(folder: Path, records: list[list[bytes]]) -> list[str]:
+    files = [str(folder / f"data-{number}.gz") for number in range(len(records))]
+    for file, part in zip(files, records, strict=True):
+        with tf.io.TFRecordWriter(file, tf.io.TFRecordOptions("GZIP")) as writer:
+            for record in part:
+                writer.write(record)
+    return files
+
+
+def _examples(count: int) -> list[bytes]:
+    return [example(user, [(1, 1)], 2, 1.0, "int") for user in range(count)]
+
+
+@pytest.fixture
+def terminal() -> Terminal:
+    return Terminal(io.StringIO())
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2])
+def test_a_model_that_fails_leaves_what_was_there(tmp_path, terminal, monkeypatch, calls):
+    monkeypatch.setattr(exported_model, "_BLOCK_BYTES", 1)  # a batch for each example
+    (tmp_path / "out").mkdir()
+    out = tmp_path / "out" / "scores.parquet"
+    out.write_text("earlier")
+    files = _files(tmp_path, [_examples(3)])
+    with pytest.raises(RuntimeError, match="planted fault"):
+        predict(_Model(calls), files, 3, out, terminal)
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+    assert out.read_text() == "earlier"
+
+
+def test_files_without_an_example_are_passed_over(tmp_path, terminal):
+    out = tmp_path / "scores.parquet"
+    predict(_Model(9), _files(tmp_path, [[], _examples(3), []]), 3, out, terminal)
+    assert pq.read_table(out)["user"].to_pylist() == [0, 1, 2]
+
+
+def test_without_any_example_nothing_is_written(tmp_path, terminal):
+    out = tmp_path / "scores.parquet"
+    files = _files(tmp_path, [[], []])
+    with pytest.raises(InputError, match=f"^{re.escape(files[0])}: holds no example.* 7 targets"):
+        predict(_Model(9), files, 7, out, terminal)
+    assert sorted(map(str, tmp_path.iterdir())) == files
