@@ -39,7 +39,7 @@ def test_the_promised_configurations_are_shipped():
     shipped = {path.stem for path in configuration.SHIPPED.glob("*.yaml")}
     assert shipped >= {
         "demo", "movielens_1m", "online_retail", "uboot_touch",
-        "taobao", "tmall", "alipay", "kuairand",
+        "taobao", "tmall", "alipay", "kuairand", "taobao_ad", "recflow",
     }  # fmt: skip
 
 
