@@ -63,6 +63,7 @@ class EventLog(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type
           MANUAL_DOWNLOAD_INSTRUCTIONS = "Put the shop's export, day-*.csv, into manual_dir."
           FILES = "day-*.csv"
           COLUMNS = {"user": np.int64, "item": np.int64, "time": np.int64, "action": str}
+          JOINED = [Joined(files="items.csv", key="item", columns={"price": np.float32})]
       ```
     """
 

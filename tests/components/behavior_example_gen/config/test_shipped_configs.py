@@ -252,7 +252,7 @@ def test_every_row_of_the_real_log_is_accounted_for(shared_data, tmp_path):
     split = config.split.model_copy(update={"eval_per_user": 1})  # for time's sake
     counts = runs.execute(config.model_copy(update={"split": split}), tmp_path)
     lost = {r: n for r, n in counts["dropped"].items() if not r.startswith("target: ")}
-    assert lost == {"user: missing": 135_080, "where: Quantity > 0": 8_905, "duplicate": 10_126}
+    assert lost == {"user: missing": 135_080, "where: Quantity > 0": 8_905, "duplicate": 10_027}
     assert counts["rows"] == 541_909 == counts["rows_kept"] + sum(lost.values())
     assert counts["users"] == 4_339  # 4,372, but 33 of them have only returns
 
