@@ -93,6 +93,16 @@ def test_overrides_are_yaml_and_reach_nested_keys(own):
                 "set model.name",
             ],
         ),
+        (
+            "features={x: {of: item, column: c, type: category}}",
+            ["features.x.type: must be one of 'id', 'ids', 'number'", "Received: 'category'"],
+        ),
+        ("features={x: {of: context, as: hour_of_day}}", ["features.x.from: must be given"]),
+        (
+            "features={x: {of: user, column: c, type: ids, weights: ':'}}",
+            ["features.x.weights: unknown key (value ':'); valid keys here: as, before, "],
+        ),
+        ("features={x: c}", ["features.x: must be a section, such as {key: value}. Received: 'c'"]),
         ("log.columns.item=u", ["`user` and `item` must be different columns", "'u' for both"]),
         ("log.where=[a > 1 and b > 2]", ["log.where", "list of conditions", "'a > 1 and b > 2'"]),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import tensorflow_datasets as tfds
 from etils import epath
 
-from components.behavior_example_gen.cells.parse import to_float, to_int
+from components.behavior_example_gen.cells.parse import Column, to_float, to_int
 from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import Block
@@ -21,7 +21,7 @@ from components.behavior_example_gen.read.files import find_files
 from components.behavior_example_gen.tables import one_batch
 
 MISSING = -1  # an empty cell of a column of integers
-_READ = {np.int64: to_int, np.float32: to_float}
+_READ: Mapping[type, Callable[[pa.Array], Column]] = {np.int64: to_int, np.float32: to_float}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +116,7 @@ class EventLog(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type
             yield typed(block, self.COLUMNS)
 
     def _read(self, folder: str, table: Joined) -> pa.RecordBatch:
-        columns = {table.key: np.int64} | table.columns
+        columns: dict[str, type] = {table.key: np.int64, **table.columns}
         blocks = self.blocks(folder, table.files, table.csv, list(columns))
         return one_batch(pa.Table.from_batches([typed(block, columns) for block in blocks]))
 

@@ -254,6 +254,7 @@ def test_every_row_of_the_real_log_is_accounted_for(shared_data, tmp_path):
     lost = {r: n for r, n in counts["dropped"].items() if not r.startswith("target: ")}
     assert lost == {"user: missing": 135_080, "where: Quantity > 0": 8_905, "duplicate": 10_027}
     assert counts["rows"] == 541_909 == counts["rows_kept"] + sum(lost.values())
+    assert counts["missing"] == {}  # those without a description have no customer either
     assert counts["users"] == 4_339  # 4,372, but 33 of them have only returns
 
     with gzip.open(shared_data / "online-retail" / "transactions.csv.gz", "rt") as file:
