@@ -15,6 +15,7 @@ _KEYS = {
     features.TARGET_TIME: "log.columns.time",
     features.TARGET_REQUEST: "log.columns.request",
     features.TARGET_ORACLE: "log.columns.oracle",
+    features.TARGET_WEIGHT: "log.columns.weight",
     features.ITEM_ID: "log.columns.item",
     features.ITEM_COUNT: "log.columns.item",
 }
@@ -32,6 +33,8 @@ def log_key(feature: str) -> str | None:
     """The key of the configuration that a raw feature comes from; None if from none."""
     if feature in _KEYS or feature in _DERIVED:
         return _KEYS.get(feature)
+    if feature.startswith(features.label_feature("")):
+        return f"labels.{feature.removeprefix(features.label_feature(''))}"
     for prefix in _PREFIXES:
         if feature.startswith(prefix):
             name = feature.removeprefix(prefix)

@@ -11,30 +11,12 @@ import tensorflow_recommenders as tfrs
 from models import features
 from models.config import FrameConfig
 from models.features import FeatureSizes
+from models.head import Head
 from models.interests import RecentInterest
+from models.joint import joint_logits
 from models.layers import BehaviorEmbedding, ItemBias, RequestFeatures, embedding_of
 from models.ranking_loss import ranking_loss
 from models.view import View
-
-
-class Head(tf.keras.layers.Layer):
-    """TFRS Cross layers, then an MLP, then one logit."""
-
-    def __init__(self, config: FrameConfig, **kwargs):
-        super().__init__(**kwargs)
-        self.cross = [tfrs.layers.dcn.Cross() for _ in range(config.cross_layers)]
-        self.mlp = [tf.keras.layers.Dense(units, activation="relu") for units in config.mlp_units]
-        self.dropout = tf.keras.layers.Dropout(config.dropout)
-        self.logit = tf.keras.layers.Dense(1, dtype=tf.float32)
-
-    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Returns logits [N] of rows [N, D]."""
-        x0 = x
-        for layer in self.cross:
-            x = layer(x0, x)
-        for layer in self.mlp:
-            x = self.dropout(layer(x), training=training)
-        return self.logit(x)[:, 0]
 
 
 class CtrModel(tfrs.Model):
@@ -43,7 +25,7 @@ class CtrModel(tfrs.Model):
     Targets and behaviours share embedding tables; a short-term module reads the newest behaviours,
     a long-term module the whole history; TFRS `Cross` and an MLP turn
     `[target, short, long, target * short, target * long]`, and what is known of the user and of the
-    request, into a logit, to which the target's item may add a bias.
+    request, into a logit for each label, to which the target's item may add a bias.
 
     Args:
       config: hyper-parameters of the frame.
@@ -87,7 +69,8 @@ class CtrModel(tfrs.Model):
             else None
         )
         self.long_term = long_term(self.embedding) if long_term else None
-        self.head = Head(config, name="head")
+        self.labels = sizes.labels
+        self.head = Head(config, len(self.labels.names), name="head")
         self.item_bias = ItemBias(sizes.item, name="item_bias") if config.item_bias else None
         self.sizes = sizes
         self.task = tfrs.tasks.Ranking(
@@ -103,7 +86,14 @@ class CtrModel(tfrs.Model):
         return [v for m in self.submodules if isinstance(m, kinds) for v in m.tables.values()]
 
     def call(self, batch: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Returns logits [B, T] float32 of a batch (docs/architecture.md, "The example")."""
+        """Returns the primary label's logits [B, T] float32 of a batch (docs/architecture.md)."""
+        return self.label_logits(batch, training)[..., 0]
+
+    def label_logits(self, batch: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Returns logits [B, T, labels] float32 of a batch, the primary label's first.
+
+        Of a label that is given another one it is the chance of both (`joint`).
+        """
         modules = [module for module in (self.short_term, self.long_term) if module is not None]
         min_length = max((module.min_length for module in modules), default=1)
         view = View.of(batch, self.embedding, min_length)
@@ -114,10 +104,11 @@ class CtrModel(tfrs.Model):
         x = tf.concat(parts, -1)
         logits = self.head(tf.reshape(x, [-1, x.shape[-1]]), training=training)
         items = batch[features.TARGET_ITEM]
-        logits = tf.reshape(logits, tf.shape(items))
-        if self.item_bias is None:
-            return logits
-        return logits + self.item_bias(tf.minimum(items, self.sizes.item - 1))
+        logits = tf.reshape(logits, tf.concat([tf.shape(items), [len(self.labels.names)]], 0))
+        if self.item_bias is not None:
+            bias = self.item_bias(tf.minimum(items, self.sizes.item - 1))
+            logits = tf.concat([logits[..., :1] + bias[..., None], logits[..., 1:]], -1)
+        return joint_logits(logits, self.labels)
 
     def embed_all_items(self) -> None:
         """Embeds all items once and for all, for serving; the model cannot be trained on."""
@@ -128,23 +119,42 @@ class CtrModel(tfrs.Model):
     def losses_of(
         self, inputs: Mapping[str, tf.Tensor], training: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the cross-entropy averaged over valid targets, and the weighted ranking loss."""
-        logits = self(inputs, training=training)
-        labels = tf.cast(inputs[features.LABEL], tf.float32)
+        """Returns the primary label's cross-entropy, and what training minimizes.
+
+        That is the cross-entropy of all labels and the ranking loss of the primary one, by their
+        weights. Each is a mean over the valid targets whose label is known, by `target_weight`
+        where batches hold it.
+        """
+        logits = self.label_logits(inputs, training)
         valid = tf.cast(inputs[features.TARGET_VALID], tf.float32)
+        weights = valid
+        if features.TARGET_WEIGHT in inputs:
+            weights *= inputs[features.TARGET_WEIGHT]
+        primary = tf.cast(inputs[features.LABEL], tf.float32)
+        others = [inputs[features.label_feature(name)] for name in self.labels.others]
+        losses = [
+            self._cross_entropy(logits[..., number], labels, weights)
+            for number, labels in enumerate([primary, *others])
+        ]
+        total = tf.add_n([w * loss for w, loss in zip(self.labels.weights, losses, strict=True)])
+        if self.config.ranking_weight:
+            requests = inputs[features.TARGET_REQUEST]
+            of_pairs = ranking_loss(logits[..., 0], primary, weights, requests)
+            total += self.config.ranking_weight * of_pairs
+        return losses[0], total
+
+    def _cross_entropy(self, logits: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        """The mean over the targets [B, T] whose label is known, weighted; 0 without any."""
+        known = ~tf.math.is_nan(labels)
+        weights *= tf.cast(known, tf.float32)
         total = self.task(
-            labels=tf.reshape(labels, [-1, 1]),
+            labels=tf.reshape(tf.where(known, labels, 0.0), [-1, 1]),
             predictions=tf.reshape(logits, [-1, 1]),
-            sample_weight=tf.reshape(valid, [-1, 1]),
+            sample_weight=tf.reshape(weights, [-1, 1]),
             compute_metrics=False,
         )
-        cross_entropy = total / tf.maximum(tf.reduce_sum(valid), 1)
-        weight = self.config.ranking_weight
-        if not weight:
-            return cross_entropy, 0.0
-        requests = inputs[features.TARGET_REQUEST]
-        return cross_entropy, weight * ranking_loss(logits, labels, valid, requests)
+        return tf.math.divide_no_nan(total, tf.reduce_sum(weights))
 
     def compute_loss(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Returns what training minimizes: the cross-entropy and the weighted ranking loss."""
-        return tf.add(*self.losses_of(inputs, training=training))
+        """Returns what training minimizes, see `losses_of`."""
+        return self.losses_of(inputs, training=training)[1]

@@ -37,6 +37,14 @@ class FrameConfig(Section):
     cross_layers: int = Field(2, ge=0, le=1000, description="TFRS Cross layers before the MLP.")
     mlp_units: tuple[Width, ...] = Field((256, 128), description="Widths of the MLP's layers.")
     dropout: Rate = Field(0.0, description="Dropout rate within the MLP.")
+    num_experts: Annotated[int, Field(ge=1, le=1000)] = Field(
+        1,
+        description="MLPs of `mlp_units`, of which each label's tower reads a mixture of its own "
+        "(MMoE); 1: a shared bottom.",
+    )
+    tower_units: tuple[Width, ...] = Field(
+        (64,), description="Widths of each label's own layers, where there are several labels."
+    )
     ranking_weight: float = Field(
         0.0,
         ge=0,

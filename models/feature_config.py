@@ -17,7 +17,7 @@ from models.section import Number, Section
 ROLES = frozenset({"user", "item", "category", "behavior", "time", "request"})
 _RESERVED = ROLES | {
     *("id", "count", "length", "valid", "hist_end", "local_begin", "match", "oracle", "label"),
-    *("history_length", "user_activity"),
+    *("weight", "history_length", "user_activity"),
 }
 ROLE_TABLES = ("item", "category", "behavior")
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from models.label_config import ONE_LABEL, LabelTasks
+
 USER_ID = "user_id"
 
 HISTORY_PREFIX = "history_"
@@ -32,6 +34,8 @@ TARGET_LOCAL_BEGIN = "target_local_begin"  # [B, T], local = history[local_begin
 TARGET_MATCH = "target_match"  # [B, T, M], last behaviours in the target's category, -1 padded
 
 LABEL = "label"  # [B, T], absent when serving
+
+TARGET_WEIGHT = "target_weight"  # [B, T], optional: how much a target counts; absent when serving
 
 # Of the `eval` split only, [1] each: what reports slice by, and the simulator's true probability.
 SLICE_HISTORY_LENGTH = "slice_history_length"
@@ -92,6 +96,16 @@ def length_of(feature: str) -> str:
     return feature + "_length"
 
 
+def label_feature(name: str) -> str:
+    """Returns the feature name of a label beside the primary one: `"like"` -> `"label_like"`."""
+    return LABEL + "_" + name
+
+
+def probability(label: str) -> str:
+    """Returns the output of a label beside the primary one: `"like"` -> `"probability_like"`."""
+    return PROBABILITY + "_" + label
+
+
 class Embedded(NamedTuple):
     """A feature of an item or a user, whose values are rows of a table.
 
@@ -148,6 +162,7 @@ class FeatureSizes:
       user: features of users, `user_<name>`.
       item_features: features of items, by `items`.
       items: what is known of every item; None: nothing but its id.
+      labels: what the model predicts.
     """
 
     item: int
@@ -160,3 +175,4 @@ class FeatureSizes:
     user: tuple[Embedded, ...] = ()
     item_features: tuple[Embedded, ...] = ()
     items: ItemTable | None = None
+    labels: LabelTasks = ONE_LABEL

@@ -131,5 +131,5 @@ def _auc(steps: Steps, examples: Examples, shapes: Sequence[BatchShape]) -> floa
     for batch in examples.dataset(plan_batches(shapes, lengths, targets, None)):
         valid = batch[features.TARGET_VALID].numpy()
         labels.append(batch[features.LABEL].numpy()[valid])
-        scores.append(steps.predict(batch).numpy()[valid])
+        scores.append(steps.predict(batch).numpy()[valid, 0])
     return metrics.auc(np.concatenate(labels), np.concatenate(scores))

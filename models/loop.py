@@ -167,6 +167,9 @@ class TrainingLoop:
             for name in COMPARED
             if METRICS[name].main and name not in self._validation.undefined
         ]
+        shown += [
+            f"AUC of {name} {entry[key('auc', name)]:.4f}" for name in self._validation.labels
+        ]
         log.info(
             "epoch %d  loss %.4f  validation: %s", entry["epoch"], entry["loss"], "  ".join(shown)
         )

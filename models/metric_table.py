@@ -98,12 +98,14 @@ def _within(
 
 
 def _of_users(value: Callable[[Predictions], np.ndarray], over: str | None) -> Callable:
-    """Replicas of the ratio of two sums over targets, the lower of `over` or of ones."""
+    """Replicas of the ratio of two weighted sums over targets, the lower of `over` or of ones."""
 
     def made(predictions: Predictions) -> Replicas:
-        below = None if over is None else getattr(predictions, over)
-        users = predictions.users
-        return replicas.ratio((np.bincount(users, value(predictions)), np.bincount(users, below)))
+        users, above = predictions.users, value(predictions)
+        below = np.ones(len(users)) if over is None else getattr(predictions, over)
+        if predictions.weights is not None:
+            above, below = above * predictions.weights, below * predictions.weights
+        return replicas.ratio((np.bincount(users, above), np.bincount(users, below)))
 
     return made
 
@@ -113,7 +115,7 @@ METRICS = {
     for metric in (
         Metric(
             "auc", "AUC", "chance that a click outranks a non-click", 1,
-            lambda p: metrics.auc(p.labels, p.scores), replicas.auc, main=True,
+            lambda p: metrics.auc(p.labels, p.scores, p.weights), replicas.auc, main=True,
         ),
         _within(
             "gauc", "GAUC", "the same within users, weighted by their targets", lists.gauc,
@@ -128,31 +130,31 @@ METRICS = {
         _within("mrr", "MRR", "mean of one over the place of a list's first click", lists.mrr),
         Metric(
             "logloss", "LogLoss", "mean cross-entropy, in nats", -1,
-            lambda p: metrics.logloss(p.labels, p.scores),
+            lambda p: metrics.logloss(p.labels, p.scores, p.weights),
             _of_users(lambda p: metrics.log_losses(p.labels, p.scores), None),
             most=float("inf"), of_rate=True, main=True,
         ),
         Metric(
             "normalized_entropy", "Normalized entropy",
             "LogLoss over that of always predicting the click rate", -1,
-            lambda p: metrics.normalized_entropy(p.labels, p.scores),
+            lambda p: metrics.normalized_entropy(p.labels, p.scores, p.weights),
             most=float("inf"), of_rate=True,
         ),
         Metric(
             "calibration", "Calibration", "predicted over observed clicks", 0,
-            lambda p: metrics.calibration(p.labels, p.scores),
+            lambda p: metrics.calibration(p.labels, p.scores, p.weights),
             _of_users(lambda p: p.scores, "labels"),
             most=float("inf"), of_rate=True, main=True,
         ),
         Metric(
             "ece", "ECE", "mean distance of predicted from observed click rates, in 20 bins", -1,
-            lambda p: metrics.ece(p.labels, p.scores), of_rate=True,
+            lambda p: metrics.ece(p.labels, p.scores, p.weights), of_rate=True,
         ),
         Metric(
             "gauc_over_time", "GAUC over time",
             "over all pairs of a user's targets: later ones see what came of earlier ones, so it "
             "is no measure of ranking; a rule without any knowledge can reach .6 and more", 1,
-            lambda p: metrics.gauc_over_time(p.labels, p.scores, p.users),
+            lambda p: metrics.gauc_over_time(p.labels, p.scores, p.users, p.weights),
         ),
         Metric(
             "oracle_auc", "Oracle's AUC", "of the true click probability: no model can beat it", 1,

@@ -65,6 +65,8 @@ class Predictions:
       requests: [N] int64: targets of a user with equal numbers were shown together.
       frozen: [N] probabilities with each user's history as it stood at the first of its targets, by
         which metrics within users then rank; None: these rank `scores` within requests.
+      weights: [N] how much each counts in metrics over all targets, not in those within users;
+        None: all count alike.
     """
 
     labels: np.ndarray
@@ -72,23 +74,27 @@ class Predictions:
     users: np.ndarray
     requests: np.ndarray
     frozen: np.ndarray | None = None
+    weights: np.ndarray | None = None
 
     @classmethod
     def merge(cls, parts: Iterable[Predictions]) -> Predictions:
-        """All predictions of `parts`, of which all have frozen scores or none."""
+        """All predictions of `parts`, of which all have frozen scores or weights, or none."""
         parts = list(parts)
         if not parts:
             none = np.zeros(0)
             return cls(none, none, none.astype(np.int64), none.astype(np.int64))
-        if len({part.frozen is None for part in parts}) > 1:
-            raise ValueError("`parts` must all have `frozen` or all have none. Received both.")
+        for name in ("frozen", "weights"):
+            if len({getattr(part, name) is None for part in parts}) > 1:
+                raise ValueError(f"`parts` must all have `{name}` or all have none. Received both.")
         frozen = [part.frozen for part in parts if part.frozen is not None]
+        weights = [part.weights for part in parts if part.weights is not None]
         return cls(
             np.concatenate([part.labels for part in parts]),
             np.concatenate([part.scores for part in parts]),
             np.concatenate([part.users for part in parts]),
             np.concatenate([part.requests for part in parts]),
             np.concatenate(frozen) if frozen else None,
+            np.concatenate(weights) if weights else None,
         )
 
     @property

@@ -23,6 +23,7 @@ from models.feature_config import (
     TimeFeature,
     VectorFeature,
 )
+from models.label_config import ONE_LABEL, LabelTasks
 from models.settings import PreprocessingSettings
 
 # The features that hold ids of `log.columns`, by the vocabulary that they share.
@@ -40,6 +41,7 @@ PASSED_THROUGH = (
     features.TARGET_LOCAL_BEGIN,
     features.TARGET_MATCH,
     features.LABEL,
+    features.TARGET_WEIGHT,
 )
 QUANTILE_ERROR = 0.001  # of a bucket's boundary, as a share of all values
 HOURS, DAYS = 24, 7
@@ -65,7 +67,11 @@ def preprocessing_fn(
     settings = PreprocessingSettings.from_custom_config(custom_config)
     configured = settings.features
     passed = (*PASSED_THROUGH, features.ITEM_COUNT)
-    outputs = {name: inputs[name] for name in passed if name in inputs}
+    outputs = {
+        name: values
+        for name, values in inputs.items()
+        if name in passed or name.startswith(features.label_feature(""))
+    }
     shared = {
         table: [c for name in named for c in feature_config.columns(name, configured[name])]
         for table, named in feature_config.tables_of(configured).items()
@@ -111,6 +117,7 @@ def feature_sizes(
     transform_output: tft.TFTransformOutput,
     settings: PreprocessingSettings,
     items: features.ItemTable | None = None,
+    labels: LabelTasks = ONE_LABEL,
 ) -> features.FeatureSizes:
     """Returns the table sizes that a model needs for the ids of `preprocessing_fn`.
 
@@ -118,6 +125,7 @@ def feature_sizes(
       transform_output: the result of a Transform run with `preprocessing_fn`.
       settings: with which it ran.
       items: what is known of every item (`item_table.read`); None where items have no features.
+      labels: what the model predicts.
     """
 
     configured = feature_config.embedded(settings.features, settings.tables)
@@ -149,6 +157,7 @@ def feature_sizes(
         user=embedded("user"),
         item_features=embedded("item"),
         items=items,
+        labels=labels,
     )
 
 

@@ -23,7 +23,7 @@ def ranking_loss(
     Args:
       logits: [B, T] float32.
       labels: [B, T] float32, 0 or 1.
-      valid: [B, T] float32, 1 for targets, 0 for padding.
+      valid: [B, T] float32, 0 for padding, else a target's weight: that of a pair is the product.
       requests: [B, T] integers, equal within a user for what was shown together.
 
     Returns:

@@ -44,24 +44,29 @@ def auc(predictions: Predictions) -> Replicas:
       predictions: whose users are numbers from 0.
     """
     labels, scores, users = predictions.labels, predictions.scores, predictions.users
-    behind = effective(np.bincount(users))
+    weighted = predictions.weights
+    behind = effective(np.bincount(users, weighted))
     if np.isnan(scores).any():
         return Replicas(lambda weights: np.full(len(weights), np.nan), behind)
     positive = labels > 0.5
-    order = np.argsort(scores[~positive])
-    negatives = scores[~positive][order]
-    of_negative = users[~positive][order].astype(np.int32)
+    rows = np.flatnonzero(~positive)
+    rows = rows[np.argsort(scores[rows])]
+    negatives, of_negative = scores[rows], users[rows].astype(np.int32)
+    negative_weights = None if weighted is None else weighted[rows]
     # Positives in the order of their scores, so that reads from the running sum go forward.
-    order = np.argsort(scores[positive])
-    positives = scores[positive][order]
-    of_positive = users[positive][order].astype(np.int32)
+    rows = np.flatnonzero(positive)
+    rows = rows[np.argsort(scores[rows])]
+    positives, of_positive = scores[rows], users[rows].astype(np.int32)
+    positive_weights = None if weighted is None else weighted[rows]
     below = np.searchsorted(negatives, positives, side="left")
     not_above = np.searchsorted(negatives, positives, side="right")
 
     def one(weights: np.ndarray) -> float:
-        running = np.zeros(len(negatives) + 1, np.int64)
-        np.cumsum(weights.take(of_negative), out=running[1:])
-        mine = weights.take(of_positive)
+        mine, theirs = weights.take(of_positive), weights.take(of_negative)
+        if positive_weights is not None:
+            mine, theirs = mine * positive_weights, theirs * negative_weights
+        running = np.zeros(len(negatives) + 1, np.int64 if weighted is None else np.float64)
+        np.cumsum(theirs, out=running[1:])
         beaten_twice = running.take(below) + running.take(not_above)
         pairs = float(running[-1]) * float(mine.sum())
         return float((mine * beaten_twice).sum()) / (2 * pairs) if pairs else float("nan")

@@ -27,6 +27,7 @@ NOT_SERVED = frozenset(
     {
         features.USER_ID,
         features.LABEL,
+        features.TARGET_WEIGHT,
         features.TARGET_REQUEST,
         features.TARGET_LOCAL_BEGIN,
         features.TARGET_MATCH,
@@ -60,7 +61,10 @@ class ServingModule(tf.Module):
         self._settings = settings
         # A SavedModel keeps what it can reach from here. A Keras model would drag its own saved
         # form along: a function keeps it out of sight, the variables that it reads suffice.
-        self._logits = lambda batch: model(batch, training=False)
+        self._logits = lambda batch: model.label_logits(batch, training=False)
+        self._outputs = [
+            features.PROBABILITY, *(features.probability(name) for name in model.labels.others)
+        ]  # fmt: skip
         self._variables = lambda: list(model.variables)
         model.embed_all_items()
         self._layout = dataclasses.replace(Layout.of(model.sizes, settings.match), distinct=False)
@@ -69,7 +73,8 @@ class ServingModule(tf.Module):
         self._spec = {
             name: spec
             for name, spec in transform_output.raw_feature_spec().items()
-            if name not in NOT_SERVED and not name.startswith(features.item_feature(""))
+            if name not in NOT_SERVED
+            and not name.startswith((features.item_feature(""), features.label_feature("")))
         }
 
     def export(self, path: str) -> None:
@@ -94,7 +99,8 @@ class ServingModule(tf.Module):
           examples: [n] string. Without `target_hist_end`, a target sees the whole history.
 
         Returns:
-          `probability` [n, T] float32, T the most targets of an example, 0 where it has fewer.
+          `probability` [n, T] float32, T the most targets of an example, 0 where it has fewer; and
+          of each label beside the primary one `probability_<name>`, likewise.
 
         Raises:
           tf.errors.InvalidArgumentError: naming the feature that is missing, of another type or
@@ -111,7 +117,7 @@ class ServingModule(tf.Module):
             `target_category`, `target_time` [n, T].
 
         Returns:
-          `probability` [n, T] float32.
+          `probability` [n, T] float32, and `probability_<name>`, likewise.
 
         Raises:
           tf.errors.InvalidArgumentError: naming the tensor whose shape does not fit the others.
@@ -152,18 +158,19 @@ class ServingModule(tf.Module):
             begin = chunk * step
             rows = {name: values[begin : begin + step] for name, values in raw.items()}
             scores = self._score_users(rows, targets)
-            return tf.pad(scores, [[0, step - tf.shape(scores)[0]], [0, 0]])
+            return tf.pad(scores, [[0, step - tf.shape(scores)[0]], [0, 0], [0, 0]])
 
         scores = tf.map_fn(
             score_chunk,
             tf.range(chunks),
-            fn_output_signature=tf.TensorSpec([None, None], tf.float32),
+            fn_output_signature=tf.TensorSpec([None, None, len(self._outputs)], tf.float32),
             parallel_iterations=1,
         )
-        return {features.PROBABILITY: tf.reshape(scores, [chunks * step, targets])[:users]}
+        scores = tf.reshape(scores, [chunks * step, targets, len(self._outputs)])[:users]
+        return dict(zip(self._outputs, tf.unstack(scores, axis=-1), strict=True))
 
     def _score_users(self, raw: dict[str, tf.RaggedTensor], targets: tf.Tensor) -> tf.Tensor:
-        """Returns the probabilities [n, `targets`] of ragged raw features."""
+        """Returns the probabilities [n, `targets`, labels] of ragged raw features."""
         settings = self._settings
         given_end = raw.pop(features.TARGET_HIST_END, None)
         full_length = _row_lengths(raw[features.HISTORY_ITEM])
@@ -198,7 +205,7 @@ class ServingModule(tf.Module):
                 match=settings.match,
             )
         logits = tf.cast(self._logits(batch), tf.float32)
-        return tf.where(batch[features.TARGET_VALID], tf.sigmoid(logits), 0.0)
+        return tf.where(batch[features.TARGET_VALID][..., None], tf.sigmoid(logits), 0.0)
 
 
 def _newest(raw: dict[str, tf.RaggedTensor], length: int) -> dict[str, tf.RaggedTensor]:

@@ -55,14 +55,13 @@ class Steps:
         return self._train(batch)
 
     def predict(self, batch: Batch) -> tf.Tensor:
-        """Returns probabilities, [B, T]."""
+        """Returns probabilities, [B, T, labels], the primary label's first."""
         return self._predict(batch)
 
     def _train_step(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
         variables = self._model.trainable_variables
         with tf.GradientTape() as tape:
-            cross_entropy, ranking = self._model.losses_of(batch, training=True)
-            loss = cross_entropy + ranking
+            cross_entropy, loss = self._model.losses_of(batch, training=True)
         gradients = tape.gradient(loss, variables)
         if self._clip_norm is not None:
             gradients = clip_by_global_norm(gradients, self._clip_norm)
@@ -71,4 +70,4 @@ class Steps:
         return cross_entropy * tf.cast(count, cross_entropy.dtype), count
 
     def _predict_step(self, batch: Batch) -> tf.Tensor:
-        return tf.sigmoid(tf.cast(self._model(batch, training=False), tf.float32))
+        return tf.sigmoid(tf.cast(self._model.label_logits(batch, training=False), tf.float32))

@@ -64,7 +64,7 @@ def run_fn(fn_args: FnArgs) -> None:
     tf.keras.backend.experimental.enable_tf_random_generator()
     _set_precision(config)
     items = _items(fn_args, transform_output, settings)
-    sizes = feature_sizes(transform_output, settings, items)
+    sizes = feature_sizes(transform_output, settings, items, settings.labels)
     model = build_model(settings.model, sizes, settings.seed)
     layout = Layout.of(sizes, settings.history.match if model.reads_match else None)
     train, validation = (
@@ -92,7 +92,8 @@ def run_fn(fn_args: FnArgs) -> None:
     checkpoints = Checkpoints(folder, model, optimizer, config.checkpoint_seconds)
     with contextlib.closing(tf.summary.create_file_writer(fn_args.model_run_dir)) as summaries:
         unknown = sizes.category - 1
-        scored = Validation(validation, shapes, steps, settings.history, unknown)
+        others = tuple(settings.labels.others)
+        scored = Validation(validation, shapes, steps, settings.history, unknown, others)
         loop = TrainingLoop(
             config, settings.seed, steps, train, scored, shapes, checkpoints, summaries
         )

@@ -8,6 +8,7 @@ import pydantic
 from pydantic import Field
 
 from models.config import ModelConfig
+from models.label_config import ONE_LABEL, LabelTasks
 from models.metric_table import RANKING, name_checked
 from models.section import Section
 from models.settings import HistorySettings, PreprocessingSettings
@@ -122,3 +123,4 @@ class RunSettings(PreprocessingSettings):
     training: TrainingConfig = Field(TrainingConfig(), description="How it is trained.")
     seed: int = Field(0, ge=0, lt=2**31, description="Of initial weights, shuffling and dropout.")
     history: HistorySettings = Field(..., description="How the examples were cut.")
+    labels: LabelTasks = Field(ONE_LABEL, description="What the model predicts.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -16,6 +17,9 @@ from models.metrics import Predictions
 from models.settings import HistorySettings
 from models.steps import Steps
 
+# What is told of a label beside the primary one.
+_OF_OTHERS = ("auc", "logloss")
+
 
 class Validation:
     """Scores a split, and once more with frozen histories if metrics within users need it.
@@ -26,11 +30,13 @@ class Validation:
       steps: of the model.
       history: how its examples were cut.
       unknown: id of unknown categories.
+      labels: names of the labels beside the primary one.
 
     Attributes:
       protocol: how targets of a user are compared, see `lists`.
       undefined: metrics that its labels do not define, whatever the scores.
       targets, clicks: their numbers.
+      labels: as given.
     """
 
     def __init__(
@@ -40,49 +46,76 @@ class Validation:
         steps: Steps,
         history: HistorySettings,
         unknown: int,
+        labels: Sequence[str] = (),
     ) -> None:
         self._split, self._shapes, self._steps = split, shapes, steps
-        self._history, self._unknown = history, unknown
-        labels, users, requests = (np.concatenate(of) for of in zip(*_targets(split), strict=True))
-        self.protocol = lists.protocol(users, requests, labels)
-        self.targets, self.clicks = len(labels), int(labels.sum())
-        none = np.zeros(len(labels))
+        self._history, self._unknown, self.labels = history, unknown, labels
+        self._read = [
+            features.LABEL,
+            features.TARGET_REQUEST,
+            features.TARGET_WEIGHT,
+            *map(features.label_feature, labels),
+        ]
+        clicked, users, requests = (np.concatenate(of) for of in zip(*_targets(split), strict=True))
+        self.protocol = lists.protocol(users, requests, clicked)
+        self.targets, self.clicks = len(clicked), int(clicked.sum())
+        none = np.zeros(len(clicked))
         frozen = none if self.protocol == lists.FROZEN else None
-        found = evaluate(Predictions(labels, none, users, requests, frozen), COMPARED)
+        found = evaluate(Predictions(clicked, none, users, requests, frozen), COMPARED)
         self.undefined = frozenset(name for name, value in found.items() if np.isnan(value))
 
     def __call__(self) -> dict[str, float]:
         """Scores the split: every metric that models are compared by, under `key` of its name."""
-        scored = self._score(self._split.batches(self._shapes, None))
+        scored, others = self._score(self._split.batches(self._shapes, None))
         within = [name for name in COMPARED if METRICS[name].within_users]
         ranked = scored
         if self.protocol == lists.FROZEN:
             batches = frozen_batches(self._split, self._shapes, self._history, self._unknown)
-            found = self._score(batches)
-            ranked = Predictions(
-                found.labels, found.scores, found.users, found.requests, found.scores
-            )
+            frozen, _ = self._score(batches)
+            ranked = dataclasses.replace(frozen, frozen=frozen.scores)
         values = evaluate(scored, [name for name in COMPARED if name not in within])
         values |= evaluate(ranked, within)
-        return {key(name): values[name] for name in COMPARED}
+        found = {key(name): values[name] for name in COMPARED}
+        for name, predictions in others.items():
+            found |= {key(n, name): v for n, v in evaluate(predictions, _OF_OTHERS).items()}
+        return found
 
-    def _score(self, batches: Iterator[tuple[tf.data.Dataset, list[np.ndarray]]]) -> Predictions:
-        parts = []
+    def _score(
+        self, batches: Iterator[tuple[tf.data.Dataset, list[np.ndarray]]]
+    ) -> tuple[Predictions, dict[str, Predictions]]:
+        """The primary label's predictions, and those of the others where they are known."""
+        parts: list[Predictions] = []
+        others: dict[str, list[Predictions]] = {name: [] for name in self.labels}
         for dataset, users_of_batches in batches:
             for batch, users in zip(dataset, users_of_batches, strict=True):
-                probability = self._steps.predict(batch).numpy()
                 valid = batch[features.TARGET_VALID].numpy()
-                labels, requests = (
-                    batch[name].numpy()[valid] for name in (features.LABEL, features.TARGET_REQUEST)
-                )
+                scores = self._steps.predict(batch).numpy()[valid]
+                of_targets = {n: batch[n].numpy()[valid] for n in self._read if n in batch}
                 user = np.repeat(users, valid.sum(1)[: len(users)])
-                parts.append(Predictions(labels, probability[valid], user, requests))
-        return Predictions.merge(parts)
+                requests = of_targets[features.TARGET_REQUEST]
+                weights = of_targets.get(features.TARGET_WEIGHT)
+                labels = of_targets[features.LABEL]
+                parts.append(Predictions(labels, scores[:, 0], user, requests, weights=weights))
+                for place, (name, made) in enumerate(others.items(), 1):
+                    labels = of_targets[features.label_feature(name)]
+                    known = ~np.isnan(labels)
+                    weight = None if weights is None else weights[known]
+                    made.append(
+                        Predictions(
+                            labels[known],
+                            scores[known, place],
+                            user[known],
+                            requests[known],
+                            weights=weight,
+                        )
+                    )
+        return Predictions.merge(parts), {n: Predictions.merge(of) for n, of in others.items()}
 
 
-def key(name: str) -> str:
-    """What a metric is called in the curve of `training.json`."""
-    return f"validation_{'loss' if name == 'logloss' else name}"
+def key(name: str, label: str | None = None) -> str:
+    """What a metric, of the primary label or of another, is called in the curve of a training."""
+    of_label = "" if label is None else f"{label}_"
+    return f"validation_{of_label}{'loss' if name == 'logloss' else name}"
 
 
 def _targets(split: Split) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:

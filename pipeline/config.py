@@ -20,14 +20,15 @@ from components import secrets
 from components.behavior_example_gen.config.ingest_config import (
     HistoryConfig,
     IngestConfig,
-    LabelConfig,
     LogConfig,
     SplitConfig,
 )
+from components.behavior_example_gen.config.label_config import LabelConfig, Labels
 from components.evaluator.config import GateConfig
 from models import feature_config
 from models.config import ModelConfig, TwinConfig
 from models.feature_config import Features, Tables
+from models.label_config import LabelTask, LabelTasks
 from models.section import Section, without_null
 from models.training_config import TrainingConfig
 from pipeline.errors import ConfigError, describe
@@ -129,7 +130,15 @@ class Config(Section):
         description="Embedding tables that differ from the default, by the feature's name; one "
         "that is null does not.",
     )
-    label: LabelConfig = Field(description="What the model learns to predict.")
+    label: LabelConfig | None = Field(
+        None, description="What the model learns to predict; null: see `labels`."
+    )
+    labels: Labels = Field(
+        {},
+        description="Several labels, by name, instead of `label`. `primary: NAME` says by which "
+        "targets are chosen, and models stopped and compared; without it the first. One that is "
+        "null is left out.",
+    )
     history: HistoryConfig = Field(
         default_factory=HistoryConfig, description="Which behaviours a target sees."
     )
@@ -180,6 +189,28 @@ class Config(Section):
         return self
 
     @pydantic.model_validator(mode="after")
+    def _one_label_or_several(self) -> Config:
+        if (self.label is None) == (not self.labels):
+            raise ValueError(
+                f"exactly one of `label` and `labels` must be given. Received: "
+                f"{'both' if self.labels else 'none'}"
+            )
+        first = next(iter(self.labels), None)
+        if first is not None and (self.labels[first].given or self.labels[first].within):
+            raise ValueError(
+                f"`labels.{first}` is the primary label, by which targets are chosen, so it takes "
+                f"neither `given` nor `within`. Received: given {self.labels[first].given!r}, "
+                f"within {self.labels[first].within!r}; set `labels.primary` to another"
+            )
+        others = list(self.labels)[1:]
+        if unknown := sorted(set(self.gate.labels) - set(others)):
+            raise ValueError(
+                f"`gate.labels` must name labels beside the primary one: {', '.join(others)}. "
+                f"Received: {', '.join(unknown)}"
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _ingest_fits(self) -> Config:
         try:
             _ = self.ingest
@@ -191,15 +222,33 @@ class Config(Section):
     @property
     def ingest(self) -> IngestConfig:
         """The sections that decide what the examples are."""
+        primary = next(iter(self.labels), None)
+        label = self.labels[primary] if primary else self.label
+        assert label is not None, "one of both is given"
         return IngestConfig(
             log=self.log,
             features=self.features,
-            label=self.label,
+            label=label.model_dump(include=set(LabelConfig.model_fields)),
+            primary=primary,
+            labels={name: of for name, of in self.labels.items() if name != primary},
             history=self.history,
             split=self.split,
             seed=self.seed,
             shard_memory_mib=self.beam.shard_memory_mib,
         )
+
+    @property
+    def tasks(self) -> LabelTasks:
+        """What a model must know of the labels."""
+        if not self.labels:
+            return LabelTasks()
+        told = {
+            name: LabelTask(weight=label.weight, given=label.given)
+            for name, label in self.labels.items()
+        }
+        primary = next(iter(told))
+        weight = told.pop(primary).weight
+        return LabelTasks(primary=primary, weight=weight, others=told)
 
     @property
     def hash(self) -> str:

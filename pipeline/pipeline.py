@@ -187,7 +187,8 @@ def _transform_config(config: Config) -> dict[str, str]:
 
 def drawn_negatives(config: Config) -> int:
     """Negatives drawn for each positive; 0 if labels are the log's."""
-    return config.label.negatives.per_positive if config.label.negatives else 0
+    negatives = config.ingest.label.negatives
+    return negatives.per_positive if negatives else 0
 
 
 def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
@@ -200,6 +201,7 @@ def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
         "seed": config.seed,
         "model": config.model.model_dump(),
         "training": config.training.model_dump(),
+        "labels": config.tasks.model_dump(),
     }
     return {
         "config": json.dumps(settings, sort_keys=True),

@@ -10,10 +10,10 @@ from components.behavior_example_gen.config.ingest_config import (
     SPLITS,
     HistoryConfig,
     IngestConfig,
-    LabelConfig,
     LogConfig,
     SplitConfig,
 )
+from components.behavior_example_gen.config.label_config import LabelConfig, Labels
 from components.behavior_example_gen.errors import LogError
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "HistoryConfig",
     "IngestConfig",
     "LabelConfig",
+    "Labels",
     "LogConfig",
     "LogError",
     "SplitConfig",

@@ -165,7 +165,7 @@ class _CountBefore(ParallelDoFn[tuple[list[Piece], tuple[int, int]], object]):
         self._ticks_per_second = ticks_per_second
 
     def process(
-        self, element: tuple[int, list[Piece]], checked: None, times: tuple[int, int]
+        self, element: tuple[int, list[Piece]], checked: int, times: tuple[int, int]
     ) -> Iterator[object]:
         yield from self.submit((list(element[1]), times))
 
@@ -200,13 +200,13 @@ class _Cut(ParallelDoFn[tuple[int, list[Piece], WholeLog], object]):
     def process(
         self,
         element: tuple[int, list[Piece]],
-        checked: None,
+        checked: int,
         times: tuple[int, int] | None = None,
         items: Catalogue | None = None,
         eval_items: Catalogue | None = None,
     ) -> Iterator[object]:
         number, pieces = element
-        yield from self.submit((number, list(pieces), WholeLog(items, times, eval_items)))
+        yield from self.submit((number, list(pieces), WholeLog(items, times, eval_items, checked)))
 
     def work(self, task: tuple[int, list[Piece], WholeLog]) -> list[object]:
         number, pieces, whole = task
@@ -240,10 +240,15 @@ def _draws_by_time(config: IngestConfig) -> bool:
     return config.label.negatives is not None and config.split.by == "time"
 
 
-def _check(counts: Counts, config_json: str, output: str) -> None:
-    """Stops before the users are cut if the rows are too bad, and leaves the quarantine behind."""
+def _check(counts: Counts, config_json: str, output: str) -> int:
+    """Stops before the users are cut if the rows are too bad, and leaves the quarantine behind.
+
+    Returns:
+      The time of the log's last row, in ticks.
+    """
     write_text(counts.quarantine(), FileSystems.join(output, QUARANTINE))
     check_rows(counts, IngestConfig.model_validate_json(config_json))
+    return max(span.last for span in counts.spans.values())
 
 
 def _write_items(

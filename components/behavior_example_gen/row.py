@@ -5,6 +5,7 @@ from __future__ import annotations
 NO_TARGET = -1  # label of a row that is a behaviour but no target
 FILTER = "where: "
 DUPLICATE = "duplicate"
+LABEL = "label."  # begins the names of columns that are labels beside the primary one
 FEATURE = "feature."  # begins the names of columns that are features
 IN_HISTORY = "in_history"  # column of a log with impressions
 SEQUENCE = "sequence"  # position in the log, where that counts

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.behavior_example_gen.clean.account import SAMPLES, Counts, Sample
+from components.behavior_example_gen.clean.account import SAMPLES, Counts, Known, Sample
+from components.behavior_example_gen.clean.notes import Notes
 from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
 from components.behavior_example_gen.cut.item_features import ItemFeatures
 from components.behavior_example_gen.cut.order import sort_rows
@@ -64,7 +65,7 @@ class Shard:
         rows, duplicates = sort_rows(rows, by_log, config.log.duplicates == "drop")
         user_rows = UserRows(rows, config)
         placed = place_targets(user_rows, whole)
-        targets, dropped = find_targets(user_rows, whole, placed)
+        targets, dropped, young = find_targets(user_rows, whole, placed)
         self._histories = user_rows.histories
         self._users: dict[str, Values] = {}
         self.items: ItemFeatures | None = None
@@ -89,6 +90,10 @@ class Shard:
             splits={name: _count(*split) for name, split in self._splits.items()},
             samples={DUPLICATE: _sample(duplicates)} if duplicates.num_rows else {},
             held_out=int(held_out.min()) if len(held_out) else None,
+            notes=Notes(young=+young),
+            labels={name: _known(targets) for name, (targets, _) in self._splits.items()}
+            if config.labels
+            else {},
         )
 
     def encode(self, split: str) -> Iterator[bytes]:
@@ -121,6 +126,13 @@ def _sample(rows: pa.RecordBatch) -> list[Sample]:
         part, number = divmod(row.pop(SEQUENCE), PART_ROWS)
         samples.append(Sample(part, number, {name: text(cell) for name, cell in row.items()}))
     return samples
+
+
+def _known(targets: Targets) -> dict[str, Known]:
+    return {
+        name: Known(int((values >= 0).sum()), int((values == 1).sum()))
+        for name, values in targets.labels.items()
+    }
 
 
 def _count(targets: Targets, examples: Examples) -> collections.Counter[str]:

@@ -13,10 +13,11 @@ from components.evaluator.tfma.read import SliceMetrics
 from components.page import words
 from components.page.document import Cell, Table
 from components.scoring import slice_labels
-from models.metric_table import METRICS
+from models.metric_table import JUDGED, METRICS
 
 # Of a slice, beside its AUC.
 _OTHER_METRICS = tuple(name for name, metric in METRICS.items() if metric.main and name != "auc")
+_OF_LABELS = tuple(name for name in JUDGED if METRICS[name].main)
 _MOST_SLICES = 200
 _FEW_USERS = 30  # on which a GAUC says little
 
@@ -45,6 +46,36 @@ def metrics(findings: Findings) -> Table:
         columns += ["Latest blessed", "Difference", confidence]
         columns += ["if users were ignored"] if unclustered else []
     return Table("Metrics over all targets of the eval split", columns, rows)
+
+
+def labels(findings: Findings) -> Table:
+    """What the model predicts of the labels beside the primary one; no row without any."""
+    found: dict[str, dict[str, Any]] = findings.gate["intervals"].get("labels", {})
+    columns = ["Label", "Known targets", "Share of 1"]
+    for metric in _OF_LABELS:
+        columns += [METRICS[metric].label, "its interval"]
+        if findings.overall.baseline:
+            columns += ["Difference", "its interval"]
+    rows = []
+    for name, one in found.items():
+        targets, positives = one["targets"], one["positives"]
+        rate = positives / targets if targets else math.nan
+        row = [Cell(name), Cell(words.count(targets), targets)]
+        row.append(Cell(words.share(positives, targets), rate))
+        for metric in _OF_LABELS:
+            of = one[metric]
+            row.append(_number(of["candidate"]))
+            row.append(_interval(of, "candidate_lower", "candidate_upper", words.decimals))
+            if findings.overall.baseline:
+                change = of.get("difference")
+                tone = words.tone(METRICS[metric].better, of.get("lower"), of.get("upper"))
+                number = math.nan if change is None else change
+                row.append(Cell(words.signed(change), number, tone))
+                row.append(_interval(of, "lower", "upper", words.signed))
+        rows.append(row)
+    return Table(
+        "Labels beside the primary one, of the targets where they are known", columns, rows
+    )
 
 
 def _ascending(number: Cell) -> float:

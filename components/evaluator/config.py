@@ -35,6 +35,17 @@ def _bounds() -> dict[str, Any]:
     return fields
 
 
+class LabelRule(Section):
+    """What a model must show of a label beside the primary one."""
+
+    min_auc: float | None = Field(None, ge=0, le=1, description="Least AUC; null: any.")
+    tolerance: dict[Compared, Annotated[float, Field(ge=0, le=1e6)]] = Field(
+        {},
+        description="Most that a metric of the label may lose against the latest blessed model; "
+        "what is not named may lose any.",
+    )
+
+
 class SliceRule(Section):
     """What a model must show on the targets whose `feature` is `equals`, or within two bounds."""
 
@@ -120,6 +131,11 @@ class GateConfig(Bounds):
     )
     slice_rules: list[SliceRule] = Field(
         [], description="Stricter rules for single slices, such as long histories."
+    )
+    labels: dict[str, LabelRule] = Field(
+        {},
+        description="Rules for labels beside the primary one, by name; those without a rule are "
+        "told, and refuse nothing.",
     )
     confidence: Share = Field(0.95, description="Of every interval.")
     replicas: int = Field(

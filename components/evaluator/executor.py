@@ -75,7 +75,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         table = predictions.read(folder)
         scored = Scored.from_table(table, gate.sliced, exec_properties["drawn_negatives"])
-        verdict = judge(scored, gate, problem)
+        labels = {
+            name: Scored.from_table(table, [], exec_properties["drawn_negatives"], name)
+            for name in predictions.labels(table.column_names)
+        }
+        verdict = judge(scored, gate, problem, labels=labels)
         told = verdict.to_json() | {
             "model": model.uri,
             "baseline": baseline and baseline.uri,
@@ -100,7 +104,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     ) -> None:
         """Writes the predictions table and TFMA's metrics."""
         oracle = any(feature.name == features.TARGET_ORACLE for feature in schema.feature)
-        config = eval_config(gate.slices, compared, oracle)
+        prefix = features.label_feature("")
+        labels = [f.name.removeprefix(prefix) for f in schema.feature if f.name.startswith(prefix)]
+        config = eval_config(gate.slices, compared, oracle, labels)
         with self._make_beam_pipeline() as pipeline:
             scored = (
                 pipeline

@@ -41,6 +41,8 @@ def assemble(curated: schema_pb2.Schema, ingest: IngestConfig) -> schema_pb2.Sch
         absent.add(features.HISTORY_BEHAVIOR)
     if ingest.oracle is None:
         absent.add(features.TARGET_ORACLE)
+    if ingest.weight is None:
+        absent.add(features.TARGET_WEIGHT)
     if not ingest.has_items:
         absent |= _IN_ITEMS
     for name, column in _id_columns(ingest).items():
@@ -64,7 +66,7 @@ def assemble(curated: schema_pb2.Schema, ingest: IngestConfig) -> schema_pb2.Sch
 def _configured(
     templates: Mapping[str, schema_pb2.Feature], ingest: IngestConfig
 ) -> Iterator[schema_pb2.Feature]:
-    """The entries of the configured features; of one that comes from time, there is none."""
+    """The entries of labels and configured features; one that comes from time has none."""
 
     def entry(kind: str, name: str) -> schema_pb2.Feature:
         made = schema_pb2.Feature()
@@ -72,6 +74,8 @@ def _configured(
         made.name = name
         return made
 
+    for name in ingest.labels:
+        yield entry("label", features.label_feature(name))
     for name, feature in ingest.features.items():
         if feature.type == "time":
             continue

@@ -18,7 +18,8 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 from components.segments import ranges, starts
 from models import features
 
-# From serialized examples, [n] of bytes, to their scores [n, T], of which padding is anything.
+# From serialized examples, [n] of bytes, to their scores [n, T] or [n, T, labels], of which padding
+# is anything.
 Predict = Callable[[np.ndarray], np.ndarray]
 
 # Bytes of serialized examples, after padding to the longest, that are scored at once.
@@ -39,6 +40,12 @@ class Packed:
     counts: np.ndarray
     order: np.ndarray
 
+    def restore(self, scores: np.ndarray) -> np.ndarray:
+        """Puts scores [targets] or [targets, labels] of `score_packed` into the targets' order."""
+        restored = np.empty_like(scores)
+        restored[self.order] = scores
+        return restored
+
 
 def score(predict: Predict, examples: pa.RecordBatch, wanted: Collection[str]) -> np.ndarray:
     """Scores every target.
@@ -49,12 +56,11 @@ def score(predict: Predict, examples: pa.RecordBatch, wanted: Collection[str]) -
       wanted: features that the model reads.
 
     Returns:
-      [targets] float32, in the order of the examples and of the targets within each.
+      [targets] or [targets, labels] float32, in the order of the examples and of the targets within
+      each.
     """
     packed = pack(examples, wanted)
-    scores = np.empty(len(packed.order), np.float32)
-    scores[packed.order] = score_packed(predict, packed.serialized, packed.counts)
-    return scores
+    return packed.restore(score_packed(predict, packed.serialized, packed.counts))
 
 
 def pack(examples: pa.RecordBatch, wanted: Collection[str]) -> Packed:
@@ -81,12 +87,15 @@ def score_packed(predict: Predict, serialized: np.ndarray, counts: np.ndarray) -
       serialized, counts: as in `Packed`.
 
     Returns:
-      [targets] float32, in the order of the packed examples and of the targets within each.
+      [targets] or [targets, labels] float32, in the order of the packed examples and of the targets
+      within each.
     """
     last_target = np.cumsum(counts)
-    scores = np.empty(counts.sum(), np.float32)
+    scores = np.empty(0, np.float32)
     for rows in _batches(serialized, counts):
         predicted = predict(serialized[rows])
+        if not len(scores):
+            scores = np.empty((counts.sum(), *predicted.shape[2:]), np.float32)
         valid = np.arange(predicted.shape[1]) < counts[rows, None]
         scores[ranges(last_target[rows] - counts[rows], last_target[rows])] = predicted[valid]
     return scores

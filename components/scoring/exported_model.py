@@ -46,6 +46,7 @@ _FROZEN = {
     predictions.SCORE: predictions.FROZEN,
     predictions.BASELINE_SCORE: predictions.BASELINE_FROZEN,
 }
+_OF_LABELS = features.label_feature("")
 
 
 class Model:
@@ -53,6 +54,10 @@ class Model:
 
     Args:
       path: folder of the SavedModel.
+
+    Attributes:
+      reads: the raw features that it reads.
+      labels: names of the labels that it predicts beside the primary one.
     """
 
     def __init__(self, path: str):
@@ -60,10 +65,18 @@ class Model:
         self._loaded = tf.saved_model.load(str(plain(Path(path))))
         self._signature = self._loaded.signatures[features.SERVING_DEFAULT]
         self.reads = {*raw_features(path), features.TARGET_HIST_END}
+        of_label = features.probability("")
+        self.labels = sorted(
+            name.removeprefix(of_label)
+            for name in self._signature.structured_outputs
+            if name.startswith(of_label)
+        )
 
     def __call__(self, serialized: np.ndarray) -> np.ndarray:
-        """Probabilities [n, T] of serialized examples [n]."""
-        return self._signature(examples=tf.constant(serialized))[features.PROBABILITY].numpy()
+        """Probabilities [n, T, 1 + labels] of serialized examples [n], the primary first."""
+        found = self._signature(examples=tf.constant(serialized))
+        names = [features.PROBABILITY, *map(features.probability, self.labels)]
+        return np.stack([found[name].numpy() for name in names], -1)
 
 
 def raw_features(path: str) -> dict[str, tf.DType]:
@@ -122,9 +135,19 @@ class Scorer:
             self._models[predictions.BASELINE_SCORE] = Model(baseline)
         self._slicers = slicers
         self._reads = set().union(*(model.reads for model in self._models.values()))
-        needed = {*self._reads, *_COLUMNS.values(), features.TARGET_ORACLE}
+        there = {f.name for f in schema.feature}
+        # Beside the roles that every log has, as they are: {feature: column}.
+        self._further = {
+            name: column
+            for name, column in (
+                (features.TARGET_ORACLE, features.TARGET_ORACLE),
+                (features.TARGET_WEIGHT, predictions.WEIGHT),
+                *((name, name) for name in sorted(there) if name.startswith(_OF_LABELS)),
+            )
+            if name in there
+        }
+        needed = {*self._reads, *_COLUMNS.values(), *self._further}
         needed = needed.union(*(slicer.reads for slicer in slicers))
-        self._oracle = any(f.name == features.TARGET_ORACLE for f in schema.feature)
         # Merging compares whole histories, so all of them are decoded.
         self._decoder = _decoder(
             schema, lambda name: name in needed or name.startswith(features.HISTORY_PREFIX)
@@ -154,17 +177,28 @@ class Scorer:
     ) -> Iterator[pa.RecordBatch]:
         table = pa.Table.from_batches(waiting)
         for name, model in self._models.items():
-            scores = np.empty(len(packed.order), np.float32)
-            scores[packed.order] = by_user.score_packed(model, packed.serialized, packed.counts)
-            table = table.append_column(_FROZEN[name], pa.array(scores))
+            scores = by_user.score_packed(model, packed.serialized, packed.counts)
+            restored = packed.restore(scores)
+            for column, values in self._scores(_FROZEN[name], model, restored).items():
+                table = table.append_column(column, values)
         yield from table.to_batches()
+
+    def _scores(self, column: str, model: Model, scores: np.ndarray) -> dict[str, pa.Array]:
+        """Columns of scores [n, labels], of the labels that the examples have."""
+        names = [column, *(predictions.of_label(column, name) for name in model.labels)]
+        kept = [True, *(features.label_feature(name) in self._further for name in model.labels)]
+        return {
+            name: pa.array(scores[:, place])
+            for place, (name, keep) in enumerate(zip(names, kept, strict=True))
+            if keep
+        }
 
     def _rows(self, examples: pa.RecordBatch) -> pa.RecordBatch:
         columns = {name: as_text(single(examples, raw)) for name, raw in _COLUMNS.items()}
         for name, model in self._models.items():
-            columns[name] = pa.array(by_user.score(model, examples, model.reads))
-        if self._oracle:
-            columns[features.TARGET_ORACLE] = single(examples, features.TARGET_ORACLE)
+            columns |= self._scores(name, model, by_user.score(model, examples, model.reads))
+        for feature, column in self._further.items():
+            columns[column] = single(examples, feature)
         for slicer in self._slicers:
             columns |= slicer.columns(examples)
         return pa.RecordBatch.from_pydict(columns)

@@ -3,8 +3,10 @@
 Columns: `user`, `item`, `category` (ids as in the log), `time`, `request` (equal within a user for
 what was shown together), `label`, `score`, `frozen_score` (with the user's history as it stood at
 the first of its targets; only where metrics within users need it, see `models.lists`), both again
-as `baseline_…` (only if there was a baseline), `target_oracle` (only of simulated logs), and the
-slicing features by their names. One row for each target of the eval split, sorted by user, time and
+as `baseline_…` (only if there was a baseline), `weight` (only if targets are weighted),
+`target_oracle` (only of simulated logs), and the slicing features by their names. Of every label
+beside the primary one, `label_<name>` (NaN where it is not known) and `score_<name>` and the others
+likewise. One row for each target of the eval split, sorted by user, time and
 item.
 """
 
@@ -25,6 +27,7 @@ from models.metrics import Predictions
 FILE_NAME = "predictions.parquet"
 USER, ITEM, CATEGORY, TIME, LABEL = "user", "item", "category", "time", "label"
 REQUEST = "request"
+WEIGHT = "weight"
 SCORE, BASELINE_SCORE = "score", "baseline_score"
 FROZEN, BASELINE_FROZEN = "frozen_score", "baseline_frozen_score"
 
@@ -61,6 +64,18 @@ def read(folder: str, columns: Sequence[str] | None = None) -> pa.Table:
     )
 
 
+def of_label(column: str, label: str) -> str:
+    """The column of a label beside the primary one: `"score"` -> `"score_like"`."""
+    return f"{column}_{label}"
+
+
+def labels(names: Sequence[str]) -> list[str]:
+    """The labels beside the primary one that the candidate was scored for, of a table's columns."""
+    prefix = of_label(SCORE, "")
+    found = (name.removeprefix(prefix) for name in names if name.startswith(prefix))
+    return [name for name in found if of_label(LABEL, name) in names]
+
+
 def of_model(
     table: pa.Table | pa.RecordBatch, baseline: bool = False, suffix: str = ""
 ) -> Predictions:
@@ -82,4 +97,5 @@ def of_model(
         column(USER),
         column(REQUEST),
         column(frozen + suffix) if frozen + suffix in table.schema.names else None,
+        column(WEIGHT) if WEIGHT in table.schema.names else None,
     )

@@ -184,8 +184,9 @@ def _compare(
             scores = np.empty_like(result.frozen)
             scores[targets[data][FROZEN_ORDER]] = result.frozen
         return Predictions(
-            common["label"], result.scores, common["user"], common["request"], scores
-        )
+            common["label"], result.scores, common["user"], common["request"], scores,
+            common.get("weight"),
+        )  # fmt: skip
 
     results = {
         (case.data, case.variant): {

@@ -26,6 +26,7 @@ _KEYS = {
     "time": features.TARGET_TIME,
     "request": features.TARGET_REQUEST,
     "label": features.LABEL,
+    "weight": features.TARGET_WEIGHT,
     "oracle": features.TARGET_ORACLE,
 }
 FROZEN_ORDER = "frozen_order"  # of targets, where they are scored with frozen histories
@@ -37,7 +38,7 @@ class PackedSplit(NamedTuple):
     Attributes:
       examples: packed and serialized.
       targets: what tells their targets apart, [N] each in the same order: user, item, time,
-        request, label and, of a simulated log, oracle. Ids are those of the log.
+        request, label and, where there are, weight and oracle. Ids are those of the log.
       frozen: the same targets with frozen histories, or None where metrics need none; see
         `models.lists`. Its order is that of `targets`.
     """

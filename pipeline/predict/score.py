@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,8 @@ def predict(
 ) -> dict[str, float]:
     """Writes a row for each target: user, item, time, request, label (null: unknown) and score.
 
+    Of labels beside the primary one there are `label_<name>` and `score_<name>`, likewise.
+
     Args:
       model: exported.
       files: of the split's examples.
@@ -57,7 +60,7 @@ def predict(
         ended.callback(aside.unlink, missing_ok=True)
         for block in itertools.chain.from_iterable(map(exported_model.blocks, files)):
             examples = decoder.DecodeBatch(block)
-            rows = table(examples, by_user.score(model, examples, model.reads))
+            rows = table(examples, by_user.score(model, examples, model.reads), model.labels)
             if writer is None:
                 opened = pq.ParquetWriter(aside, rows.schema, compression="zstd")
                 writer = ended.enter_context(opened)
@@ -82,15 +85,30 @@ def predict(
     return evaluate(found, names) | counts(found)
 
 
-def table(examples: pa.RecordBatch, scores: np.ndarray) -> pa.Table:
-    """A row for each target of decoded examples, ids as in the log."""
+def table(examples: pa.RecordBatch, scores: np.ndarray, labels: Sequence[str] = ()) -> pa.Table:
+    """A row for each target of decoded examples, ids as in the log.
+
+    Args:
+      examples: [n] lists by feature.
+      scores: [targets, 1 + labels], the primary label's first.
+      labels: names of the others.
+    """
     targets = by_user.lengths(examples, features.TARGET_ITEM)
     example = pa.array(np.repeat(np.arange(examples.num_rows), targets))
     columns = {"user": examples.column(features.USER_ID).flatten().take(example)}
-    columns |= {name: examples.column(feature).flatten() for name, feature in _COLUMNS.items()}
-    label = columns["label"]
-    columns["label"] = pc.if_else(pc.is_nan(label), pa.scalar(None, label.type), label)
-    return pa.table({name: _text(x) for name, x in columns.items()} | {"score": scores})
+    raw = _COLUMNS | {
+        predictions.of_label("label", name): features.label_feature(name)
+        for name in labels
+        if features.label_feature(name) in examples.schema.names
+    }
+    columns |= {name: examples.column(feature).flatten() for name, feature in raw.items()}
+    for name in raw:
+        if name.startswith("label"):
+            known = columns[name]
+            columns[name] = pc.if_else(pc.is_nan(known), pa.scalar(None, known.type), known)
+    names = ["score", *(predictions.of_label("score", name) for name in labels)]
+    found = {name: scores[:, place] for place, name in enumerate(names)}
+    return pa.table({name: _text(x) for name, x in columns.items()} | found)
 
 
 def _text(values: pa.Array) -> pa.Array:

@@ -53,6 +53,14 @@ class _Blend(tf.Module):
         return {"probability": (self._weight * oracle + (1 - self._weight) * noise) * self._scale}
 
 
+class _Labels(_Blend):
+    """Scores the label `like` besides: by the time of the target where the other is by skill."""
+
+    def _scored(self, oracle, time):
+        noise = tf.cast(time % 997, tf.float32) / 997
+        return super()._scored(oracle, time) | {"probability_like": oracle * noise}
+
+
 class _Blind(tf.Module):
     """Scores by the time of the target alone."""
 
@@ -71,6 +79,11 @@ def save_model(
 ) -> standard_artifacts.Model:
     """Saves a toy model as Trainer would, and returns its artifact, whose id is `number`."""
     return _save(_Blend(weight, scale), folder, number)
+
+
+def save_model_of_labels(folder: Path, weight: float) -> standard_artifacts.Model:
+    """Saves a toy model of the labels `label` and `like`, and returns its artifact."""
+    return _save(_Labels(weight, 1.0), folder, number=1)
 
 
 def save_blind_model(folder: Path) -> standard_artifacts.Model:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
-from tests.models.batches import random_batch, tensors
-from tests.models.small_models import small_model
+from models.base import CtrModel
+from models.features import FeatureSizes
+from models.label_config import LabelTask, LabelTasks
+from models.registry import build_model
+from tests.models.batches import SIZES, random_batch, tensors
+from tests.models.small_models import config, small_model
 from tests.models.test_ranking_loss import by_loops
 
 
@@ -21,19 +27,99 @@ def test_loss_is_the_cross_entropy_of_valid_targets_and_the_ranking_within_reque
             total -= np.log(p if batch["label"][b, t] else 1 - p)
             count += 1
     assert count == logits.size - 1
-    cross_entropy, ranking = model.losses_of(tensors(batch))
+    cross_entropy, loss = model.losses_of(tensors(batch))
     np.testing.assert_allclose(cross_entropy, total / count, rtol=1e-5)
     names = ("label", "target_valid", "target_request")
     expected = by_loops(logits, *(batch[name] for name in names))
     assert expected > 0
-    np.testing.assert_allclose(ranking, expected, rtol=1e-5)
-    both = cross_entropy + expected
-    np.testing.assert_allclose(model.compute_loss(tensors(batch)), both, rtol=1e-5)
+    np.testing.assert_allclose(loss, cross_entropy + expected, rtol=1e-5)
+    np.testing.assert_array_equal(model.compute_loss(tensors(batch)), loss)
 
 
 def test_ranking_loss_is_left_out_by_default():
-    cross_entropy, ranking = small_model("twin").losses_of(tensors(random_batch()))
-    assert ranking == 0 and cross_entropy > 0
+    cross_entropy, loss = small_model("twin").losses_of(tensors(random_batch()))
+    assert loss == cross_entropy > 0
+
+
+LABELS = LabelTasks(
+    primary="click",
+    weight=0.5,
+    others={"like": LabelTask(given="click", weight=2), "share": LabelTask(weight=0.25)},
+)
+
+
+def model_of_labels() -> CtrModel:
+    return build_model(config("din"), dataclasses.replace(SIZES, labels=LABELS), 0)
+
+
+def batch_of_labels() -> dict[str, np.ndarray]:
+    batch, rng = random_batch(), np.random.default_rng(5)
+    for name in ("label_like", "label_share"):
+        batch[name] = rng.integers(0, 2, batch["label"].shape).astype(np.float32)
+    batch["label_like"] *= batch["label"]
+    batch["label_share"][0, :2] = batch["label_like"][1] = np.nan
+    return batch
+
+
+def test_loss_of_several_labels_is_a_mean_over_what_is_known_of_each():
+    model, batch = model_of_labels(), batch_of_labels()
+    batch["target_weight"] = np.random.default_rng(6).random(batch["label"].shape)
+    batch["target_weight"] = batch["target_weight"].astype(np.float32)
+    towers = {}
+    logits = model.label_logits(tensors(batch)).numpy().astype(np.float64)
+    p = dict(
+        zip(("click", "like", "share"), np.moveaxis(1 / (1 + np.exp(-logits)), -1, 0), strict=True)
+    )
+    assert (p["like"] < p["click"]).all()
+    expected = 0.0
+    for name, weight in (("click", 0.5), ("like", 2), ("share", 0.25)):
+        total = count = 0.0
+        labels = batch["label" if name == "click" else f"label_{name}"]
+        for at in np.ndindex(*labels.shape):
+            if batch["target_valid"][at] and not np.isnan(labels[at]):
+                chance = p[name][at] if labels[at] else 1 - p[name][at]
+                total -= batch["target_weight"][at] * np.log(chance)
+                count += batch["target_weight"][at]
+        towers[name] = total / count
+        expected += weight * towers[name]
+    cross_entropy, loss = model.losses_of(tensors(batch))
+    np.testing.assert_allclose(cross_entropy, towers["click"], rtol=1e-5)
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+def test_weight_two_is_the_target_twice():
+    model = small_model("twin", ranking_weight=1)
+    batch = random_batch(targets=3)
+    twice = {
+        name: np.concatenate([values, values[:, :1]], 1)
+        if name.startswith(("target_", "label"))
+        else values
+        for name, values in batch.items()
+    }
+    batch["target_weight"] = np.ones(batch["label"].shape, np.float32)
+    batch["target_weight"][:, 0] = 2
+    found, expected = (model.losses_of(tensors(of))[0] for of in (batch, twice))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_labels_that_are_not_known_teach_nothing():
+    model, batch = model_of_labels(), batch_of_labels()
+    for name in ("label_like", "label_share"):
+        batch[name][:] = np.nan
+    with tf.GradientTape() as tape:
+        cross_entropy, loss = model.losses_of(tensors(batch))
+    assert loss.numpy() == 0.5 * cross_entropy.numpy() > 0
+    gradients = tape.gradient(loss, model.head.towers[2].trainable_variables)
+    assert all(not np.any(g) for g in gradients)
+
+
+def test_one_label_of_several_models_is_the_model_of_one():
+    one = build_model(config("twin"), SIZES, 0)
+    named = dataclasses.replace(SIZES, labels=LabelTasks(primary="click"))
+    other = build_model(config("twin"), named, 0)
+    batch = tensors(random_batch())
+    np.testing.assert_array_equal(one(batch), other(batch))
+    assert other.label_logits(batch).shape == (3, 4, 1)
 
 
 def test_loss_of_a_batch_without_targets_is_zero():
@@ -64,10 +150,6 @@ def test_model_fits_a_batch():
 
 
 def test_models_of_logs_without_cross_features():
-    from models.features import FeatureSizes
-    from models.registry import build_model
-    from tests.models.small_models import config
-
     sizes = FeatureSizes(item=40, category=7, cross={})
     for variant in ("twin", "mirrn", "avg_pooling"):
         model = build_model(config(variant), sizes, 0)

@@ -82,14 +82,14 @@ class Scores:
         if self.read in ("author", "cover"):
             items = batch["target_item"]
             rows = self.items(tf.reshape(items, [-1]))[:, 0]
-            return tf.reshape(rows, tf.shape(items))
+            return tf.reshape(rows, tf.shape(items))[..., None]
         if f"target_{self.read}" in batch:
-            return tf.cast(batch[f"target_{self.read}"], tf.float32)
+            return tf.cast(batch[f"target_{self.read}"], tf.float32)[..., None]
         shared = batch.get(f"user_{self.read}", batch.get(f"history_{self.read}"))
         score = tf.reduce_sum(tf.cast(shared, tf.float32), 1, keepdims=True)
         if self.read == "dwell":  # the mean, as shuffling leaves every history its length
             score /= tf.cast(batch["history_length"], tf.float32)[:, None]
-        return tf.repeat(score, tf.shape(batch["target_item"])[1], 1)
+        return tf.repeat(score, tf.shape(batch["target_item"])[1], 1)[..., None]
 
 
 @pytest.mark.parametrize("read", list(SETTINGS.features))
@@ -97,7 +97,7 @@ def test_only_the_feature_that_scores_are_made_of_matters(read):
     rng = np.random.default_rng(3)
     scores, whole = Scores(read, rng), examples(rng)
     (batch,) = whole.dataset(plan(whole))
-    flat = scores.predict(batch).numpy()[batch["target_valid"].numpy()]
+    flat = scores.predict(batch).numpy()[batch["target_valid"].numpy(), 0]
     labels = (flat > np.median(flat)).astype(np.float32)  # the label follows the score
     whole.columns["label"] = whole.columns["label"].with_flat_values(labels)
     split = types.SimpleNamespace(parts=lambda: iter([whole]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,26 @@ def test_a_replica_is_the_metric_of_users_repeated_as_often_as_drawn(name, froze
     truth = [METRICS[name].value(repeated), METRICS[name].value(found), np.nan]
     assert drawn == pytest.approx(truth, rel=1e-12, nan_ok=True)
     assert 0 <= truth[1] <= METRICS[name].most
+
+
+@pytest.mark.parametrize("name", [n for n in METRICS if n != "oracle_auc"])
+def test_a_weight_is_a_target_as_often(name):
+    if METRICS[name].within_users:
+        pytest.skip("metrics within users rank what was shown together, all alike")
+    found = predictions()
+    weights = np.random.default_rng(1).integers(0, 4, 300)
+    weighted = dataclasses.replace(found, weights=weights.astype(float))
+    rows = np.repeat(np.arange(300), weights)
+    repeated = Predictions(*(x[rows] for x in found_columns(found)))
+    assert METRICS[name].value(weighted) == pytest.approx(METRICS[name].value(repeated), rel=1e-9)
+    if METRICS[name].replicas is not None:
+        draws = np.random.default_rng(0).poisson(1.0, (3, 30)).astype(np.uint8)
+        one, other = (METRICS[name].replicas(of).draw(draws) for of in (weighted, repeated))
+        assert one == pytest.approx(other, rel=1e-9)
+
+
+def found_columns(found):
+    return found.labels, found.scores, found.users, found.requests
 
 
 def test_effective_users_are_those_a_metric_stands_on():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from pathlib import Path
 
@@ -23,14 +24,14 @@ class _Model:
 
     reads = frozenset({"history_item", "history_time", "target_item", "target_hist_end"})
 
-    def __init__(self, calls: int):
-        self._left = calls
+    def __init__(self, calls: int, labels: tuple[str, ...] = ()):
+        self._left, self.labels = calls, labels
 
     def __call__(self, serialized: np.ndarray) -> np.ndarray:
         self._left -= 1
         if self._left < 0:
             raise RuntimeError("planted fault")
-        return np.full((len(serialized), 1), 0.5, np.float32)
+        return np.full((len(serialized), 1, 1 + len(self.labels)), 0.5, np.float32)
 
 
 def _files(folder: Path, records: list[list[bytes]]) -> list[str]:
@@ -68,6 +69,20 @@ def test_files_without_an_example_are_passed_over(tmp_path, terminal):
     out = tmp_path / "scores.parquet"
     predict(_Model(9), _files(tmp_path, [[], _examples(3), []]), 3, out, terminal)
     assert pq.read_table(out)["user"].to_pylist() == [0, 1, 2]
+
+
+def test_every_label_has_its_score_and_what_is_known_of_it(tmp_path, terminal):
+    out = tmp_path / "scores.parquet"
+    records = []
+    for number, like in enumerate((1.0, math.nan, 0.0)):
+        made = tf.train.Example.FromString(example(number, [(1, 1)], 2, 1.0, "int"))
+        made.features.feature["label_like"].float_list.value.append(like)
+        records.append(made.SerializeToString())
+    predict(_Model(9, ("like", "share")), _files(tmp_path, [records]), 3, out, terminal)
+    found = pq.read_table(out)
+    assert found["label_like"].to_pylist() == [1, None, 0]
+    assert found["score_like"].to_pylist() == found["score_share"].to_pylist() == [0.5] * 3
+    assert "label_share" not in found.column_names  # examples of before there was the label
 
 
 def test_without_any_example_nothing_is_written(tmp_path, terminal):

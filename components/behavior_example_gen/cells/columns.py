@@ -89,6 +89,11 @@ class ImpressionColumns(Section):
         description="Which of a user's rows were shown together: all of them see the history as "
         "of the earliest. Null, or an empty cell: rows of one time that see the same.",
     )
+    weight: str | None = Field(
+        None,
+        description="How much a target counts, in the loss and in metrics over all targets: a "
+        "number of 0 or more; null: 1.",
+    )
     oracle: str | None = Field(
         None, description="True click probability, which only a simulated log knows."
     )

@@ -26,6 +26,18 @@ _HINTS = {  # by what is wrong; `section` is the table's, `part` what the column
     "not utf-8 text": "of a text file, `{section}.csv.encoding` says what it is",
     "quotation marks that do not match": "see `{section}.csv.escape` and `{section}.csv.quote`",
 }
+
+
+class Known(NamedTuple):
+    """Of how many targets a label is known, and for how many of them it is 1."""
+
+    known: int = 0
+    positives: int = 0
+
+    def __add__(self, other: Known) -> Known:  # type: ignore[override]
+        return Known(self.known + other.known, self.positives + other.positives)
+
+
 _OF_SPLIT = ("examples", "targets", "users", "positives")
 
 
@@ -56,6 +68,7 @@ class Counts:
         times are not all as they should be.
       notes: what else a user should know.
       items: items that are in the split of items.
+      labels: by split and name, of the labels beside the primary one.
       held_out: first second of a target that does not train, None without one.
     """
 
@@ -77,6 +90,7 @@ class Counts:
     notes: Notes = dataclasses.field(default_factory=Notes)
     items: int = 0
     held_out: int | None = None
+    labels: dict[str, dict[str, Known]] = dataclasses.field(default_factory=dict)
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -94,6 +108,7 @@ class Counts:
             self.notes + other.notes,
             self.items + other.items,
             min((c.held_out for c in (self, other) if c.held_out is not None), default=None),
+            _merge(self.labels, other.labels, lambda a, b: _merge(a, b, operator.add)),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -109,6 +124,13 @@ class Counts:
                 name: {key: counter[key] for key in _OF_SPLIT}
                 for name, counter in self.splits.items()
             },
+            **({"labels": self._of_labels()} if self.labels else {}),
+        }
+
+    def _of_labels(self) -> dict[str, dict[str, dict[str, int]]]:
+        return {
+            split: {name: found._asdict() for name, found in labels.items()}
+            for split, labels in self.labels.items()
         }
 
     @classmethod
@@ -120,6 +142,10 @@ class Counts:
             plain["users"],
             collections.Counter(plain["dropped"]),
             {name: collections.Counter(counter) for name, counter in plain["splits"].items()},
+            labels={
+                split: {name: Known(**found) for name, found in labels.items()}
+                for split, labels in plain.get("labels", {}).items()
+            },
         )
 
     def table(self) -> str:

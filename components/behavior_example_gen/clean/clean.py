@@ -28,18 +28,20 @@ from components.behavior_example_gen.config.ingest_config import (
     Table,
     section,
 )
+from components.behavior_example_gen.config.label_config import LabelConfig
 from components.behavior_example_gen.hashing import combine, fraction, id_hash
 from components.behavior_example_gen.row import (
     DUPLICATE,
     FEATURE,
     FILTER,
     IN_HISTORY,
+    LABEL,
     NO_TARGET,
     SEQUENCE,
 )
 
 REQUEST = "request"  # column of a log that names its requests; null: none
-UNKNOWN = -2  # label of a target that is only scored
+UNKNOWN = -2  # label of a target of which it is not known
 NEITHER = "neither 0 nor 1"
 _SAMPLE = 0x5A3  # keeps the draw of users apart from all other uses of their hash
 
@@ -111,10 +113,11 @@ def clean(
       say. Columns: `user`, `item`, `category`, (`behavior`,) int64 or binary; `time`, int64 ticks;
       `label`, int8: 1, 0, -1 (no target) or -2 (only scored); (`split`, int8, index of `SPLITS`;)
       (`request`, int64 or binary, null without one;) (`oracle`, float64, null without a target;)
-      `feature.<name>`, as `to_feature`; `sequence`, int64. If impressions are a separate table,
-      rows of both have the same columns, and `in_history`, int8, tells them apart: impressions 0,
-      rows of the log 1. The category of an impression is null where that of the log's item is
-      meant.
+      (`weight`, float64;) `label.<name>`, int8: 1, 0 or -2, of a row of the log where it has a
+      window, else of a target; `feature.<name>`, as `to_feature`; `sequence`, int64. If impressions
+      are a separate table, rows of both have the same columns, and `in_history`, int8, tells them
+      apart: impressions 0, rows of the log 1. The category of an impression is null where that of
+      the log's item is meant.
     """
     log, mapping, nothing = config.log, config.mapping(table), _Absent(cells.num_rows)
     shown, targets = table == "impressions", table == config.tables()[-1]
@@ -142,6 +145,15 @@ def clean(
         rows["label"] = nothing.numbers(np.int8, NO_TARGET)
     if shown:
         verdict.drop(rows["label"].to_numpy() == NO_TARGET, "label: missing")
+    for name, label in config.labels.items():
+        rows[LABEL + name] = nothing.numbers(np.int8, UNKNOWN)
+        if targets if label.within is None else table == "log":
+            read = _marks(cells, label, f"label {name}", verdict)
+            rows[LABEL + name] = pa.array(np.where(np.isnan(read), UNKNOWN, read).astype(np.int8))
+    if config.weight is not None:
+        rows["weight"] = nothing.numbers(np.float64, 1)
+        if targets:
+            rows["weight"] = _weight(cells[config.weight], rows, verdict)
     for name, feature in config.column_features().items():
         if feature.column in elsewhere:
             continue
@@ -209,14 +221,20 @@ def _label(
             behaviors = rows["behavior"]
             if not pa.types.is_integer(behaviors.type):
                 behaviors = behaviors.cast(pa.string())
-            positive = _is_in(behaviors, rule.positives, verdict)
+            positive = _is_in(behaviors, rule.positives, "label", verdict)
         return pa.array(np.where(positive, 1, NO_TARGET).astype(np.int8))
+    read = _marks(cells, rule, "label", verdict)
+    return pa.array(np.where(np.isnan(read), without, read).astype(np.int8))
+
+
+def _marks(cells: pa.RecordBatch, rule: LabelConfig, part: str, verdict: Verdict) -> np.ndarray:
+    """Reads a column of labels: [n] float64, 1, 0 or NaN."""
     if rule.positives is not None:
         text = to_text(cells[rule.column])
         missing = is_null(text)
-        verdict.read("label", Column(text, {"missing": missing}), missing_is_fault=False)
-        clicked = _is_in(text, rule.positives, verdict)
-        return pa.array(np.where(missing, without, clicked).astype(np.int8))
+        verdict.read(part, Column(text, {"missing": missing}), missing_is_fault=False)
+        clicked = _is_in(text, rule.positives, part, verdict)
+        return np.where(missing, np.nan, clicked)
     read = to_label(cells[rule.column]) if rule.at_least is None else to_float(cells[rule.column])
     numbers = read.values.fill_null(np.nan).to_numpy()
     if rule.at_least is None:
@@ -226,15 +244,24 @@ def _label(
         clicked = numbers == 1
     else:
         clicked = numbers >= rule.at_least
-    verdict.read("label", read, missing_is_fault=False)
-    return pa.array(np.where(np.isnan(numbers), without, clicked).astype(np.int8))
+    verdict.read(part, read, missing_is_fault=False)
+    return np.where(np.isnan(numbers), np.nan, clicked)
 
 
-def _is_in(values: pa.Array, positives: list[int | str], verdict: Verdict) -> np.ndarray:
+def _weight(cells: pa.Array, rows: dict[str, pa.Array], verdict: Verdict) -> pa.Array:
+    weights = verdict.read("weight", to_float(cells), missing_is_fault=False)
+    missing = np.asarray(weights.is_null())
+    verdict.drop(missing & (rows["label"].to_numpy() != NO_TARGET), "weight: missing")
+    weights = weights.fill_null(1.0)
+    verdict.drop(weights.to_numpy() < 0, "weight: negative")
+    return weights
+
+
+def _is_in(values: pa.Array, positives: list[int | str], part: str, verdict: Verdict) -> np.ndarray:
     """Which values are among the positive ones: [n] bool. Numbers in a text are their digits."""
     text = values if pa.types.is_string(values.type) else values.cast(pa.string())
     wanted = [str(value) for value in positives]
-    verdict.notes.values += Values.of(text, wanted)
+    verdict.notes.values[part] = verdict.notes.values.get(part, Values()) + Values.of(text, wanted)
     return np.asarray(pc.is_in(text, pa.array(wanted)))
 
 

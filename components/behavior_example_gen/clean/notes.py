@@ -96,7 +96,8 @@ class Notes:
       zeros: ids that lost the zeros before their number, by key of the column.
       decimals: ids of text that are whole numbers with a decimal point, likewise.
       rounded: ids that a spreadsheet rounded, likewise.
-      values: of the column that `label.positives` is about.
+      values: of the columns that `positives` are about, by "label" or "label <name>".
+      young: targets whose window has not ended, by label.
       repeated: rows of a joined table, or of a file of vectors, whose key came before, by name.
       valued: items that have a value of a feature in training rows, by feature.
       differing: those of them that have several.
@@ -106,7 +107,8 @@ class Notes:
     zeros: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     decimals: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     rounded: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    values: Values = dataclasses.field(default_factory=Values)
+    values: dict[str, Values] = dataclasses.field(default_factory=dict)
+    young: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     repeated: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     valued: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     differing: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -127,7 +129,11 @@ class Notes:
             self.zeros + other.zeros,
             self.decimals + other.decimals,
             self.rounded + other.rounded,
-            self.values + other.values,
+            {
+                part: self.values.get(part, Values()) + other.values.get(part, Values())
+                for part in self.values | other.values
+            },
+            self.young + other.young,
             self.repeated | other.repeated,  # every worker that joins a table says the same of it
             self.valued + other.valued,
             self.differing + other.differing,

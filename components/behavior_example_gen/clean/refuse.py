@@ -99,18 +99,21 @@ def check_rows(counts: Counts, config: IngestConfig) -> None:
 
 
 def _check_positives(counts: Counts, config: IngestConfig) -> None:
-    found = counts.notes.values
-    # YAML's `true` stands for three spellings: one of them is enough.
-    have = {value.lower() if value.lower() in _TRUTH else value for value in +found.rows}
-    lost = [v for v in found.rows if v not in have and v.lower() not in have & _TRUTH]
-    if lost:
-        behavior = config.log.mapping.behavior
-        column = config.label.column or (behavior and behavior.column)
-        others = sorted({*(+found.rows), *found.others})
-        raise LogError(
-            f"{describe(config)}: no row has the value {lost[0]!r} of `label.positives` in the "
-            f"column {column!r}, which has {', '.join(map(repr, others))}. Mend `label.positives`."
-        )
+    for part, found in counts.notes.values.items():
+        # YAML's `true` stands for three spellings: one of them is enough.
+        have = {value.lower() if value.lower() in _TRUTH else value for value in +found.rows}
+        lost = [v for v in found.rows if v not in have and v.lower() not in have & _TRUTH]
+        if lost:
+            name = part.removeprefix("label").lstrip()
+            key = f"{config.key(name or None)}.positives"
+            behavior = config.log.mapping.behavior
+            label = config.labels[name] if name else config.label
+            column = label.column or (behavior and behavior.column)
+            others = sorted({*(+found.rows), *found.others})
+            raise LogError(
+                f"{describe(config)}: no row has the value {lost[0]!r} of `{key}` in the column "
+                f"{column!r}, which has {', '.join(map(repr, others))}. Mend `{key}`."
+            )
 
 
 def check_splits(
@@ -139,7 +142,8 @@ def check_splits(
     if not asked and config.label.column is not None:
         raise LogError(
             f"{where}: no row that is kept has a label: the column {config.label.column!r} of "
-            f"`label.column` is empty, or holds texts of `missing` only. Mend `label.column`.\n"
+            f"`{config.key()}.column` is empty, or holds texts of `missing` only. Mend "
+            f"`{config.key()}.column`.\n"
             f"{counts.table()}"
         )
     spans = "".join(f" Its times go from {t['first']} to {t['last']}." for t in times.values())
@@ -159,6 +163,16 @@ def check_splits(
                 f"{int(positives > 0)}; both labels are needed. Change {_label_rule(config)}, or "
                 f"`split` ({sizes})."
             )
+    for name in config.labels:
+        key = config.key(name)
+        known, positives = counts.labels["train"][name]
+        if positives in (0, known):
+            targets = counts.splits["train"]["targets"]
+            raise LogError(
+                f"{where}: of the {targets:,} targets of the train split, `{key}` is known of "
+                f"{known:,} and 1 for {positives:,} of them; both labels are needed. Mend `{key}`, "
+                f"or `split`."
+            )
 
 
 def describe(config: IngestConfig, table: Table = "log") -> str:
@@ -172,8 +186,9 @@ def describe(config: IngestConfig, table: Table = "log") -> str:
 
 
 def _label_rule(config: IngestConfig) -> str:
+    key = config.key()
     if config.label.column is None:
-        return "`label.negatives`"
+        return f"`{key}.negatives`"
     if config.label.at_least is None:
-        return f"`label.positives` ({config.label.positives}) of the column {config.label.column!r}"
-    return f"`label.at_least` ({config.label.at_least}) of the column {config.label.column!r}"
+        return f"`{key}.positives` ({config.label.positives}) of the column {config.label.column!r}"
+    return f"`{key}.at_least` ({config.label.at_least}) of the column {config.label.column!r}"

@@ -51,6 +51,12 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
                 f"different values in different rows, of which the last counts: it belongs to "
                 f"{belongs}."
             )
+    for name, targets in counts.notes.young.items():
+        total = sum(split["targets"] for split in counts.splits.values())
+        found.append(
+            f"`{config.key(name)}` is not known of {targets:,} of {total:,} targets: their time of "
+            f"{config.labels[name].within} had not ended when the log or their split did."
+        )
     for table, span in counts.spans.items():
         column, key = config.mapping(table).time, f"{section(table)}.columns.time"
         made_up = config.log.simulator is not None or column.format is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import pydantic
 from pydantic import Field
@@ -10,14 +10,15 @@ from pydantic import Field
 from components.behavior_example_gen.cells.columns import IdColumn, ImpressionColumns
 from components.behavior_example_gen.cells.features import ColumnFeature
 from components.behavior_example_gen.cells.where import RowFilter
+from components.behavior_example_gen.config.label_config import LabelConfig, NamedLabel
 from components.behavior_example_gen.config.log_config import (
     ImpressionsConfig,
     LogConfig,
     TableConfig,
 )
 from models import feature_config, features
-from models.feature_config import Features, TimeFeature, VectorFeature
-from models.section import Integer, Number, Section
+from models.feature_config import Features, Name, TimeFeature, VectorFeature
+from models.section import Section
 
 SPLITS = ("train", "validation", "eval")
 
@@ -33,73 +34,6 @@ def section(table: str) -> str:
     if table == "log":
         return "log"
     return "log.impressions" if table == "impressions" else f"log.tables.{table}"
-
-
-class NegativesConfig(Section):
-    """How targets that did not happen are drawn."""
-
-    per_positive: int = Field(1, ge=1, le=100, description="Negatives for each positive target.")
-    by: Literal["uniform", "popularity"] = Field(
-        "uniform", description="Chance of an item: equal, or by its number of rows."
-    )
-    repeats: Literal["drop", "keep"] = Field(
-        "keep",
-        description="Items that the user had before: drop them as positives and as negatives, or "
-        "keep them as both.",
-    )
-
-
-def _spelled(values: object) -> object:
-    """Turns YAML's true and false into the texts that logs hold for them."""
-    if not isinstance(values, list):
-        return values
-    if None in values:
-        raise ValueError("a missing cell is no label: remove the null, or quote it if it is a text")
-    texts: list[object] = []
-    for value in values:
-        true = isinstance(value, bool)
-        texts += [str(value).lower(), str(value), str(value).upper()] if true else [value]
-    return texts
-
-
-class LabelConfig(Section):
-    """Which rows are targets and what their label is: exactly one of `column` and `negatives`."""
-
-    column: str | None = Field(
-        None, description="Column of the label; an empty cell is a behaviour but no target."
-    )
-    at_least: Number | None = Field(
-        None, description="The label is 1 from this number on; null: see `positives`."
-    )
-    negatives: NegativesConfig | None = Field(
-        None, description="Every positive row is a target, and negatives are drawn for it."
-    )
-    positives: Annotated[list[Integer | str], pydantic.BeforeValidator(_spelled)] | None = Field(
-        None,
-        min_length=1,
-        description="With `column`: its values whose label is 1; null: 1, true, t, yes and y. With "
-        "`negatives`: behaviours that are positive; null: all of them.",
-    )
-
-    @pydantic.model_validator(mode="after")
-    def _one_rule(self) -> LabelConfig:
-        if (self.column is None) == (self.negatives is None):
-            raise ValueError(
-                f"`label` needs exactly one of `column` (the log has labels) and `negatives` (it "
-                f"has only positives). Received: column {self.column!r}, negatives "
-                f"{'given' if self.negatives else 'none'}."
-            )
-        if self.at_least is not None and self.column is None:
-            raise ValueError(
-                f"`label.at_least` only has a meaning with `label.column`. Received: "
-                f"{self.at_least!r}; remove it, or set `label.column`."
-            )
-        if self.at_least is not None and self.positives is not None:
-            raise ValueError(
-                f"`label.at_least` and `label.positives` exclude each other. Received: "
-                f"{self.at_least!r} and {self.positives}; remove one of them."
-            )
-        return self
 
 
 class HistoryConfig(Section):
@@ -196,7 +130,9 @@ class IngestConfig(Section):
 
     log: LogConfig = Field(description="The behaviour log.")
     features: Features = Field({}, description="What else the log knows, by name.")
-    label: LabelConfig = Field(description="Targets and their labels.")
+    label: LabelConfig = Field(description="Targets and their label, the primary one.")
+    primary: str | None = Field(None, description="Its name, if there are several labels.")
+    labels: dict[Name, NamedLabel] = Field({}, description="The other labels, by name.")
     history: HistoryConfig = Field(HistoryConfig(), description="What a target sees.")
     split: SplitConfig = Field(SplitConfig(), description="The three splits.")
     seed: int = Field(
@@ -225,8 +161,8 @@ class IngestConfig(Section):
         if self.log.impressions is not None:
             if self.label.column is None:
                 raise ValueError(
-                    "`log.impressions` needs `label.column`, their label: `label.negatives` is for "
-                    "logs without impressions."
+                    f"`log.impressions` needs `{self.key()}.column`, their label: "
+                    f"`{self.key()}.negatives` is for logs without impressions."
                 )
             if self.history.include != "all":
                 raise ValueError(
@@ -235,25 +171,27 @@ class IngestConfig(Section):
                     f"{self.history.include!r}; set it to all."
                 )
         self._check_features()
+        self._check_labels()
         behavior, positives = self.log.mapping.behavior, self.label.positives
         if self.label.column is not None:
             return self
         if positives is not None and behavior is None:
             raise ValueError(
-                f"`label.positives` names behaviours, but `log.columns.behavior` is not set. "
-                f"Received: {positives}; set the column, or remove `positives`."
+                f"`{self.key()}.positives` names behaviours, but `log.columns.behavior` is not "
+                f"set. Received: {positives}; set the column, or remove `positives`."
             )
         integers = behavior is not None and behavior.type == "int"
         if positives and integers and not all(isinstance(p, int) for p in positives):
             raise ValueError(
-                f"`label.positives` must be integers, as `log.columns.behavior` has type int. "
-                f"Received: {positives}"
+                f"`{self.key()}.positives` must be integers, as `log.columns.behavior` has type "
+                f"int. Received: {positives}"
             )
         return self
 
     def _check_features(self) -> None:
         told = {
-            "label.column": self.label.column,
+            f"{self.key()}.column": self.label.column,
+            **{f"{self.key(name)}.column": label.column for name, label in self.labels.items()},
             "split.column": self.split.column,
             "log.columns.oracle": self.oracle,
         }
@@ -272,6 +210,39 @@ class IngestConfig(Section):
                     f"or set `of: event` if it is known afterwards."
                 )
 
+    def _check_labels(self) -> None:
+        for name, label in self.labels.items():
+            key = self.key(name)
+            if label.negatives is not None:
+                raise ValueError(
+                    f"`{key}.negatives` would make other targets, which the primary label does. "
+                    f"Received: negatives given; set `{key}.column`."
+                )
+            if label.within is not None and self.log.mapping.time.unit == "order":
+                raise ValueError(
+                    f"`{key}.within` is a time, but `log.columns.time` has only an order. "
+                    f"Received: {label.within!r}; remove it."
+                )
+            seen = [name]
+            while (parent := self.labels[seen[-1]].given) in self.labels:
+                seen.append(parent)
+                if seen.count(parent) > 1:
+                    raise ValueError(
+                        f"`{key}.given` goes round in a circle. Received: {' given '.join(seen)}; "
+                        f"one of them must be given nothing."
+                    )
+            if parent is not None and parent != self.primary:
+                raise ValueError(
+                    f"`{self.key(seen[-1])}.given` must name another label: "
+                    f"{', '.join(n for n in (self.primary, *self.labels) if n and n != seen[-1])}. "
+                    f"Received: {parent!r}."
+                )
+
+    def key(self, label: str | None = None) -> str:
+        """Returns the dotted key of a label, as messages name it; of the primary one without."""
+        name = label or self.primary
+        return "label" if name is None else f"labels.{name}"
+
     def tables(self) -> list[Table]:
         """The tables of the log: itself, and the impressions if they are separate."""
         return ["log"] if self.log.impressions is None else ["log", "impressions"]
@@ -280,6 +251,11 @@ class IngestConfig(Section):
     def oracle(self) -> str | None:
         """The column of the true click probability, in the table that holds the targets."""
         return self.mapping(self.tables()[-1]).oracle
+
+    @property
+    def weight(self) -> str | None:
+        """The column of the targets' weights, in the table that holds them."""
+        return self.mapping(self.tables()[-1]).weight
 
     @property
     def request(self) -> IdColumn | None:
@@ -312,8 +288,11 @@ class IngestConfig(Section):
         names.append(mapping.time.column)
         if table == self.tables()[-1]:  # the one that holds the targets
             request = self.request and self.request.column
-            further = (request, self.oracle, self.label.column, self.split.column)
+            own = [x.column for x in self.labels.values() if x.within is None]
+            further = request, self.oracle, self.weight, self.label.column, self.split.column, *own
             names += [name for name in further if name]
+        if table == "log":
+            names += [x.column for x in self.labels.values() if x.within and x.column]
         names += [RowFilter.parse(text).column for text in self.table(table).where]
         return list(dict.fromkeys(names))
 

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.behavior_example_gen.clean.clean import REQUEST, UNKNOWN
-from components.behavior_example_gen.config.ingest_config import IngestConfig, NegativesConfig
-from components.behavior_example_gen.cut import requests, split
+from components.behavior_example_gen.config.ingest_config import IngestConfig
+from components.behavior_example_gen.config.label_config import NegativesConfig
+from components.behavior_example_gen.cut import labels, requests, split
 from components.behavior_example_gen.cut.items import Catalogue
 from components.behavior_example_gen.cut.negatives import NONE, FirstTimes, draw_negatives
 from components.behavior_example_gen.cut.order import codes
@@ -22,7 +23,7 @@ from components.behavior_example_gen.cut.pack import window_begin
 from components.behavior_example_gen.cut.session import local_begin, session_begin
 from components.behavior_example_gen.cut.visible import hist_begin, hist_end
 from components.behavior_example_gen.hashing import combine, id_hash
-from components.behavior_example_gen.row import FEATURE, IN_HISTORY, NO_TARGET
+from components.behavior_example_gen.row import FEATURE, IN_HISTORY, LABEL, NO_TARGET
 from components.behavior_example_gen.tables import one_batch
 from components.segments import begin_of, rank_of, size_of, starts
 from models import feature_config, features
@@ -37,12 +38,14 @@ class WholeLog:
       catalogue: the items, if negatives are drawn or categories of impressions looked up. If the
         split is by time, negatives are drawn from the items before validation.
       eval_catalogue: the items before eval; None: as `catalogue`.
+      last: time of its last row, in ticks.
       cuts: first second of validation and of eval, if the split is by time.
     """
 
     catalogue: Catalogue | None = None
     cuts: tuple[int, int] | None = None
     eval_catalogue: Catalogue | None = None
+    last: int = np.iinfo(np.int64).max
 
     def catalogues(self, place: np.ndarray) -> Iterator[tuple[Catalogue, np.ndarray]]:
         """Yields each catalogue with the targets [t] bool that it is for, by their splits [t]."""
@@ -87,6 +90,8 @@ class Targets:
       user_id, item, category: Arrow arrays [t].
       oracle: Arrow array [t] float64, or None if the log does not know it.
       context: Arrow arrays [t] by feature name; a drawn negative has that of its positive.
+      labels: [t] float32 by name, of the labels beside the primary one, NaN where it is not known.
+      weight: [t] float32, or None if all count alike.
     """
 
     user: np.ndarray
@@ -105,6 +110,8 @@ class Targets:
     category: pa.Array
     oracle: pa.Array | None
     context: dict[str, pa.Array]
+    labels: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    weight: np.ndarray | None = None
 
     def take(self, which: np.ndarray) -> Targets:
         """Returns some of the targets."""
@@ -231,7 +238,7 @@ def place_targets(rows: UserRows, whole: WholeLog) -> Placed:
 
 def find_targets(
     rows: UserRows, whole: WholeLog, placed: Placed
-) -> tuple[Targets, collections.Counter[str]]:
+) -> tuple[Targets, collections.Counter[str], collections.Counter[str]]:
     """Finds the targets of some users, and where their subsequences lie.
 
     Args:
@@ -240,7 +247,8 @@ def find_targets(
       placed: of these rows.
 
     Returns:
-      Targets, a user's adjacent and rising in time, and the number of dropped ones by reason.
+      Targets, a user's adjacent and rising in time, the number of dropped ones by reason, and of
+      those that are too young for a label, by its name.
     """
     rule = rows.config.history
     chosen, dropped = _choose(rows, whole, placed)
@@ -252,7 +260,9 @@ def find_targets(
     if rule.session_gap is not None:
         sessions = session_begin(rows.user[history], rows.seconds[history], rule.session_gap)
     code = pc.index_in(chosen.category, rows.histories.categories).fill_null(-1)
-    known = "oracle" in rows.batch.schema.names
+    names = rows.batch.schema.names
+    label = np.where(chosen.label == UNKNOWN, np.nan, chosen.label).astype(np.float32)
+    further, young = _labels(rows, whole, chosen, label)
     targets = Targets(
         user=rows.user[row],
         hist_end=end,
@@ -271,18 +281,57 @@ def find_targets(
         user_hash=rows.user_hash[row],
         user_rows=size_of(starts(rows.user))[row],
         seconds=seconds,
-        label=np.where(chosen.label == UNKNOWN, np.nan, chosen.label).astype(np.float32),
+        label=label,
         request=chosen.request,
         user_id=rows.take("user", row),
         item=chosen.item,
         category=chosen.category,
-        oracle=rows.take("oracle", row) if known else None,
+        oracle=rows.take("oracle", row) if "oracle" in names else None,
         context={
             features.target_feature(name): rows.take(column, row)
             for name, column in rows.features_of("context").items()
         },
+        labels=further,
+        weight=_numbers(rows.take("weight", row)) if "weight" in names else None,
     )
-    return targets, dropped
+    return targets, dropped, young
+
+
+def _numbers(values: pa.Array) -> np.ndarray:
+    return values.to_numpy(zero_copy_only=False).astype(np.float32)
+
+
+def _labels(
+    rows: UserRows, whole: WholeLog, chosen: _Chosen, primary: np.ndarray
+) -> tuple[dict[str, np.ndarray], collections.Counter[str]]:
+    """The labels beside the primary one, and how many targets are too young for each."""
+    rules, row = rows.config.labels, chosen.row
+    if not rules:
+        return {}, collections.Counter()
+    ticks = rows.config.log.mapping.time.ticks_per_second
+    time = rows.time[rows.request[row]]
+    cuts = whole.cuts and (whole.cuts[0] * ticks, whole.cuts[1] * ticks)
+    until = labels.known_until(rows.user[row], time, chosen.split, whole.last, cuts)
+    young, count = labels.count_young(rules, time, until, ticks)
+    # A drawn negative has the row of its positive, which says nothing of it.
+    drawn = (primary == 0) & (rows.config.label.negatives is not None)
+    items = pa.concat_arrays([chosen.item, rows.batch["item"]]).dictionary_encode().indices
+    codes_ = items.to_numpy().astype(np.int64)
+    size = int(codes_.max(initial=0)) + 1
+    pair = rows.user[row] * size + codes_[: len(row)]
+    every = rows.user * size + codes_[len(row) :]
+    own = {rows.config.primary or "": primary.astype(np.float64)}
+    for name, rule in rules.items():
+        said = rows.batch[LABEL + name].to_numpy()
+        if rule.within_seconds is None:
+            own[name] = np.where(drawn | (said[row] == UNKNOWN), np.nan, said[row])
+        else:
+            yes = said == 1
+            window = rule.within_seconds * ticks
+            follows = labels.follows(pair, time, every[yes], rows.time[yes], window)
+            own[name] = np.where(young[name], np.nan, follows)
+    joint = labels.joint(own, rules)
+    return {name: joint[name] for name in rules}, count
 
 
 def _choose(

@@ -69,8 +69,11 @@ class Encoder:
             features.TARGET_LOCAL_BEGIN: seen.local_begin - offset,
             features.TARGET_REQUEST: seen.request,
             features.LABEL: seen.label,
+            **{features.label_feature(name): label for name, label in seen.labels.items()},
             **seen.context,
         }
+        if seen.weight is not None:
+            columns[features.TARGET_WEIGHT] = seen.weight
         if sliced:
             visible = seen.hist_end - seen.window_begin
             columns[features.SLICE_HISTORY_LENGTH] = power_of_two(visible)

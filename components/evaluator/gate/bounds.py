@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from components.evaluator.config import GateConfig, SliceRule
+from components.evaluator.config import GateConfig, LabelRule, SliceRule
 from components.evaluator.gate.bootstrap import Interval
 from components.evaluator.gate.check import UNDEFINED, Check, Comparison, SliceFound
 from components.evaluator.gate.power import NORMAL, detectable, power
@@ -35,14 +35,28 @@ def bounds(overall: Mapping[str, Comparison], gate: GateConfig, drawn: int = 0) 
         yield _bound(overall["calibration"], gate, least, most, code="calibration")
 
 
+def label(wanted: LabelRule, found: Mapping[str, Comparison], gate: GateConfig) -> Iterator[Check]:
+    """What a rule wants of a label beside the primary one."""
+    if wanted.min_auc is not None:
+        yield _bound(found["auc"], gate, least=wanted.min_auc)
+    if found["auc"].difference is not None:
+        yield from _tolerances(found, wanted.tolerance, gate)
+
+
 def tolerances(overall: Mapping[str, Comparison], gate: GateConfig) -> Iterator[Check]:
     """The losses against the latest blessed model, over all targets.
 
     A metric without a value is told and decides nothing; if none has one, nothing shows that the
     candidate is no worse, and that fails.
     """
+    yield from _tolerances(overall, gate.tolerance, gate)
+
+
+def _tolerances(
+    overall: Mapping[str, Comparison], tolerated: Mapping[str, float], gate: GateConfig
+) -> Iterator[Check]:
     undefined = 0
-    for metric, tolerance in gate.tolerance.items():
+    for metric, tolerance in tolerated.items():
         found = overall[metric]
         assert found.difference is not None, "there is a baseline, so all metrics are compared"
         if math.isnan(found.difference.estimate):
@@ -51,7 +65,7 @@ def tolerances(overall: Mapping[str, Comparison], gate: GateConfig) -> Iterator[
             yield Check(UNDEFINED, True, text, metric)
         else:
             yield _loss(found, found.difference, tolerance, gate)
-    if undefined and undefined == len(gate.tolerance):
+    if undefined and undefined == len(tolerated):
         text = (
             "no metric of gate.tolerance has a value on this eval split, so nothing shows that the "
             "model is no worse: enlarge the split, or name others"

@@ -14,7 +14,8 @@ References:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,8 @@ class Verdict:
     Attributes:
       blessed: whether every check passed.
       checks: all that were made.
-      intervals: what they were made on: by metric over all targets, and AUC of each slice.
+      intervals: what they were made on: by metric over all targets, of the other labels, and AUC of
+        each slice.
       facts: what was judged, by name.
     """
 
@@ -98,7 +100,11 @@ class Verdict:
 
 
 def judge(
-    scored: Scored, gate: GateConfig, incompatible: str | None = None, seed: int = 0
+    scored: Scored,
+    gate: GateConfig,
+    incompatible: str | None = None,
+    seed: int = 0,
+    labels: Mapping[str, Scored] = MappingProxyType({}),
 ) -> Verdict:
     """Decides whether a model is blessed.
 
@@ -109,6 +115,7 @@ def judge(
       gate: what the model must show.
       incompatible: why the latest blessed model could not score these targets, if so.
       seed: of the bootstrap.
+      labels: the targets for which each label beside the primary one is known, scored for it.
     """
     facts = {
         "targets": len(scored.labels),
@@ -142,11 +149,18 @@ def judge(
     made += bounds.slices(slices, gate)
     for rule in gate.slice_rules:
         made += _rule(scored, rule, gate, seed)
+    of_labels = {}
+    for name, part in labels.items():
+        found = _of_label(name, part, gate, seed, compared=scored.baseline is not None)
+        of_labels[name] = _told_of_label(part, found)
+        if name in gate.labels:
+            made += bounds.label(gate.labels[name], found, gate)
     return Verdict(
         all(check.passed for check in made),
         made,
         {
             "overall": told,
+            **({"labels": of_labels} if of_labels else {}),
             "slices": [
                 {
                     "slice": found.slice,
@@ -166,6 +180,26 @@ def _compare(
 ) -> dict[str, Comparison]:
     draws = replicate(scored.models, names, gate.replicas, seed)
     return {name: _comparison(name, found, scored, gate) for name, found in draws.items()}
+
+
+def _of_label(
+    name: str, scored: Scored, gate: GateConfig, seed: int, compared: bool
+) -> dict[str, Comparison]:
+    if not compared:
+        scored = dataclasses.replace(scored, baseline=None, baseline_frozen=None)
+    found = _compare(scored, JUDGED, gate, seed)
+    return {
+        metric: dataclasses.replace(of, label=f"{of.label} of {name}")
+        for metric, of in found.items()
+    }
+
+
+def _told_of_label(scored: Scored, found: Mapping[str, Comparison]) -> dict[str, Any]:
+    return {
+        "targets": len(scored.labels),
+        "positives": int(scored.labels.sum()),
+        **{metric: of.to_json() for metric, of in found.items()},
+    }
 
 
 def _comparison(name: str, draws: Draws, scored: Scored, gate: GateConfig) -> Comparison:

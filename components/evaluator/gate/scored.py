@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.scoring import predictions
 from models.lists import Protocol
@@ -27,6 +28,7 @@ class Scored:
         requests tell what is compared within users; see `models.lists`.
       drawn: negatives that were drawn for each positive; 0: labels are the log's.
       slices: [N] values by slicing feature.
+      weights: [N] how much each counts, or None: all alike.
     """
 
     labels: np.ndarray
@@ -38,10 +40,25 @@ class Scored:
     baseline_frozen: np.ndarray | None = None
     drawn: int = 0
     slices: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    weights: np.ndarray | None = None
 
     @classmethod
-    def from_table(cls, table: pa.Table, slices: list[str], drawn: int) -> Scored:
-        """Takes the columns of a predictions table."""
+    def from_table(
+        cls, table: pa.Table, slices: list[str], drawn: int, label: str | None = None
+    ) -> Scored:
+        """Takes the columns of a predictions table.
+
+        Args:
+          table: the table.
+          slices: which features to slice by.
+          drawn: negatives that were drawn for each positive.
+          label: one beside the primary one, whose scores are taken of targets for which it is
+            known; None: the primary one.
+        """
+        if label is not None:
+            table = table.filter(
+                pc.is_finite(table[predictions.of_label(predictions.LABEL, label)])
+            )
 
         def column(name: str) -> np.ndarray:
             return table.column(name).to_numpy()
@@ -49,16 +66,20 @@ class Scored:
         def optional(name: str) -> np.ndarray | None:
             return column(name) if name in table.column_names else None
 
+        def own(name: str) -> str:
+            return name if label is None else predictions.of_label(name, label)
+
         return cls(
-            column(predictions.LABEL),
-            column(predictions.SCORE),
-            optional(predictions.BASELINE_SCORE),
+            column(own(predictions.LABEL)),
+            column(own(predictions.SCORE)),
+            optional(own(predictions.BASELINE_SCORE)),
             np.unique(column(predictions.USER), return_inverse=True)[1],
             column(predictions.REQUEST),
-            optional(predictions.FROZEN),
-            optional(predictions.BASELINE_FROZEN),
+            optional(own(predictions.FROZEN)),
+            optional(own(predictions.BASELINE_FROZEN)),
             drawn,
             {name: column(name) for name in slices},
+            optional(predictions.WEIGHT),
         )
 
     def where(self, rows: np.ndarray) -> Scored:
@@ -78,7 +99,7 @@ class Scored:
         if self.baseline is not None:
             scores.append((self.baseline, self.baseline_frozen))
         return [
-            Predictions(self.labels, score, self.users, self.requests, frozen)
+            Predictions(self.labels, score, self.users, self.requests, frozen, self.weights)
             for score, frozen in scores
         ]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+
 import tensorflow_model_analysis as tfma
 
 # `tensorflow_model_analysis` 0.52 does not export EvalConfig unless TFX is imported first.
@@ -14,13 +17,16 @@ METRICS = "components.evaluator.tfma.metrics"
 CTR_METRIC, ORACLE_METRIC = "CtrMetrics", "OracleAuc"
 
 
-def eval_config(slices: list[str], baseline: bool, oracle: bool) -> config_pb2.EvalConfig:
+def eval_config(
+    slices: list[str], baseline: bool, oracle: bool, labels: Sequence[str] = ()
+) -> config_pb2.EvalConfig:
     """Which models, metrics and slices TFMA computes.
 
     Args:
       slices: columns of the predictions table, each a slicing of its own.
       baseline: whether there is a model to compare with.
       oracle: whether the true click probability is known (`target_oracle`).
+      labels: those beside the primary one, whose metrics have their names as output.
     """
     config = config_pb2.EvalConfig()
     names = [CANDIDATE, BASELINE] if baseline else [CANDIDATE]
@@ -39,4 +45,6 @@ def eval_config(slices: list[str], baseline: bool, oracle: bool) -> config_pb2.E
     spec = config.metrics_specs.add(model_names=names)
     for name in (CTR_METRIC, ORACLE_METRIC) if oracle else (CTR_METRIC,):
         spec.metrics.add(class_name=name, module=METRICS)
+    if labels:
+        spec.metrics[0].config = json.dumps({"labels": list(labels)})
     return config

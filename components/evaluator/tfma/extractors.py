@@ -20,12 +20,8 @@ from components.evaluator.tfma.eval_config import BASELINE, CANDIDATE
 from components.scoring import predictions
 from models import features
 
-_KEPT = (
-    predictions.REQUEST,
-    predictions.FROZEN,
-    predictions.BASELINE_FROZEN,
-    features.TARGET_ORACLE,
-)
+_FROZEN = (predictions.FROZEN, predictions.BASELINE_FROZEN)
+_KEPT = (*_FROZEN, predictions.REQUEST, predictions.WEIGHT, features.TARGET_ORACLE)
 # `to_extracts` has done all the work; TFMA only looks for a stage of this name.
 EXTRACTOR = tfma.extractors.Extractor(
     stage_name=slice_key_extractor.SLICE_KEY_EXTRACTOR_STAGE_NAME,
@@ -46,8 +42,13 @@ def to_extracts(batch: pa.RecordBatch, config: config_pb2.EvalConfig) -> Iterato
     scores = {CANDIDATE: _values(batch, predictions.SCORE)}
     if predictions.BASELINE_SCORE in batch.schema.names:
         scores[BASELINE] = _values(batch, predictions.BASELINE_SCORE)
+    of_labels = [
+        predictions.of_label(column, name)
+        for name in predictions.labels(batch.schema.names)
+        for column in (predictions.LABEL, predictions.SCORE, predictions.BASELINE_SCORE, *_FROZEN)
+    ]
     kept = {features.USER_ID: users} | {
-        name: _values(batch, name) for name in _KEPT if name in batch.schema.names
+        name: _values(batch, name) for name in (*_KEPT, *of_labels) if name in batch.schema.names
     }
     columns = {name: _values(batch, name) for name in sliced}
     for key, rows in rows_by_slice(columns, specs, batch.num_rows).items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -35,10 +35,14 @@ class CtrMetrics(tfma.metrics.Metric):
 
     Besides, the data of TFMA's calibration plot. The state of a slice is its predictions, 32 bytes
     each: exact AUC and GAUC need them all.
+
+    Args:
+      name: of the metric.
+      labels: those beside the primary one, whose metrics have their names as `output_name`.
     """
 
-    def __init__(self, name: str = "ctr"):
-        super().__init__(_ctr_computations, name=name)
+    def __init__(self, name: str = "ctr", labels: Sequence[str] = ()):
+        super().__init__(_ctr_computations, name=name, labels=list(labels))
 
 
 class OracleAuc(tfma.metrics.Metric):
@@ -49,11 +53,12 @@ class OracleAuc(tfma.metrics.Metric):
 
 
 def _ctr_computations(
-    name: str = "ctr", model_names: list[str] | None = None
+    name: str = "ctr", model_names: list[str] | None = None, labels: Sequence[str] = ()
 ) -> list[metric_types.MetricComputation]:
     return [
-        _computation(NAMES, model, _PredictionsPreprocessor(model), plot=True)
+        _computation(NAMES, model, _PredictionsPreprocessor(model, label), label, plot=True)
         for model in model_names or [""]
+        for label in ("", *labels)
     ]
 
 
@@ -69,27 +74,38 @@ def _computation(
     names: tuple[str, ...],
     model: str,
     preprocessor: metric_types.Preprocessor,
+    label: str = "",
     plot: bool = False,
 ) -> metric_types.MetricComputation:
     # TFMA looks for thresholds of a metrics spec under keys without a mark of example weights.
-    keys = [metric_types.MetricKey(name, model_name=model, example_weighted=None) for name in names]
+    of = {"model_name": model, "output_name": label, "example_weighted": None}
+    keys = [metric_types.MetricKey(name, **of) for name in names]
     if plot:
-        name = calibration_plot.CALIBRATION_PLOT_NAME
-        keys.append(metric_types.PlotKey(name, model_name=model, example_weighted=None))
+        keys.append(metric_types.PlotKey(calibration_plot.CALIBRATION_PLOT_NAME, **of))
     return metric_types.MetricComputation(
         keys=keys, preprocessors=[preprocessor], combiner=_GatherCombineFn(keys)
     )
 
 
 class _PredictionsPreprocessor(metric_types.Preprocessor):
-    """Turns the extracts of one example, or of a batch, into `metrics.Predictions` of a model."""
+    """Turns the extracts of one example, or of a batch, into `metrics.Predictions` of a model.
 
-    def __init__(self, model: str):
-        super().__init__(name=f"predictions:{model}")
-        self._model = model
+    Args:
+      model: its name.
+      label: one beside the primary one, of which only what is known counts; "": the primary one.
+    """
+
+    def __init__(self, model: str, label: str = ""):
+        super().__init__(name=f"predictions:{model}:{label}")
+        self._model, self._label = model, label
 
     def process(self, extracts: tfma.Extracts) -> Iterator[metrics.Predictions]:
         """Yields the predictions of the extracts."""
+        if self._label:
+            found = _of_label(extracts[tfma.FEATURES_KEY], self._model, self._label)
+            if found is not None:
+                yield found
+            return
         scores = extracts[tfma.PREDICTIONS_KEY]
         for key in (self._model, features.PROBABILITY):
             if isinstance(scores, dict) and key in scores:
@@ -109,15 +125,43 @@ class _OraclePreprocessor(metric_types.Preprocessor):
 def _predictions(
     extracts: tfma.Extracts, scores: np.ndarray, frozen: np.ndarray | None = None
 ) -> metrics.Predictions:
-    labels = np.ravel(extracts[tfma.LABELS_KEY])
     kept = extracts[tfma.FEATURES_KEY]
+    return _flat(kept, np.ravel(extracts[tfma.LABELS_KEY]), scores, frozen)
+
+
+def _flat(
+    kept: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    scores: np.ndarray,
+    frozen: np.ndarray | None,
+) -> metrics.Predictions:
     users = np.ravel(kept[features.USER_ID])
     if users.dtype.kind == "O":
         # `astype(bytes)` alone refuses text beyond ASCII.
         users = pa.array(users).cast(pa.binary()).to_numpy(zero_copy_only=False).astype(bytes)
-    requests = np.ravel(kept[predictions.REQUEST])
-    frozen = None if frozen is None else np.ravel(frozen)
-    return metrics.Predictions(labels, np.ravel(scores), users, requests, frozen)
+    optional = (None if x is None else np.ravel(x) for x in (frozen, kept.get(predictions.WEIGHT)))
+    return metrics.Predictions(
+        labels, np.ravel(scores), users, np.ravel(kept[predictions.REQUEST]), *optional
+    )
+
+
+def _of_label(kept: Mapping[str, np.ndarray], model: str, label: str) -> metrics.Predictions | None:
+    """What a model predicts of a label, where it is known; None if the model does not know it."""
+    baseline = model == BASELINE
+    score, frozen = (
+        predictions.of_label(column, label)
+        for column in (
+            (predictions.BASELINE_SCORE, predictions.BASELINE_FROZEN)
+            if baseline
+            else (predictions.SCORE, predictions.FROZEN)
+        )
+    )
+    if score not in kept:
+        return None
+    labels = np.ravel(kept[predictions.of_label(predictions.LABEL, label)])
+    known = ~np.isnan(labels)
+    rows = {name: np.ravel(values)[known] for name, values in kept.items()}
+    return _flat(rows, labels[known], rows[score], rows.get(frozen))
 
 
 class _GatherCombineFn(beam.CombineFn):

@@ -44,7 +44,7 @@ def sliced_metrics(evaluation: str) -> list[SliceMetrics]:
     for record in tfma.load_metrics(evaluation):
         by_model: dict[bool, dict[str, float]] = {False: {}, True: {}}
         for item in record.metric_keys_and_values:
-            if not item.key.is_diff:
+            if not item.key.is_diff and not item.key.output_name:
                 values = by_model[item.key.model_name == BASELINE]
                 values[item.key.name] = item.value.double_value.value
         which = {key.column: _value(key) for key in record.slice_key.single_slice_keys}

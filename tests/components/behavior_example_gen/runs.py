@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-import yaml
 from tfx.types import standard_artifacts
 
 from components.behavior_example_gen.config.ingest_config import IngestConfig
 from components.behavior_example_gen.executor import Executor
+from pipeline.config import load
 
 from .texts import write_log as write_log
 
@@ -50,8 +50,4 @@ def features(folder: Path, split: str) -> list[dict[str, list[Any]]]:
 
 def shipped(name: str, folder: Path | None = None) -> IngestConfig:
     """A shipped configuration, on its fixture or on the log in another folder."""
-    plain = yaml.safe_load((ROOT / "pipeline" / "configs" / f"{name}.yaml").read_text())
-    known = ("log", "features", "label", "history", "split", "seed")
-    sections = {key: plain[key] for key in known if key in plain}
-    sections["log"]["folder"] = str(folder or FIXTURES / name)
-    return IngestConfig(**sections)
+    return load(name, [f"log.folder={folder or FIXTURES / name}"]).ingest

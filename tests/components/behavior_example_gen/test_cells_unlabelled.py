@@ -20,11 +20,12 @@ class _Model:
     """Scores every target by the length of its history."""
 
     reads = frozenset({"history_item", "target_item", "target_hist_end"})
+    labels = ()
 
     def __call__(self, serialized):
         sizes = [_lengths(text) for text in serialized]
         most = max(targets for _, targets in sizes)
-        return np.array([[length / 100] * most for length, _ in sizes], np.float32)
+        return np.array([[[length / 100]] * most for length, _ in sizes], np.float32)
 
 
 def _lengths(text):

@@ -297,7 +297,7 @@ def test_a_baseline_that_reads_what_is_no_longer_there_refuses_or_judges_alone(
     evaluation, blessing = evaluate(tmp_path / "a", tmp_path, needs_less, good)
     assert blessing.get_int_custom_property("blessed") == 0
     (reason,) = [r for r in read.verdict(evaluation)["reasons"] if "schema" in r]
-    assert "it reads target_oracle (float32, now missing)" in reason
+    assert "it reads log.columns.oracle (float32, now missing)" in reason
     alone = {
         "on_schema_change": "judge_alone",
         "min_auc": 0.0,
@@ -324,7 +324,7 @@ def test_what_an_earlier_model_reads_is_told_by_the_keys_of_the_configuration(tm
         schema.feature.add(name=name, type=schema_pb2.BYTES)
     assert exported_model.incompatible(str(tmp_path / "model"), schema) == (
         "it reads log.columns.behavior (int64, now missing), features.dwell (int64, now "
-        "missing), log.columns.item (int64, now string), target_oracle (int64, now missing)"
+        "missing), log.columns.item (int64, now string), log.columns.oracle (int64, now missing)"
     )
 
 

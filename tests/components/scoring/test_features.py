@@ -65,7 +65,7 @@ def model(model_of_features) -> Model:
 
 
 def one_by_one(model: Model, examples: list[RawExample]) -> np.ndarray:
-    return np.array([model(np.array([serialize(e)], object))[0, 0] for e in examples])
+    return np.array([model(np.array([serialize(e)], object))[0, 0, 0] for e in examples])
 
 
 def decoded(block: list[RawExample]):
@@ -80,7 +80,7 @@ def test_what_the_model_reads_is_told_by_its_signature(model):
 def test_targets_scored_by_user_are_scored_as_alone(model, blocks):
     read = 0
     for block in blocks:
-        found = by_user.score(model, decoded(block), model.reads)
+        found = by_user.score(model, decoded(block), model.reads)[:, 0]
         expected = one_by_one(model, block)
         np.testing.assert_allclose(found, expected, atol=OTHER_ORDER)
         assert expected.std() > 0.01
@@ -93,7 +93,7 @@ def test_a_list_that_is_empty_in_a_whole_block_is_scored_as_empty(model, blocks)
     """Without a schema, the decoder cannot tell its type, and other blocks have one."""
     empty = [example | {"user_taste": []} for example in blocks[0]]
     assert pa.types.is_null(decoded(empty).column("user_taste").type)
-    found = by_user.score(model, decoded(empty), model.reads)
+    found = by_user.score(model, decoded(empty), model.reads)[:, 0]
     np.testing.assert_allclose(found, one_by_one(model, empty), atol=OTHER_ORDER)
     for order in ((blocks[1], empty), (empty, blocks[1])):
         alone, together = [], Freezer(model.reads)
@@ -107,9 +107,7 @@ def test_a_list_that_is_empty_in_a_whole_block_is_scored_as_empty(model, blocks)
 
 
 def frozen_scores(model: Model, packed: by_user.Packed) -> np.ndarray:
-    found = np.empty(len(packed.order))
-    found[packed.order] = by_user.score_packed(model, packed.serialized, packed.counts)
-    return found
+    return packed.restore(by_user.score_packed(model, packed.serialized, packed.counts))[:, 0]
 
 
 def test_frozen_targets_see_the_user_as_at_the_first_one(model, blocks):
@@ -137,7 +135,7 @@ def test_a_packed_split_scores_as_its_examples(model, blocks):
         model,
         np.array(whole.examples, object),
         np.array([len(decoded_items(example)) for example in whole.examples]),
-    )
+    )[:, 0]
     keys = zip(whole.targets["user"], whole.targets["item"], whole.targets["time"], strict=True)
     found = sorted(zip(keys, scores, strict=True))
     examples = list(itertools.chain(*blocks))

@@ -88,6 +88,9 @@ FEATURES = {
         },
         0,
         {
+            "label": [1, 0, 1, 1, 0, 1, 1],
+            "label_long_view": [1, 0, 1, 1, 0, 1, 1],
+            "label_like": [0, 1, 0, 1, 0, 0, 0],  # one without a click
             "user_activity": [b"full_active"],
             "history_tab": [b"1", b"4", b"1", b"4"],
             "target_tab": [b"4", b"1", b"4", b"1"],
