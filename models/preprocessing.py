@@ -8,6 +8,7 @@ and labels pass through, so that serving may leave them out.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -222,11 +223,32 @@ def _vocabulary_ids(
         )
     outputs = {}
     for name, ragged in columns.items():
-        ids = tft.apply_vocabulary(ragged.flat_values, path, num_oov_buckets=1) + 1
+        ids = tft.apply_vocabulary(ragged.flat_values, path, lookup_fn=_look_up) + 1
         if not role:
             ids += tf.cast(tf.equal(ragged.flat_values, ""), tf.int64)  # from unknown to missing
         outputs[name] = ragged.with_flat_values(ids)
     return outputs
+
+
+def _look_up(values: tf.Tensor, path: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    """Finds the lines of values in a vocabulary, unknown ones behind the last; and how many ids.
+
+    Transform's own buckets for unknown values hash the known ones, too: 8 to 41 % of a request.
+    """
+    with contextlib.ExitStack() as stack:
+        if tf.inside_function() and not tf.is_symbolic_tensor(path):
+            stack.enter_context(tf.init_scope())  # made once, not at every call
+        lines = tf.lookup.TextFileInitializer(
+            path,
+            key_dtype=values.dtype,
+            key_index=tf.lookup.TextFileIndex.WHOLE_LINE,
+            value_dtype=tf.int64,
+            value_index=tf.lookup.TextFileIndex.LINE_NUMBER,
+        )
+        table = tf.lookup.StaticHashTable(lines, default_value=-1)
+        size = table.size()
+    found = table.lookup(values)
+    return tf.where(found < 0, size, found), size + 1
 
 
 def _hashed_ids(
