@@ -110,6 +110,7 @@ class Split:
     Attributes:
       lengths: [N] behaviours of each example.
       targets: [N] targets of each example.
+      span: the first and the last time of all behaviours and targets.
 
     Raises:
       EmptySplitError: if the files hold no example.
@@ -133,14 +134,18 @@ class Split:
         self._kept: Examples | None = None
         lengths: list[np.ndarray] = []
         targets: list[np.ndarray] = []
+        times: list[int] = []
         for part in self._read(skip=0):
             self._kept = None if lengths else part
+            for values in (part.columns[name].flat_values.numpy() for name in TIMES):
+                times += [int(values.min()), int(values.max())] if len(values) else []
             lengths.append(part.columns[features.HISTORY_ITEM].row_lengths()[:-1].numpy())
             targets.append(part.columns[features.TARGET_ITEM].row_lengths()[:-1].numpy())
         if not lengths:
             raise EmptySplitError(f"`files` must hold an example. Received: {list(files)}")
         self._part_sizes = [len(part) for part in lengths]
         self.lengths, self.targets = np.concatenate(lengths), np.concatenate(targets)
+        self.span = min(times), max(times)
 
     def parts(self) -> Iterator[Examples]:
         """Yields all examples, part by part."""

@@ -9,6 +9,7 @@ and labels pass through, so that serving may leave them out.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -230,6 +231,18 @@ def _vocabulary_ids(
     return outputs
 
 
+class _Lines(tf.lookup.TextFileInitializer):
+    """Lines of a vocabulary, whose tables are shared by a digest of the path, and not by the path.
+
+    A graph holds that name for ever: a model shall not tell where it was built.
+    """
+
+    @property
+    def _shared_name(self) -> str:
+        name: str = super()._shared_name
+        return hashlib.sha256(name.encode()).hexdigest()
+
+
 def _look_up(values: tf.Tensor, path: Any) -> tuple[tf.Tensor, tf.Tensor]:
     """Finds the lines of values in a vocabulary, unknown ones behind the last; and how many ids.
 
@@ -238,7 +251,7 @@ def _look_up(values: tf.Tensor, path: Any) -> tuple[tf.Tensor, tf.Tensor]:
     with contextlib.ExitStack() as stack:
         if tf.inside_function() and not tf.is_symbolic_tensor(path):
             stack.enter_context(tf.init_scope())  # made once, not at every call
-        lines = tf.lookup.TextFileInitializer(
+        lines = _Lines(
             path,
             key_dtype=values.dtype,
             key_index=tf.lookup.TextFileIndex.WHOLE_LINE,

@@ -14,6 +14,7 @@ import tensorflow as tf
 from models import features
 from models.inputs import Layout
 
+_FAR = 30 * 365 * 86_400  # seconds
 _MISSPELT = "; a feature that is missing or misspelt has 0"
 
 
@@ -24,18 +25,22 @@ class Check(NamedTuple):
     message: Callable[[tf.Tensor], list[str | tf.Tensor]]
 
 
-def checked(raw: Mapping[str, tf.RaggedTensor], layout: Layout) -> dict[str, tf.RaggedTensor]:
+def checked(
+    raw: Mapping[str, tf.RaggedTensor], layout: Layout, span: tuple[int, int] | None = None
+) -> dict[str, tf.RaggedTensor]:
     """Returns the same features, which can be read only once they were found to fit each other.
 
     Args:
       raw: `history_*` [n, L], `target_*` [n, T], and `target_hist_end` [n, T] or empty by example;
         features of users [n, V].
       layout: which features are of users, and which of these have one value.
+      span: first and last second of training; None: times are an order.
 
     Raises:
       tf.errors.InvalidArgumentError: when the graph runs, if in an example the features of its
-        history or of its targets differ in length, if it has no target, if a number is none, or
-        if `target_hist_end` lies outside its history.
+        history or of its targets differ in length, if it has no target, if a number is none, if
+        `history_time` falls, if a time is 30 years away from training, or if `target_hist_end`
+        lies outside its history.
     """
     lengths = {name: values.row_lengths() for name, values in raw.items()}
     end = lengths.pop(features.TARGET_HIST_END, None)
@@ -46,7 +51,11 @@ def checked(raw: Mapping[str, tf.RaggedTensor], layout: Layout) -> dict[str, tf.
         _equal(targets, "values", _MISSPELT, examples=True),
         _some_targets(targets[features.TARGET_ITEM]),
         *(_finite(name, values) for name, values in raw.items() if values.dtype.is_floating),
+        _rising(raw[features.HISTORY_TIME]),
     ]
+    if span is not None:
+        times = (features.HISTORY_TIME, features.TARGET_TIME)
+        checks += [_plausible(name, raw[name], span) for name in times]
     checks += [_one(name, values[name]) for name in sorted(layout.single)]
     if end is not None:
         checks += _ends(raw[features.TARGET_HIST_END], history, targets)
@@ -135,6 +144,29 @@ def _finite(name: str, values: tf.RaggedTensor) -> Check:
         tf.math.is_inf(numbers),
         lambda at: [name, ": must be a number, or NaN where it is missing. Received: ", numbers[at],
                     " in example ", row[at]],
+    )  # fmt: skip
+
+
+def _rising(times: tf.RaggedTensor) -> Check:
+    """Behaviours are in order, the oldest first: positions and what is newest follow from it."""
+    flat, row = times.flat_values, times.value_rowids()
+    falls = (flat[1:] < flat[:-1]) & (row[1:] == row[:-1])
+    return Check(
+        falls,
+        lambda at: [features.HISTORY_TIME, ": must rise, the oldest behaviour first. Received: ",
+                    flat[at + 1], " after ", flat[at], " in example ", row[at]],
+    )  # fmt: skip
+
+
+def _plausible(name: str, times: tf.RaggedTensor, span: tuple[int, int]) -> Check:
+    """Times are in the unit of training: milliseconds for seconds would be in another age."""
+    first, last = span
+    flat, row = times.flat_values, times.value_rowids()
+    return Check(
+        (flat < first - _FAR) | (flat > last + _FAR),
+        lambda at: [name, ": must be in seconds since 1970. Received: ", flat[at],
+                    f", more than 30 years from the times of training, {first} to {last}, in "
+                    "example ", row[at]],
     )  # fmt: skip
 
 

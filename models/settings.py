@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import pydantic
 from pydantic import Field
@@ -30,6 +30,10 @@ class HistorySettings(Section):
     targets_per_example: int = Field(
         ..., ge=1, le=1_000_000, description="T of the packed examples."
     )
+    ties: Literal["exclude", "order"] = Field(
+        "exclude", description="Whether a target sees behaviours of its own second: order."
+    )
+    clock: bool = Field(True, description="Whether times are seconds since 1970, and not an order.")
 
 
 class PreprocessingSettings(Section):

@@ -49,6 +49,7 @@ class ServingModule(tf.Module):
       model: trained.
       transform_output: of the Transform run on whose examples the model was trained.
       settings: how its examples were cut.
+      span: first and last second of the examples; None: their times are an order.
     """
 
     def __init__(
@@ -56,9 +57,10 @@ class ServingModule(tf.Module):
         model: CtrModel,
         transform_output: tft.TFTransformOutput,
         settings: HistorySettings,
+        span: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
-        self._settings = settings
+        self._settings, self._span = settings, span
         # A SavedModel keeps what it can reach from here. A Keras model would drag its own saved
         # form along: a function keeps it out of sight, the variables that it reads suffice.
         self._logits = lambda batch: model.label_logits(batch, training=False)
@@ -96,7 +98,7 @@ class ServingModule(tf.Module):
         """Scores serialized raw `tf.Example`s.
 
         Args:
-          examples: [n] string. Without `target_hist_end`, a target sees the whole history.
+          examples: [n] string. Without `target_hist_end`, a target sees what came before it.
 
         Returns:
           `probability` [n, T] float32, T the most targets of an example, 0 where it has fewer; and
@@ -109,7 +111,7 @@ class ServingModule(tf.Module):
         return self._score(tf.io.parse_example(examples, self._spec))
 
     def score(self, tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Scores raw tensors; a target sees the whole history.
+        """Scores raw tensors; a target sees the behaviours that came before it.
 
         Args:
           tensors: `history_*` [n, L], oldest first, ids as in the log; `history_length` [n] int64,
@@ -146,7 +148,7 @@ class ServingModule(tf.Module):
 
     def _score(self, raw: dict[str, tf.RaggedTensor]) -> dict[str, tf.Tensor]:
         """Scores ragged raw features [n, L] and [n, T] in chunks of users."""
-        raw = requests.checked(raw, self._layout)
+        raw = requests.checked(raw, self._layout, self._span)
         users = raw[features.TARGET_ITEM].nrows(tf.int32)
         length = raw[features.HISTORY_ITEM].bounding_shape(1, out_type=tf.int32)
         targets = raw[features.TARGET_ITEM].bounding_shape(1, out_type=tf.int32)
@@ -179,16 +181,20 @@ class ServingModule(tf.Module):
             lambda: _newest(raw, settings.max_length),
             lambda: raw,  # cutting copies every history, and seldom has anything to cut
         )
-        cut = full_length - _row_lengths(raw[features.HISTORY_ITEM])
-        hist_end = tf.repeat(full_length, targets, axis=1)
-        if given_end is not None:
-            end = tf.cast(inputs.dense(given_end, targets, -1), tf.int32)
-            hist_end = tf.where(end < 0, hist_end, end)
-        hist_end = tf.maximum(hist_end - cut, 0)
-
         length = raw[features.HISTORY_ITEM].bounding_shape(1)
         ids = {name: inputs.narrow(name, x) for name, x in self.transform(raw).items()}
         batch = inputs.pad(ids, length, targets, self._layout)
+        kept = _row_lengths(raw[features.HISTORY_ITEM])
+        hist_end = positions.hist_end(
+            batch[features.HISTORY_TIME],
+            kept,
+            batch[features.TARGET_TIME],
+            ties=settings.ties == "order",
+        )
+        if given_end is not None:
+            end = tf.cast(inputs.dense(given_end, targets, -1), tf.int32)
+            cut = full_length - kept
+            hist_end = tf.where(end < 0, hist_end, tf.maximum(end - cut, 0))
         batch[features.TARGET_HIST_END] = hist_end
         batch[features.TARGET_LOCAL_BEGIN] = positions.local_begin(
             batch[features.HISTORY_TIME],

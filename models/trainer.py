@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import content, feature_config, features, item_table, leaks
+from models import content, contract, feature_config, features, item_table, leaks
 from models.buckets import BatchShape, choose_shapes
 from models.checkpoints import Checkpoints, Progress
 from models.gsu_recall import gsu_recall
@@ -100,7 +100,13 @@ def run_fn(fn_args: FnArgs) -> None:
         progress = loop.run()
     owed = importance(model, steps, validation, shapes, settings, settings.seed)
     recall = gsu_recall(model, _longest_users(validation, shapes))
-    ServingModule(model, transform_output, settings.history).export(fn_args.serving_model_dir)
+    span = train.span if settings.history.clock else None
+    served = ServingModule(model, transform_output, settings.history, span)
+    served.export(fn_args.serving_model_dir)
+    contract.write(
+        fn_args.serving_model_dir,
+        contract.of(served, transform_output, settings, train.span, progress.curve, loop.best_by),
+    )
     report = _report(progress, steps, time.monotonic() - started) | {
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
         "shapes": [dataclasses.astuple(shape) for shape in shapes],

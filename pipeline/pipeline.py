@@ -196,8 +196,16 @@ def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
     settings = {
         **config.model_dump(include={"features", "tables"}),
         "history": config.history.model_dump(
-            include={"max_length", "match", "session_gap", "min_local", "targets_per_example"}
-        ),
+            include={
+                "max_length",
+                "match",
+                "session_gap",
+                "min_local",
+                "targets_per_example",
+                "ties",
+            }
+        )
+        | {"clock": config.log.mapping.time.unit != "order"},
         "seed": config.seed,
         "model": config.model.model_dump(),
         "training": config.training.model_dump(),

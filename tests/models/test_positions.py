@@ -97,3 +97,20 @@ def test_nobody_has_a_history():
     assert begins.numpy().tolist() == [[0], [0]]
     matches = positions.target_match(no_times, targets, ends, match=2)
     assert matches.numpy().tolist() == [[[-1, -1]], [[-1, -1]]]
+
+
+TIMES = st.lists(st.integers(0, 9), max_size=8).map(sorted)
+
+
+@given(
+    TIMES, st.lists(st.integers(0, 10), min_size=1, max_size=4), st.integers(0, 3), st.booleans()
+)
+def test_a_target_sees_what_came_before_it(times, targets, padding, ties):
+    found = positions.hist_end(
+        tf.constant([times + [0] * padding], tf.int64),
+        tf.constant([[len(times)]]),
+        tf.constant([targets], tf.int64),
+        ties=ties,
+    )
+    expected = [sum(t < target or (ties and t == target) for t in times) for target in targets]
+    assert found.numpy().tolist() == [expected]

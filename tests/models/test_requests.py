@@ -29,6 +29,7 @@ EXAMPLE: RawExample = {
     features.TARGET_TIME: [60, 60, 60],
 }
 NAMES = tuple(EXAMPLE)
+SPAN = 0, 400  # seconds of training
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def served(transformed, tmp_path_factory):
     """The signatures of an exported model, loaded by TensorFlow alone."""
     model = build_model(CONFIG, feature_sizes(transformed.output, transformed.settings), seed=1)
     folder = str(tmp_path_factory.mktemp("model"))
-    ServingModule(model, transformed.output, HistorySettings(**HISTORY)).export(folder)
+    ServingModule(model, transformed.output, HistorySettings(**HISTORY), SPAN).export(folder)
     loaded = tf.saved_model.load(folder)
     yield loaded.signatures
 
@@ -136,6 +137,47 @@ def test_what_is_no_number_is_named_with_its_example(served, value):
     )
     # What is behind a history is padding, whatever it is.
     assert np.isfinite(served[SCORE](**(tensors() | {DWELL: dwell}))[PROBABILITY].numpy()).all()
+
+
+@pytest.mark.parametrize("order", [[50, 40, 30, 20, 10], [10, 20, 30, 50, 40]])
+def test_a_history_that_is_not_in_order_is_refused(served, order):
+    told = refusal(served, EXAMPLE, EXAMPLE | {features.HISTORY_TIME: order})
+    later, earlier = (50, 40)
+    assert (
+        f"history_time: must rise, the oldest behaviour first. Received: {earlier} after {later} "
+        "in example 1"
+    ) in told
+    # Of two users, the last time of one and the first of the next are no fall.
+    assert np.isfinite(scored(served, EXAMPLE, EXAMPLE)).all()
+
+
+def test_milliseconds_are_told_from_seconds(served):
+    year = 365 * 86_400
+    for name in (features.HISTORY_TIME, features.TARGET_TIME):
+        far = [time + 31 * year for time in EXAMPLE[name]]
+        told = refusal(served, EXAMPLE, EXAMPLE | {name: far})
+        assert (
+            f"{name}: must be in seconds since 1970. Received: {far[0]}, more than 30 years from "
+            "the times of training, 0 to 400, in example 1"
+        ) in told
+    near = EXAMPLE | {features.TARGET_TIME: [29 * year] * T}
+    assert np.isfinite(scored(served, near)).all()
+
+
+def test_what_came_later_is_hidden(served):
+    at = [25, 60, 40]
+    later = EXAMPLE | {features.TARGET_TIME: at}
+    found = scored(served, later)[0]
+    for place, seen in enumerate((2, L, 3)):  # of 10, 20, 30, 40, 50; those of its second are not
+        cut = {
+            name: values[:seen] if name.startswith("history_") else [values[place]]
+            for name, values in later.items()
+        }
+        np.testing.assert_allclose(found[place], scored(served, cut)[0, 0], atol=1e-6)
+    assert abs(scored(served, EXAMPLE)[0, 0] - found[0]) > 1e-4
+    # Who says how much a target sees is believed.
+    ends = later | {features.TARGET_HIST_END: [L, L, L]}
+    np.testing.assert_allclose(scored(served, ends)[0, 0], scored(served, EXAMPLE)[0, 0], atol=1e-6)
 
 
 def tensors(rows: int = 2) -> dict[str, tf.Tensor]:

@@ -17,6 +17,7 @@ from models.buckets import BatchShape
 from models.config import DinConfig
 from models.features import PROBABILITY, SCORE, SERVING_DEFAULT, FeatureSizes
 from models.inputs import Layout, Split
+from models.label_config import ONE_LABEL
 from models.preprocessing import feature_sizes
 from models.registry import build_model
 from models.settings import HistorySettings
@@ -163,6 +164,7 @@ class MatchReader:
 
     variables = ()
     sizes = FeatureSizes(item=1, category=1)
+    labels = ONE_LABEL
 
     def __init__(self, reads_match: bool) -> None:
         self.reads_match = reads_match
@@ -170,11 +172,11 @@ class MatchReader:
     def embed_all_items(self) -> None:
         pass
 
-    def __call__(self, batch, training):
+    def label_logits(self, batch, training):
         assert (features.TARGET_MATCH in batch) == self.reads_match
         if not self.reads_match:
-            return tf.zeros_like(batch[features.TARGET_ITEM])
-        return tf.reduce_sum(batch[features.TARGET_MATCH], -1) / 10
+            return tf.zeros_like(batch[features.TARGET_ITEM])[..., None]
+        return tf.reduce_sum(batch[features.TARGET_MATCH], -1, keepdims=True) / 10
 
 
 @pytest.mark.parametrize("reads_match", [False, True])
@@ -202,8 +204,11 @@ def test_only_the_newest_behaviors_count(case):
     longer, longest = dict(request(long)), dict(request(long))
     for name in request(long):
         if name.startswith(features.HISTORY_PREFIX):
-            filled = (old[name] * HISTORY["max_length"])[:count] + long[name]
-            longer[name], longest[name] = filled, old[name][:1] * 5 + filled
+            earlier = (old[name] * HISTORY["max_length"])[:count]
+            if name == features.HISTORY_TIME:
+                earlier = [long[name][0] - 7] * count
+            filled = earlier + long[name]
+            longer[name], longest[name] = filled, earlier[:1] * 5 + filled
     np.testing.assert_allclose(score(served, [longest]), score(served, [longer]), atol=1e-6)
 
 

@@ -1,0 +1,86 @@
+"""What is written beside a model is true of it: its example scores, by the README's own words."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models import contract, trainer
+from tests.models.transformed import HISTORY, Transformed
+
+TRAINING = {"epochs": 1, "max_steps": 3, "early_stopping": {"metric": "logloss"}}
+
+
+@pytest.fixture(scope="module", params=["transformed", "transformed_bytes", "transformed_features"])
+def exported(request, tmp_path_factory) -> tuple[Transformed, Path]:
+    """A trained model in a version folder, and what it was trained on."""
+    transformed = request.getfixturevalue(request.param)
+    folder = tmp_path_factory.mktemp("contract")
+    arguments = transformed.fn_args(folder, TRAINING)
+    arguments.serving_model_dir = str(folder / "models" / "7")
+    trainer.run_fn(arguments)
+    return transformed, folder / "models" / "7"
+
+
+def told(version: Path) -> dict:
+    return json.loads((version / contract.FILE).read_text())
+
+
+def test_the_contract_has_the_inputs_and_outputs_of_the_signatures(exported):
+    _, version = exported
+    served = tf.saved_model.load(str(version)).signatures
+    for name in ("score", "serving_default"):
+        _, inputs = served[name].structured_input_signature
+        said = told(version)["signatures"][name]
+        assert {n: one["dtype"] for n, one in said["inputs"].items()} == {
+            n: spec.dtype.name for n, spec in inputs.items()
+        }
+        assert set(said["outputs"]) == set(served[name].structured_outputs)
+    assert all(one["meaning"] for one in told(version)["signatures"]["score"]["inputs"].values())
+
+
+def test_the_example_of_the_readme_scores_in_a_process_of_its_own(exported):
+    _, version = exported
+    (code, _) = re.findall(r"```python\n(.*?)```", (version / contract.README).read_text(), re.S)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code.replace("VERSION", version.name)],
+        cwd=version.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    scores = np.array(json.loads(re.sub(r"\s+", ", ", done.stdout.strip().replace("[ ", "["))))
+    assert scores.shape == (1, 2) and ((scores > 0) & (scores < 1)).all()
+
+
+def test_what_training_knew_is_told(exported):
+    transformed, version = exported
+    found = told(version)
+    times = [
+        time
+        for example in transformed.splits["train"]
+        for name in ("history_time", "target_time")
+        for time in example[name]
+    ]
+    assert found["time"] == {
+        "unit": "seconds since 1970",
+        "first_of_training": min(times),
+        "last_of_training": max(times),
+    }
+    assert found["history"]["max_length"] == HISTORY["max_length"]
+    assert found["vocabularies"]["item"] == transformed.output.vocabulary_size_by_name("item")
+    assert "validation_auc" in found["validation"]
+    text = (version / contract.README).read_text()
+    assert f"from {min(times)} to {max(times)}" in text and "None" not in text
+
+
+def test_the_graph_does_not_tell_where_it_was_built(exported):
+    transformed, version = exported
+    graph = (version / "saved_model.pb").read_bytes()
+    for folder in (transformed.folder, version.parent, Path.cwd()):
+        assert str(folder).encode() not in graph
