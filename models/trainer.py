@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import content, contract, feature_config, features, item_table, leaks
+from models import content, contract, feature_config, features, item_table, leaks, warmup
 from models.buckets import BatchShape, choose_shapes
 from models.checkpoints import Checkpoints, Progress
 from models.gsu_recall import gsu_recall
@@ -103,10 +103,10 @@ def run_fn(fn_args: FnArgs) -> None:
     span = train.span if settings.history.clock else None
     served = ServingModule(model, transform_output, settings.history, span)
     served.export(fn_args.serving_model_dir)
-    contract.write(
-        fn_args.serving_model_dir,
-        contract.of(served, transform_output, settings, train.span, progress.curve, loop.best_by),
-    )
+    told = contract.of(served, transform_output, settings, train.span, progress.curve, loop.best_by)
+    contract.write(fn_args.serving_model_dir, told)
+    lengths = {shape.length for shape in shapes}
+    warmup.write(fn_args.serving_model_dir, told["example"], served.score_spec(), lengths)
     report = _report(progress, steps, time.monotonic() - started) | {
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
         "shapes": [dataclasses.astuple(shape) for shape in shapes],

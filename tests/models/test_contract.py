@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
 
-from models import contract, trainer
+from models import contract, trainer, warmup
 from tests.models.transformed import HISTORY, Transformed
 
-TRAINING = {"epochs": 1, "max_steps": 3, "early_stopping": {"metric": "logloss"}}
+TRAINING = {"epochs": 1, "max_steps": 3, "early_stopping": {"metric": "loss"}}
 
 
 @pytest.fixture(scope="module", params=["transformed", "transformed_bytes", "transformed_features"])
@@ -84,3 +85,19 @@ def test_the_graph_does_not_tell_where_it_was_built(exported):
     graph = (version / "saved_model.pb").read_bytes()
     for folder in (transformed.folder, version.parent, Path.cwd()):
         assert str(folder).encode() not in graph
+
+
+def test_warm_up_requests_are_scored(exported):
+    _, version = exported
+    served = tf.saved_model.load(str(version)).signatures["score"]
+    shapes = set()
+    for record in tf.data.TFRecordDataset(str(version / warmup.FILE)).as_numpy_iterator():
+        log = prediction_log_pb2.PredictionLog.FromString(record)
+        request = log.predict_log.request
+        assert request.model_spec.signature_name == "score"
+        given = {n: tf.constant(tf.make_ndarray(t)) for n, t in request.inputs.items()}
+        scores = served(**given)["probability"].numpy()
+        assert np.isfinite(scores).all()
+        shapes.add((given["history_item"].shape[1], scores.shape[1]))
+    report = json.loads((version.parents[1] / "run" / "training.json").read_text())
+    assert shapes == {(length, t) for _, length, _ in report["shapes"] for t in warmup.TARGETS}

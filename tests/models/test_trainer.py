@@ -221,6 +221,7 @@ class Scripted:
     protocol: str = "frozen"
     targets: int = 410
     clicks: int = 0
+    labels: tuple[str, ...] = ()
 
     def __call__(self):
         scripted = {"auc": next(self.aucs), "logloss": next(self.losses)}

@@ -59,7 +59,7 @@ def random_example(
         features.HISTORY_TIME: times[:length],
         features.TARGET_ITEM: ids(items[length:]),
         features.TARGET_CATEGORY: ids(categories[length:]),
-        features.TARGET_TIME: times[length:],
+        features.TARGET_TIME: [time + 1 for time in times[length:]],  # what comes before is seen
         features.LABEL: clicks.astype(float).tolist(),
     }
     if optional:
