@@ -36,7 +36,8 @@ def predict(
 ) -> dict[str, float]:
     """Writes a row for each target: user, item, time, request, label (null: unknown) and score.
 
-    Of labels beside the primary one there are `label_<name>` and `score_<name>`, likewise.
+    Of labels beside the primary one there are `label_<name>` and `score_<name>`, likewise; `weight`
+    where targets have one.
 
     Args:
       model: exported.
@@ -96,11 +97,9 @@ def table(examples: pa.RecordBatch, scores: np.ndarray, labels: Sequence[str] = 
     targets = by_user.lengths(examples, features.TARGET_ITEM)
     example = pa.array(np.repeat(np.arange(examples.num_rows), targets))
     columns = {"user": examples.column(features.USER_ID).flatten().take(example)}
-    raw = _COLUMNS | {
-        predictions.of_label("label", name): features.label_feature(name)
-        for name in labels
-        if features.label_feature(name) in examples.schema.names
-    }
+    further = {predictions.of_label("label", name): features.label_feature(name) for name in labels}
+    further[predictions.WEIGHT] = features.TARGET_WEIGHT
+    raw = _COLUMNS | {n: f for n, f in further.items() if f in examples.schema.names}
     columns |= {name: examples.column(feature).flatten() for name, feature in raw.items()}
     for name in raw:
         if name.startswith("label"):

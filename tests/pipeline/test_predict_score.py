@@ -77,10 +77,12 @@ def test_every_label_has_its_score_and_what_is_known_of_it(tmp_path, terminal):
     for number, like in enumerate((1.0, math.nan, 0.0)):
         made = tf.train.Example.FromString(example(number, [(1, 1)], 2, 1.0, "int"))
         made.features.feature["label_like"].float_list.value.append(like)
+        made.features.feature["target_weight"].float_list.value.append(2.0 + number)
         records.append(made.SerializeToString())
     predict(_Model(9, ("like", "share")), _files(tmp_path, [records]), 3, out, terminal)
     found = pq.read_table(out)
     assert found["label_like"].to_pylist() == [1, None, 0]
+    assert found["weight"].to_pylist() == [2, 3, 4]
     assert found["score_like"].to_pylist() == found["score_share"].to_pylist() == [0.5] * 3
     assert "label_share" not in found.column_names  # examples of before there was the label
 
