@@ -23,6 +23,7 @@ examples:
   everlong config --explain                           every key, its meaning and default
   everlong ingest --config my.yaml                    from the log to examples, alone
   everlong predict --model runs/demo --config demo --split eval --out scores.parquet
+  everlong serve --model runs/demo/serving            REST and gRPC, as TensorFlow Serving
   everlong compare runs/a runs/b                      which is better, where, and can it be told
   everlong report runs/demo --out report.html
   everlong ablate --config movielens_1m_1500 --study models --seeds 3
