@@ -120,8 +120,9 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in COMMANDS:
         module = importlib.import_module(f"pipeline.commands.{name}")
+        summary = module.SUMMARY
         command = subparsers.add_parser(
-            name, help=module.SUMMARY, description=module.SUMMARY.capitalize() + "."
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
         )
         module.add_arguments(command)
         command.set_defaults(execute=module.execute, command=name, resumed=name in _RESUMED)
