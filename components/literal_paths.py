@@ -1,23 +1,17 @@
 """Paths as they are: what exists is meant literally, whatever characters its name has.
 
 Beam takes `[`, `?` and `*` anywhere in a path for a pattern, and knows no way to say otherwise: in
-`out [1]` it finds none of its own files. TensorFlow restores no variables from such a folder.
+`out [1]` it finds none of its own files.
 """
 
 from __future__ import annotations
 
-import contextlib
 import glob
-import hashlib
 import os
 import re
-import tempfile
-from pathlib import Path
 
 from apache_beam.io.filesystem import FileMetadata, MatchResult
 from apache_beam.io.localfilesystem import LocalFileSystem
-
-from components.errors import InputError
 
 
 def split(path: str) -> tuple[str, str]:
@@ -34,27 +28,6 @@ def take_paths_literally() -> None:
     """Makes Beam take only what follows the folders that exist for a pattern, in this process."""
     # Beam offers no way but to replace it.
     LocalFileSystem.match = _match  # type: ignore[method-assign, assignment]
-
-
-def plain(folder: Path) -> Path:
-    """Returns a path to a folder that has no characters of patterns: its own, or that of a link.
-
-    The link is the same each time. It lies in the system's temporary folder, and may be removed
-    when nothing is running.
-
-    Raises:
-      InputError: if something else is in its place.
-    """
-    if not glob.has_magic(str(folder)):
-        return folder
-    folder = folder.absolute()  # a link leads on from where it lies
-    name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
-    link = Path(tempfile.gettempdir()) / f"everlong-{os.getuid()}-{name}"
-    with contextlib.suppress(FileExistsError):
-        link.symlink_to(folder)
-    if not link.is_symlink() or link.lstat().st_uid != os.getuid() or link.readlink() != folder:
-        raise InputError(f"{link}: is in the place of a link to {folder}. Remove it.")
-    return link
 
 
 def _match(

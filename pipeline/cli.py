@@ -23,6 +23,7 @@ examples:
   everlong config --explain                           every key, its meaning and default
   everlong ingest --config my.yaml                    from the log to examples, alone
   everlong predict --model runs/demo --config demo --split eval --out scores.parquet
+  everlong serve --model runs/demo/serving            REST and gRPC, as TensorFlow Serving
   everlong compare runs/a runs/b                      which is better, where, and can it be told
   everlong report runs/demo --out report.html
   everlong ablate --config movielens_1m_1500 --study models --seeds 3
@@ -119,8 +120,9 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in COMMANDS:
         module = importlib.import_module(f"pipeline.commands.{name}")
+        summary = module.SUMMARY
         command = subparsers.add_parser(
-            name, help=module.SUMMARY, description=module.SUMMARY.capitalize() + "."
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
         )
         module.add_arguments(command)
         command.set_defaults(execute=module.execute, command=name, resumed=name in _RESUMED)

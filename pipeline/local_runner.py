@@ -14,7 +14,7 @@ from tfx.orchestration.pipeline import RunOptions
 
 from components.artifact_content import CONTENT, fault
 from components.behavior_example_gen.check import fingerprint
-from components.literal_paths import plain
+from components.plain_folder import plain
 from components.secrets import resolve
 from pipeline.config import Config
 from pipeline.destination import serving_folder

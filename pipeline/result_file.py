@@ -29,17 +29,25 @@ def check_writable(path: Path | None) -> None:
     check_output("--json", path)
 
 
-def write(path: Path, config: Config, rows: Sequence[Row]) -> None:
+def write(path: Path, config: Config | None, rows: Sequence[Row]) -> None:
     """Writes rows with the command, configuration, seed, versions and machine behind them.
 
     The file appears whole or not at all.
+
+    Args:
+      path: of the file.
+      config: that was measured; None: the measured models were made by others.
+      rows: what was measured.
     """
-    result = {
-        "command": command(sys.argv),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    made_by = config and {
         "seed": config.seed,
         "config_hash": config.hash,
         "config": config.model_dump(mode="json"),
+    }
+    result = {
+        "command": command(sys.argv),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **(made_by or {}),
         "versions": versions(),
         "machine": machine(),
         "rows": rows,

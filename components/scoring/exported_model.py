@@ -17,8 +17,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
 
 from components.errors import InputError
-from components.literal_paths import plain
 from components.log_keys import log_key
+from components.plain_folder import plain
 from components.scoring import by_user, feature_slices, predictions
 from components.scoring.feature_slices import FeatureSlicer, FeatureSlices
 from components.scoring.frozen import Freezer

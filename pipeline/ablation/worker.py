@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.literal_paths import plain
+from components.plain_folder import plain
 from components.scoring import by_user
 from components.scoring.exported_model import blocks
 from models import features

@@ -4,6 +4,6 @@
 """
 
 COMMANDS = (
-    "run", "ingest", "bench", "ablate", "predict", "compare", "report", "simulate", "dataset",
-    "config", "compile",
+    "run", "ingest", "bench", "ablate", "predict", "serve", "rank", "compare", "report", "simulate",
+    "dataset", "config", "compile",
 )  # fmt: skip

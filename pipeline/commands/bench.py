@@ -7,10 +7,10 @@ import importlib
 
 from pipeline.output_folder import check_folder, locked
 
-SUMMARY = "measure training, retrieval, models or ingest on this machine"
+SUMMARY = "measure training, retrieval, models, ingest or serving on this machine"
 
 # Each is a module of `pipeline.bench` with `SUMMARY`, `add_arguments(parser)`, `execute(parsed)`.
-BENCHES = ("train", "gsu", "models", "ingest", "gate")
+BENCHES = ("train", "gsu", "models", "ingest", "gate", "serve")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,13 +1,10 @@
-"""Beam finds files below folders of any name, and TensorFlow gets a name that it understands."""
-
-from pathlib import Path
+"""Beam finds files below folders of any name."""
 
 import pytest
 from apache_beam.io.filesystems import FileSystems
 
 from components import literal_paths
 from components.behavior_example_gen.beam.storage import make, remove, write_text
-from components.errors import InputError
 
 
 @pytest.mark.parametrize("name", ["out [1] dt=2024-01-01", "a*b?", "[", "plain", "[a-z]/[!x]"])
@@ -38,20 +35,3 @@ def test_folders_of_any_name_are_removed(tmp_path):
     write_text("text", f"{tmp_path}/out 1")
     remove(folder)
     assert [path.name for path in tmp_path.iterdir()] == ["out 1"]
-
-
-def test_a_plain_path_leads_to_the_same_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(literal_paths.tempfile, "gettempdir", lambda: str(tmp_path))
-    folder = tmp_path / "out [1]"
-    folder.mkdir()
-    assert literal_paths.plain(tmp_path) == tmp_path
-    link = literal_paths.plain(folder)
-    assert link == literal_paths.plain(folder)
-    assert link.resolve() == folder
-    assert not set("[]*?") & set(str(link))
-    monkeypatch.chdir(tmp_path)
-    assert literal_paths.plain(Path("out [1]")) == link
-    link.unlink()
-    link.mkdir()
-    with pytest.raises(InputError, match="is in the place of a link to"):
-        literal_paths.plain(folder)

@@ -44,6 +44,7 @@ ROOMS = {
         "run",
         "compare",
         "predict",
+        "serve",
         "ablation",
         "bench",
         "commands",

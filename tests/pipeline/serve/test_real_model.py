@@ -1,0 +1,98 @@
+"""A model that Everlong exported, served: numbers, the graph's own sentences, ranks."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.config import DinConfig
+from models.preprocessing import feature_sizes
+from models.registry import build_model
+from models.settings import HistorySettings
+from models.signatures import ServingModule
+from pipeline.cli import main
+from pipeline.serve.example_request import ExampleRequests, as_json
+from pipeline.serve.model import Model
+from tests.models.transformed import HISTORY, random_splits, serialize, transform
+from tests.pipeline.serve.tiny import Rest, Rpc, predict_request, running
+
+CONFIG = DinConfig(name="din", item_dim=8, category_dim=4, num_heads=2, mlp_units=(16,))
+# The same sums of float32 in another order, as batches and threads choose.
+OTHER_ORDER = 2e-5
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """The folder of versions, and users that the model was not trained on; ids are texts."""
+    folder = tmp_path_factory.mktemp("real")
+    transformed = transform(folder, random_splits(as_bytes=True, optional=False))
+    sizes = feature_sizes(transformed.output, transformed.settings, None)
+    model = build_model(CONFIG, sizes, seed=1)
+    for variable in model.trainable_variables:  # far from the start, where all scores are 0.5
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2], stddev=0.3))
+    module = ServingModule(model, transformed.output, HistorySettings(**HISTORY))
+    module.export(str(folder / ".staging-8"))
+    (folder / "serving").mkdir()
+    os.rename(folder / ".staging-8", folder / "serving" / "8")
+    return folder / "serving", transformed.splits["validation"]
+
+
+def test_both_protocols_against_the_signatures(exported):
+    folder, examples = exported
+    model = Model(folder / "8")
+    serialized = [serialize(example) for example in examples]
+    wanted = model.signature("serving_default")({"examples": np.array(serialized, object)})
+    inputs = ExampleRequests(model.signature("score"), model.path).draw(20, 5)
+    scores = model.signature("score")(inputs)["probability"]
+    assert np.ptp(scores) > 0.001
+    with running(folder) as server:
+        rest, rpc = Rest(server.rest_port), Rpc(server.grpc_port)
+        encoded = [{"b64": base64.b64encode(one).decode()} for one in serialized]
+        status, answer = rest.post({"instances": encoded})
+        assert status == 200
+        found = np.array(answer["predictions"])
+        np.testing.assert_allclose(found, wanted["probability"], atol=OTHER_ORDER)
+        status, answer = rest.post(as_json(inputs).encode())
+        assert status == 200
+        np.testing.assert_allclose(answer["outputs"], scores, atol=OTHER_ORDER)
+        request = predict_request(**dict.fromkeys(("target_brand", "history_length")))
+        request.inputs.clear()
+        for name, array in inputs.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(array))
+        found = tf.make_ndarray(rpc.prediction.Predict(request).outputs["probability"])
+        np.testing.assert_allclose(found, scores, atol=OTHER_ORDER)
+
+        body = json.loads(as_json(inputs))
+        body["inputs"]["history_category"][0].pop()
+        assert rest.post(body) == (
+            400,
+            {"error": "history_category: 19 columns where history_item has 20"},
+        )
+        misspelt = dict(examples[0])
+        misspelt["target_itme"] = misspelt.pop("target_item")
+        encoded = {"b64": base64.b64encode(serialize(misspelt)).decode()}
+        status, answer = rest.post({"instances": [encoded]})
+        assert status == 400
+        assert answer["error"].startswith("target_item: 0 values where ")
+        assert answer["error"].endswith("; a feature that is missing or misspelt has 0")
+
+
+def test_rank(exported, tmp_path, capfd):
+    folder, _ = exported
+    model = Model(folder / "8")
+    inputs = ExampleRequests(model.signature("score"), model.path).draw(20, 5)
+    scores = model.signature("score")(inputs)["probability"][0]
+    (tmp_path / "request.json").write_text(as_json(inputs))
+    words = ["--request", str(tmp_path / "request.json"), "--json"]
+    assert main(["rank", "--model", str(folder), *words]) == 0
+    rows = json.loads(capfd.readouterr().out)
+    items = [item.decode() for item in inputs["target_item"][0]]
+    order = sorted(range(5), key=lambda place: -scores[place])
+    assert [row["target_item"] for row in rows] == [items[place] for place in order]
+    found = [row["probability"] for row in rows]
+    np.testing.assert_allclose(found, scores[order], atol=OTHER_ORDER)
