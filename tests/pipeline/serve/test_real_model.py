@@ -5,16 +5,21 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from models import contract
 from models.config import DinConfig
 from models.preprocessing import feature_sizes
 from models.registry import build_model
 from models.settings import HistorySettings
 from models.signatures import ServingModule
+from models.training_config import RunSettings
 from pipeline.cli import main
 from pipeline.serve.example_request import ExampleRequests, as_json
 from pipeline.serve.model import Model
@@ -37,6 +42,10 @@ def exported(tmp_path_factory):
         variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2], stddev=0.3))
     module = ServingModule(model, transformed.output, HistorySettings(**HISTORY))
     module.export(str(folder / ".staging-8"))
+    given = transformed.fn_args(folder, {}).custom_config
+    settings = RunSettings.from_custom_config(given)
+    told = contract.of(module, transformed.output, settings, (0, 400), [], None)
+    contract.write(str(folder / ".staging-8"), told)
     (folder / "serving").mkdir()
     os.rename(folder / ".staging-8", folder / "serving" / "8")
     return folder / "serving", transformed.splits["validation"]
@@ -80,6 +89,25 @@ def test_both_protocols_against_the_signatures(exported):
         assert status == 400
         assert answer["error"].startswith("target_item: 0 values where ")
         assert answer["error"].endswith("; a feature that is missing or misspelt has 0")
+
+
+def test_the_requests_of_the_readme_are_answered(exported):
+    folder, _ = exported
+    text = (folder / "8" / contract.README).read_text()
+    (_, by_grpc) = re.findall(r"```python\n(.*?)```", text, re.S)
+    (by_rest,) = re.findall(r"curl -d '(.*?)' localhost:8501(\S+)", text)
+    with running(folder) as server:
+        status, answer = Rest(server.rest_port).post(by_rest[0].encode())
+        assert status == 200
+        assert by_rest[1] == "/v1/models/everlong:predict"
+        code = by_grpc.replace("VERSION", "8").replace(":8500", f":{server.grpc_port}")
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", code],
+            cwd=folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = [float(number) for number in re.findall(r"[0-9.]+", done.stdout)]
+    np.testing.assert_allclose([found], answer["outputs"], atol=1e-5)
 
 
 def test_rank(exported, tmp_path, capfd):
