@@ -183,7 +183,7 @@ class TimeFeature(_Feature):
 def _typed(value: Any) -> Any:
     """Fills in the type that a feature has without saying so."""
     if isinstance(value, dict) and "type" not in value:
-        return {"type": "time" if "from" in value else "id", **value}
+        return {"type": "time" if {"from", "as"} & set(value) else "id", **value}
     return value
 
 

@@ -46,6 +46,18 @@ class Section(pydantic.BaseModel):
         return values
 
 
+def without_null(named: object) -> object:
+    """Returns sections by name without those that are null, none of null itself.
+
+    So does `--set features.NAME=null` take one away that a configuration has.
+    """
+    if named is None:
+        return {}
+    if not isinstance(named, dict):
+        return named
+    return {name: value for name, value in named.items() if value is not None}
+
+
 def _kinds(annotation: Any) -> set[Any]:
     """The types that a value may have, of all parts of a union."""
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)

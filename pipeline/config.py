@@ -28,7 +28,7 @@ from components.evaluator.config import GateConfig
 from models import feature_config
 from models.config import ModelConfig, TwinConfig
 from models.feature_config import Features, Tables
-from models.section import Section
+from models.section import Section, without_null
 from models.training_config import TrainingConfig
 from pipeline.errors import ConfigError, describe
 from pipeline.yaml_text import find_file, parse, read
@@ -165,9 +165,7 @@ class Config(Section):
     @pydantic.field_validator("features", "tables", mode="before")
     @classmethod
     def _null_is_left_out(cls, named: Any) -> Any:
-        if not isinstance(named, dict):
-            return named
-        return {name: value for name, value in named.items() if value is not None}
+        return without_null(named)
 
     @pydantic.model_validator(mode="after")
     def _features_fit(self) -> Config:

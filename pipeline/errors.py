@@ -16,6 +16,8 @@ from pipeline.renamed import RENAMED, respelled
 
 # How pydantic marks the place of a fault in a member of a union: list[str], constrained-int.
 _MARK = re.compile(r"[a-z-]+\[.*\]|constrained-[a-z]+")
+# How pydantic calls what should be a section, and is none.
+_NO_SECTION = {"model_type", "model_attributes_type", "dict_type"}
 
 
 class ConfigError(InputError):
@@ -72,6 +74,14 @@ def describe(error: pydantic.ValidationError, model: type[pydantic.BaseModel], s
             problem = f"unknown key (value {_short(fault['input'], key)}){way_out}"
         elif fault["type"] == "missing":
             problem = "must be given"
+        elif fault["type"] == "union_tag_invalid":
+            by = fault["ctx"]["discriminator"].strip("'")
+            key = f"{key}.{by}"
+            received = _short(fault["ctx"]["tag"], key)
+            problem = f"must be one of {fault['ctx']['expected_tags']}. Received: {received}"
+        elif fault["type"] in _NO_SECTION:
+            received = _short(fault["input"], key)
+            problem = f"must be a section, such as {{key: value}}. Received: {received}"
         else:
             message = fault["msg"].removeprefix("Value error, ")
             told = "Received: " in message  # a validator that names a part says more than the whole
@@ -151,9 +161,10 @@ def _nearest(key: str, general: str, valid: list[str]) -> str:
     }
     if near := difflib.get_close_matches(last, siblings, 1):
         return f"; the nearest valid key is {siblings[near[0]]}"
-    elsewhere = [k for k in valid if k.rpartition(".")[2] == last]
-    if near := elsewhere[:1] or difflib.get_close_matches(key, valid, 1):
-        return f"; the nearest valid key is {near[0]}"
+    if "NAME" not in general.split("."):  # else, as of a feature, only its own keys are of use
+        elsewhere = [k for k in valid if k.rpartition(".")[2] == last]
+        if near := elsewhere[:1] or difflib.get_close_matches(key, valid, 1):
+            return f"; the nearest valid key is {near[0]}"
     return f"; valid keys here: {', '.join(sorted(siblings))}"
 
 

@@ -1,4 +1,4 @@
-"""`everlong config --explain`: every key, its type, default and meaning."""
+"""`everlong config --explain`: every key, its type, default and meaning; or those that are set."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import typing
 from collections.abc import Iterator
 
 import pydantic
+import yaml
 from pydantic_core import PydanticUndefined
 
 from pipeline.config import Config
 from pipeline.errors import named, sections, tags
+
+_DEEP = 2  # levels of sections whose keys are explained one by one; below, a section is a line
 
 
 def explain(model: type[pydantic.BaseModel] = Config, indent: int = 0) -> Iterator[str]:
@@ -32,6 +35,26 @@ def explain(model: type[pydantic.BaseModel] = Config, indent: int = 0) -> Iterat
             if named(field):
                 yield f"{pad}  NAME:"
             yield from explain(section, indent + 1 + named(field))
+
+
+def explain_given(section: pydantic.BaseModel, level: int = 0) -> Iterator[str]:
+    """Lines of commented YAML for the keys that a configuration sets, with their values."""
+    pad = "  " * level
+    given = section.model_dump(mode="json", exclude_unset=True)
+    for attribute, field in type(section).model_fields.items():
+        if attribute not in section.model_fields_set:
+            continue
+        name, value = field.alias or attribute, getattr(section, attribute)
+        yield from _comment(field.description or "", pad)
+        if isinstance(value, pydantic.BaseModel) and value.model_fields_set and level < _DEEP:
+            yield f"{pad}{name}:"
+            yield from explain_given(value, level + 1)
+            continue
+        style = None if isinstance(given[name], dict | list) else False  # None: leaves are a line
+        text = yaml.safe_dump(
+            {name: given[name]}, default_flow_style=style, sort_keys=False, allow_unicode=True
+        )
+        yield textwrap.indent(text.rstrip(), pad)
 
 
 def _comment(text: str, pad: str) -> list[str]:

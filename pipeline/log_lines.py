@@ -19,6 +19,9 @@ def log_lines(counts: dict[str, Any], indent: str) -> list[str]:
     if missing:
         shown = ", ".join(f"{rows:,} {part}" for part, rows in missing.items())
         lines.append(f"rows kept without: {shown}")
+    if known := counts.get("known"):
+        shown = ", ".join(f"{rows:,} {name}" for name, rows in known.items())
+        lines.append(f"rows found in tables: {shown}")
     if items := counts.get("items"):
         different = {name: n for name, n in items["differing"].items() if n}
         shown = "".join(f", {n:,} with several values of {name}" for name, n in different.items())

@@ -1,4 +1,4 @@
-"""`everlong config`: every key explained, or one configuration checked and printed in full."""
+"""`everlong config`: every key explained, or one configuration checked, in full or explained."""
 
 from __future__ import annotations
 
@@ -16,18 +16,25 @@ SUMMARY = "check a configuration, or explain every key"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_config(parser, required=False)
-    parser.add_argument("--explain", action="store_true", help="print every key with its meaning")
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="print every key with its meaning; with --config, those that it sets",
+    )
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    if arguments.explain:
-        from pipeline.explain import explain
+    from pipeline.explain import explain, explain_given
 
+    if arguments.config is None:
+        if not arguments.explain:
+            raise ConfigError("config: give --explain, or --config FILE to check one")
         print("\n".join(explain()))
         return DONE
-    if arguments.config is None:
-        raise ConfigError("config: give --explain, or --config FILE to check one")
     loaded = load(arguments.config, arguments.overrides)
+    if arguments.explain:
+        print("\n".join(explain_given(loaded)))
+        return DONE
     print(
         yaml.safe_dump(loaded.model_dump(mode="json"), sort_keys=False, allow_unicode=True), end=""
     )

@@ -7,6 +7,7 @@ from pipeline.cli import main
 from pipeline.errors import ConfigError, keys
 from pipeline.explain import explain
 from pipeline.terminal.exit_codes import BAD_INPUT, DONE
+from pipeline.yaml_text import read
 
 OWN_LOG = """\
 name: mine
@@ -39,7 +40,7 @@ def test_the_promised_configurations_are_shipped():
     shipped = {path.stem for path in configuration.SHIPPED.glob("*.yaml")}
     assert shipped >= {
         "demo", "movielens_1m", "online_retail", "uboot_touch",
-        "taobao", "tmall", "alipay", "kuairand",
+        "taobao", "tmall", "alipay", "kuairand", "taobao_ad", "recflow",
     }  # fmt: skip
 
 
@@ -92,6 +93,16 @@ def test_overrides_are_yaml_and_reach_nested_keys(own):
                 "set model.name",
             ],
         ),
+        (
+            "features={x: {of: item, column: c, type: category}}",
+            ["features.x.type: must be one of 'id', 'ids', 'number'", "Received: 'category'"],
+        ),
+        ("features={x: {of: context, as: hour_of_day}}", ["features.x.from: must be given"]),
+        (
+            "features={x: {of: user, column: c, type: ids, weights: ':'}}",
+            ["features.x.weights: unknown key (value ':'); valid keys here: as, before, "],
+        ),
+        ("features={x: c}", ["features.x: must be a section, such as {key: value}. Received: 'c'"]),
         ("log.columns.item=u", ["`user` and `item` must be different columns", "'u' for both"]),
         ("log.where=[a > 1 and b > 2]", ["log.where", "list of conditions", "'a > 1 and b > 2'"]),
     ],
@@ -153,6 +164,28 @@ def test_the_command_line_refuses_with_exit_code_2(own, capsys):
     assert main(["config", "--explain"]) == DONE
 
 
+@pytest.mark.parametrize("path", sorted(configuration.SHIPPED.glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_configuration_that_is_explained_is_the_same_configuration(path, tmp_path, capsys):
+    assert main(["config", "--config", path.stem, "--explain", "--set", "seed=11"]) == DONE
+    text = capsys.readouterr().out
+    (tmp_path / "explained.yaml").write_text(text)
+    loaded = configuration.load(path.stem, ["seed=11"])
+    assert configuration.load(str(tmp_path / "explained.yaml")) == loaded
+    assert set(read(tmp_path / "explained.yaml")) == set(read(path)) | {"seed"}
+
+
+def test_what_a_configuration_sets_is_explained_a_key_at_a_time(own, capsys):
+    features = "features={age: {of: user, column: a}}"
+    assert main(["config", "--config", str(own), "--explain", "--set", features]) == DONE
+    text = capsys.readouterr().out
+    assert (
+        "\n  # Which column holds what.\n  columns:\n    # Who acted.\n    user: {column: u}\n"
+        in text
+    )
+    assert "\n  age: {of: user, column: a, type: id}\n" in text
+    assert "learning_rate" not in text
+
+
 def test_what_is_null_in_a_free_mapping_is_left_out(own):
     overrides = ["features={a: {of: item, column: x}, b: null}", "tables={a: {dim: 4}, b: null}"]
     config = configuration.load(str(own), overrides)
@@ -160,6 +193,10 @@ def test_what_is_null_in_a_free_mapping_is_left_out(own):
     assert not configuration.load(
         str(own), [*overrides, "features.a=null", "tables.a=null"]
     ).features
+    assert not configuration.load(str(own), [*overrides, "features=null", "tables=null"]).features
+    tables = "log.tables={x: {of: item, files: x.csv, key: i}, y: null}"
+    assert list(configuration.load(str(own), [tables]).log.tables) == ["x"]
+    assert not configuration.load(str(own), [tables, "log.tables.x=null"]).log.tables
 
 
 def test_features_of_events_that_nothing_reads_are_refused(own):

@@ -56,11 +56,13 @@ class Verdict:
     Attributes:
       kept: [n] bool.
       dropped: indices of rows by reason.
+      missing: [n] bool each, by part: rows without a cell that they may lack.
       notes: what a user should know of rows that are not dropped.
     """
 
     kept: np.ndarray
     dropped: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    missing: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     notes: Notes = dataclasses.field(default_factory=Notes)
 
     def drop(self, rows: np.ndarray, reason: str) -> None:
@@ -75,9 +77,16 @@ class Verdict:
         for fault, rows in column.faults.items():
             if fault != "missing" or missing_is_fault:
                 self.drop(rows, f"{part}: {fault}")
-            elif rows.any():
-                self.notes.missing[part] += int(rows.sum())
+            else:
+                self.missing[part] = rows
         return column.values
+
+    def told(self) -> Notes:
+        """Returns the notes, with what the rows lack that were not dropped in the end."""
+        for part, rows in self.missing.items():
+            if lacking := int((rows & self.kept).sum()):
+                self.notes.missing[part] = lacking
+        return self.notes
 
 
 def clean(
@@ -169,7 +178,7 @@ def clean(
     batch = pa.RecordBatch.from_pydict(rows)
     if not verdict.kept.all():
         batch = batch.filter(pa.array(verdict.kept))
-    return batch, verdict.dropped, verdict.notes
+    return batch, verdict.dropped, verdict.told()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -92,7 +92,7 @@ class Notes:
     """Adds up over blocks.
 
     Attributes:
-      missing: rows without a cell that they may lack, by column.
+      missing: rows without a cell that they may lack, by column; of those that `clean` keeps.
       zeros: ids that lost the zeros before their number, by key of the column.
       decimals: ids of text that are whole numbers with a decimal point, likewise.
       rounded: ids that a spreadsheet rounded, likewise.

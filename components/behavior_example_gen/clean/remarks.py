@@ -40,10 +40,16 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
     for name, items in counts.notes.differing.items():
         total = counts.notes.valued[name]
         if items > _DIFFERING * total:
+            drawn = config.label.negatives is not None
+            belongs = (
+                "`of: event`; not to `of: context`, as a drawn negative has its positive's"
+                if drawn
+                else "`of: context` or `of: event`"
+            )
             found.append(
                 f"`features.{name}`: {items:,} of {total:,} items ({items / total:.1%}) have "
                 f"different values in different rows, of which the last counts: it belongs to "
-                f"`of: context` or `of: event`."
+                f"{belongs}."
             )
     for table, span in counts.spans.items():
         column, key = config.mapping(table).time, f"{section(table)}.columns.time"

@@ -109,7 +109,8 @@ class HistoryConfig(Section):
         1000,
         ge=1,
         le=10_000_000,
-        description="Most behaviours that a target sees; see `pack.window_begin`.",
+        description="Most behaviours that a target sees, the latest; of a user who has more, up to "
+        "an eighth fewer.",
     )
     include: Literal["all", "positive"] = Field(
         "all", description="Rows that enter the history: all, or the positive ones."

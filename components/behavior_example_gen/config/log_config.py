@@ -18,7 +18,7 @@ from components.behavior_example_gen.cells.where import RowFilter
 from components.behavior_example_gen.config.characters import Character
 from components.simulator.config import SimulatorConfig
 from models.feature_config import Name
-from models.section import Section
+from models.section import Section, without_null
 
 _FOLDER = "Folder of the files, also gs:// or s3://; relative: to where you are."
 # What databases, spreadsheets, pandas, R and JavaScript write for nothing.
@@ -195,18 +195,15 @@ class ImpressionsConfig(TableConfig):
         return self
 
 
-def _none_is_empty(tables: object) -> object:
-    """Lets `log.tables: null` take the tables of a configuration away."""
-    return {} if tables is None else tables
-
-
 class LogConfig(TableConfig):
     """Where the behaviour log is, which column holds what, and which rows count."""
 
     folder: str = Field(".", description=_FOLDER)
     columns: ColumnConfig | None = Field(None, description="Which column holds what.")
-    tables: Annotated[dict[Name, JoinedConfig], pydantic.BeforeValidator(_none_is_empty)] = Field(
-        {}, description="Tables of items or users, by name; their used columns are joined."
+    tables: Annotated[dict[Name, JoinedConfig], pydantic.BeforeValidator(without_null)] = Field(
+        {},
+        description="Tables of items or users, by name, whose used columns are joined; one that is "
+        "null is left out.",
     )
     impressions: ImpressionsConfig | None = Field(
         None, description="A second table, of the targets; null: targets are rows of the log."

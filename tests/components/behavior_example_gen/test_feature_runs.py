@@ -45,9 +45,8 @@ def _log(folder, late="late", since=7, users=8):
 def _config(folder, features=FEATURES, **sections):
     log = {"folder": str(folder), "files": "log.csv", "columns": COLUMNS} | sections.pop("log", {})
     split = {"by": "time", "validation": 0.1, "eval": 0.2}
-    return IngestConfig(
-        log=log, features=features, label={"column": "label"}, **({"split": split} | sections)
-    )
+    others = {"split": split, "label": {"column": "label"}} | sections
+    return IngestConfig(log=log, features=features, **others)
 
 
 def _items(folder, config):
@@ -179,7 +178,16 @@ def test_few_known_keys_and_differing_items_are_told(tmp_path):
     few, differing, _ = counts["warnings"]
     assert "20 of 80 rows (25.0%) have a user that is in people.csv" in few
     assert counts["items"]["differing"]["tab"] > 5
-    assert "`features.tab`: " in differing and "it belongs to `of: context`" in differing
+    assert "`features.tab`: " in differing
+    assert differing.endswith("it belongs to `of: context` or `of: event`.")
+
+
+def test_a_context_is_not_advised_where_negatives_are_drawn(tmp_path):
+    _log(tmp_path)
+    features = {"tab": {"of": "item", "column": "tab"}}
+    config = _config(tmp_path, features, label={"negatives": {}})
+    differing, _ = runs.execute(config, tmp_path / "out")["warnings"]
+    assert differing.endswith("not to `of: context`, as a drawn negative has its positive's.")
 
 
 def _vectors(folder, rows, kind=None):

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow_datasets as tfds
 from etils import epath
 
-from components.behavior_example_gen.cells.parse import to_int
+from components.behavior_example_gen.cells.parse import Column, to_float, to_int
 from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import Block
 from components.behavior_example_gen.read.file import read_file
 from components.behavior_example_gen.read.files import find_files
+from components.behavior_example_gen.tables import one_batch
 
 MISSING = -1  # an empty cell of a column of integers
+_READ: Mapping[type, Callable[[pa.Array], Column]] = {np.int64: to_int, np.float32: to_float}
+
+
+@dataclasses.dataclass(frozen=True)
+class Joined:
+    """A table of items or users, whose columns every event of an `EventLog` gets.
+
+    Attributes:
+      files: name or glob of its files in `manual_dir`.
+      key: column of integers that the log has, too; of equal keys, the first row counts.
+      columns: those that are joined, as `EventLog.COLUMNS`; missing where no row has the key.
+      csv: how text files are cut.
+    """
+
+    files: str
+    key: str
+    columns: Mapping[str, type]
+    csv: CsvConfig = dataclasses.field(default_factory=CsvConfig)
 
 
 # TFDS, which takes the argument, is without types.
@@ -30,7 +51,9 @@ class EventLog(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type
     Class attributes:
       FILES: name or glob of the files in `manual_dir`, CSV (also *.gz) or Parquet.
       CSV: how text files are cut.
-      COLUMNS: np.int64 or str by name of the column; an empty integer becomes -1.
+      COLUMNS: np.int64, np.float32 or str by name of the column of these files; an empty cell is
+        -1, NaN or "".
+      JOINED: tables whose columns are joined.
       RUN: most events of an example.
 
     Example:
@@ -40,12 +63,14 @@ class EventLog(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type
           MANUAL_DOWNLOAD_INSTRUCTIONS = "Put the shop's export, day-*.csv, into manual_dir."
           FILES = "day-*.csv"
           COLUMNS = {"user": np.int64, "item": np.int64, "time": np.int64, "action": str}
+          JOINED = [Joined(files="items.csv", key="item", columns={"price": np.float32})]
       ```
     """
 
     FILES: ClassVar[str]
     CSV: ClassVar[CsvConfig] = CsvConfig()
     COLUMNS: ClassVar[Mapping[str, type]]
+    JOINED: ClassVar[Sequence[Joined]] = ()
     RUN: ClassVar[int] = 1 << 16
     HOMEPAGE: ClassVar[str] = ""
 
@@ -53,10 +78,9 @@ class EventLog(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type
     code_path = epath.Path(__file__)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        kinds = {np.int64: np.int64, str: np.str_}
         features = {
-            name: tfds.features.Tensor(shape=(None,), dtype=kinds[kind])
-            for name, kind in self.COLUMNS.items()
+            name: tfds.features.Tensor(shape=(None,), dtype=np.str_ if kind is str else kind)
+            for name, kind in self.columns.items()
         }
         return tfds.core.DatasetInfo(
             builder=self,
@@ -70,17 +94,31 @@ class EventLog(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type
         return {"train": self._generate_examples(str(dl_manager.manual_dir))}
 
     def _generate_examples(self, folder: str) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-        key = 0
+        key, joined = 0, [(table, self._read(folder, table)) for table in self.JOINED]
         for table in self.tables(folder):
+            for further, rows in joined:
+                table = _join(table, further, rows)
             for begin in range(0, table.num_rows, self.RUN):
                 run = table.slice(begin, self.RUN)
-                yield key, {name: _to_numpy(run[name]) for name in self.COLUMNS}
+                yield key, {name: _to_numpy(run[name]) for name in self.columns}
                 key += 1
 
+    @property
+    def columns(self) -> dict[str, type]:
+        """All columns, the joined ones last."""
+        return dict(self.COLUMNS) | {
+            n: k for table in self.JOINED for n, k in table.columns.items()
+        }
+
     def tables(self, folder: str) -> Iterator[pa.RecordBatch]:
-        """Yields the rows of the log, with all `COLUMNS`."""
+        """Yields the rows of the log, with all `COLUMNS`; nothing is joined yet."""
         for block in self.blocks(folder, self.FILES, self.CSV, list(self.COLUMNS)):
             yield typed(block, self.COLUMNS)
+
+    def _read(self, folder: str, table: Joined) -> pa.RecordBatch:
+        columns: dict[str, type] = {table.key: np.int64, **table.columns}
+        blocks = self.blocks(folder, table.files, table.csv, list(columns))
+        return one_batch(pa.Table.from_batches([typed(block, columns) for block in blocks]))
 
     def blocks(
         self, folder: str, files: str, csv: CsvConfig, columns: list[str]
@@ -106,7 +144,7 @@ class EventLog(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type
 
 
 def typed(block: Block, columns: Mapping[str, type]) -> pa.RecordBatch:
-    """Reads the columns that are integers.
+    """Reads the columns that are numbers.
 
     Raises:
       LogError: naming the file and the row of a cell that is none.
@@ -114,8 +152,8 @@ def typed(block: Block, columns: Mapping[str, type]) -> pa.RecordBatch:
     cells = {}
     for name in block.batch.schema.names:
         column = block.batch[name]
-        if columns[name] is np.int64:
-            read = to_int(column)
+        if (read_as := _READ.get(columns[name])) is not None:
+            read = read_as(column)
             for fault, rows in read.faults.items():
                 if fault != "missing" and rows.any():
                     row = int(np.flatnonzero(rows)[0])
@@ -123,12 +161,21 @@ def typed(block: Block, columns: Mapping[str, type]) -> pa.RecordBatch:
                         f"{block.origin}, row {block.numbers()[row]}: {name} is {fault}: "
                         f"{column[row].as_py()!r}"
                     )
-            column = read.values.fill_null(MISSING)
+            column = read.values
         cells[name] = column
     return pa.RecordBatch.from_pydict(cells)
 
 
+def _join(rows: pa.RecordBatch, table: Joined, joined: pa.RecordBatch) -> pa.RecordBatch:
+    place = pc.index_in(rows[table.key], joined[table.key], skip_nulls=True)
+    for name in table.columns:
+        rows = rows.append_column(name, joined[name].take(place))
+    return rows
+
+
 def _to_numpy(column: pa.Array) -> np.ndarray:
     if pa.types.is_integer(column.type):
-        return column.to_numpy()
+        return column.fill_null(MISSING).to_numpy()
+    if pa.types.is_floating(column.type):
+        return column.fill_null(np.nan).to_numpy().astype(np.float32)
     return np.array(column.fill_null("").to_pylist(), object)

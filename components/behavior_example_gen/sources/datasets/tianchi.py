@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from components.behavior_example_gen.config.log_config import CsvConfig
-from components.behavior_example_gen.sources.datasets.event_log import EventLog
+from components.behavior_example_gen.sources.datasets.event_log import EventLog, Joined
 
 
 class TaobaoUserBehavior(EventLog):
@@ -36,19 +36,28 @@ class TmallUserLog(EventLog):
     """Tmall repeat buyers, IJCAI-15: 54,925,330 events of 424,170 users in half a year.
 
     `time_stamp` is month and day, 511 the 11th of May; `action_type` is 0 click, 1 cart, 2 purchase
-    or 3 favourite; a missing `brand_id` is -1.
+    or 3 favourite; `age_range` and `gender` are of the user; what is missing is empty.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("2.0.0")
+    RELEASE_NOTES = {  # noqa: RUF012
+        "2.0.0": "With age_range and gender of the users; a missing brand_id is empty, not -1.",
+    }
     HOMEPAGE = "https://tianchi.aliyun.com/dataset/42"
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "Sign in at https://tianchi.aliyun.com/dataset/42, download data_format1.zip and unpack "
-        "user_log_format1.csv into manual_dir."
+        "user_log_format1.csv and user_info_format1.csv into manual_dir."
     )
     FILES = "user_log_format1.csv"
     COLUMNS = dict.fromkeys(
-        ["user_id", "item_id", "cat_id", "seller_id", "brand_id", "time_stamp", "action_type"],
-        np.int64,
+        ["user_id", "item_id", "cat_id", "seller_id", "time_stamp", "action_type"], np.int64
+    ) | {"brand_id": str}
+    JOINED = (
+        Joined(
+            files="user_info_format1.csv",
+            key="user_id",
+            columns={"age_range": str, "gender": str},
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """Sources that are no files: TFDS, BigQuery, any Beam IO; and files that are not local."""
 
+import gzip
 import importlib.util
 import io
 import uuid
@@ -189,10 +190,32 @@ def test_tfds(tmp_path, from_csv, builder, subsplit):
     ],
 )
 def test_shipped_configurations_read_the_shipped_datasets(tmp_path, name, dataset):
+    _reads_the_same(tmp_path, runs.shipped(name), dataset, runs.FIXTURES / name)
+
+
+def test_movielens_is_read_from_its_dataset(tmp_path):
+    manual = runs.FIXTURES / "movielens_1m"
+    for name in ("movies.dat", "users.dat"):
+        (tmp_path / name).write_bytes((manual / name).read_bytes())
+    rows = [  # of ratings.dat, by user and time
+        (1, 1193, 5, 0), (1, 260, 4, 1), (1, 3, 3, 2), (1, 2, 3, 3),
+        (2, 2000, 4, 0), (2, 260, 4, 1), (2, 1, 5, 2),
+        (3, 1, 4, 0), (3, 1193, 5, 1), (3, 2000, 3, 2),
+    ]  # fmt: skip
+    lines = ["user_id,movie_id,rating,position", *(",".join(map(str, row)) for row in rows)]
+    (tmp_path / "ratings.csv.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    plain = runs.shipped("movielens_1m", tmp_path).model_dump()
+    plain["label"] |= {"at_least": 5}  # both labels in every split of these few
+    plain["split"] |= {"validation": 0.35, "eval": 0.35}
+    plain["history"] |= {"min_length": 0}
+    config = IngestConfig.model_validate(plain)
+    _reads_the_same(tmp_path, config, datasets.Movielens1mPositions, manual)
+
+
+def _reads_the_same(tmp_path, from_files, dataset, manual_dir):
     builder = dataset(data_dir=str(tmp_path))
-    config = tfds.download.DownloadConfig(manual_dir=str(runs.FIXTURES / name))
+    config = tfds.download.DownloadConfig(manual_dir=str(manual_dir))
     builder.download_and_prepare(download_config=config)
-    from_files = runs.shipped(name)
     runs.execute(from_files, tmp_path / "files")
     plain = from_files.model_dump()
     plain["log"] |= {"files": None, "tables": None, "source": f"tfds:{builder.name}"}

@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.sources import datasets
-from components.behavior_example_gen.sources.datasets.event_log import EventLog
+from components.behavior_example_gen.sources.datasets.event_log import EventLog, Joined
 
 FIXTURES = Path(__file__).resolve().parents[4] / "fixtures"
 
@@ -66,18 +66,28 @@ def test_every_row_in_its_order(tmp_path):
         assert cells == [row[place] for row in rows]
 
 
-def test_missing_and_padded_integers(tmp_path):
+def test_what_is_missing_and_what_is_joined_of_users(tmp_path):
     columns, _ = prepared(datasets.TmallUserLog, tmp_path, FIXTURES / "tmall")
     assert columns["time_stamp"][:4].tolist() == [511, 512, 530, 601]
-    assert columns["brand_id"][:4].tolist() == [2661, -1, 2661, 2661]
+    known = zip(columns["user_id"], columns["age_range"], columns["gender"], strict=True)
+    assert {(int(user), age, gender) for user, age, gender in known} == {
+        (328862, b"3", b"0"), (234512, b"2", b"1"), (356311, b"", b"2"), (41, b"0", b""),
+    }  # fmt: skip
+    assert columns["brand_id"][:4].tolist() == [b"2661", b"", b"2661", b"2661"]
 
 
-def test_features_of_videos_are_joined(tmp_path):
+def test_features_of_videos_and_users_are_joined(tmp_path):
     columns, runs = prepared(datasets.KuairandPure, tmp_path, FIXTURES / "kuairand")
     assert runs == 2  # one a file
     assert columns["video_id"][:4].tolist() == [7100, 10, 24, 3784]
     tags = dict(zip(columns["video_id"].tolist(), columns["tag"].tolist(), strict=True))
     assert (tags[10], tags[24], tags[3784], tags[4991]) == (b"23,12", b"8", b"", b"39")
+    lasts = dict(zip(columns["video_id"].tolist(), columns["video_duration"], strict=True))
+    assert lasts[10] == 9010 and np.isnan(lasts[4991])
+    music = dict(zip(columns["video_id"].tolist(), columns["music_id"], strict=True))
+    assert (music[10], music[4991]) == (b"770", b"")
+    active = dict(zip(columns["user_id"].tolist(), columns["user_active_degree"], strict=True))
+    assert active == {0: b"full_active", 11: b"UNKNOWN", 27284: b"high_active"}
 
 
 def test_positions_are_those_of_the_ratings_times(tmp_path):
@@ -89,6 +99,8 @@ def test_positions_are_those_of_the_ratings_times(tmp_path):
         (3, 0, 1), (3, 1, 1193), (3, 2, 2000),
     ]  # fmt: skip
     assert columns["genres"][2] == b"Drama|Musical"
+    users = zip(columns["gender"], columns["age"], columns["occupation"], strict=True)
+    assert list(users)[::4] == [(b"M", b"25", b"4"), (b"F", b"56", b"16"), (b"M", b"1", b"10")]
 
 
 class ShopLog(EventLog, skip_registration=True):
@@ -108,6 +120,24 @@ def test_a_log_of_ones_own(tmp_path):
     assert runs == 3
     assert columns["user"].tolist() == [3, 4, 3, 5]
     assert columns["action"].tolist() == [b"pv", b"pv", b"buy", b""]
+
+
+class BranchLog(ShopLog, skip_registration=True):
+    """The same, with a table."""
+
+    FILES = "day.csv"
+    JOINED = (
+        Joined(files="people.csv", key="user", columns={"age": np.float32, "rank": np.int64}),
+    )
+
+
+def test_a_table_is_joined_and_may_lack_a_key_or_a_cell(tmp_path):
+    (tmp_path / "day.csv").write_text("user,action\n3,pv\n4,pv\n,buy\n5,pv\n")
+    (tmp_path / "people.csv").write_text("age,rank,user\n30.5,2,3\n31,9,3\n,,4\n1,1,\n")
+    columns, _ = prepared(BranchLog, tmp_path / "data", tmp_path)
+    assert columns["user"].tolist() == [3, 4, -1, 5]
+    assert columns["rank"].tolist() == [2, -1, -1, -1]
+    np.testing.assert_array_equal(columns["age"], np.float32([30.5, np.nan, np.nan, np.nan]))
 
 
 @pytest.mark.parametrize(
