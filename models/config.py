@@ -54,8 +54,8 @@ class FrameConfig(Section):
     )
     item_bias: bool = Field(
         False,
-        description="Whether the target's item adds a logit of its own: it ranked better within "
-        "users where items differ in quality, and worse where they do not (docs/findings.md).",
+        description="Whether the target's item adds a logit of its own: AUC was worse with it "
+        "where items do not differ in quality (docs/findings.md).",
     )
 
     @property

@@ -14,7 +14,7 @@ class InterestFusion(tf.keras.layers.Layer):
     `head_h = Softmax((q W_q)(I W_k)^T / sqrt(d)) I W_v`, concatenated, times `W_o`.
 
     Deviates from the paper in that each of the G interests has a W_k and a W_v of its own: with
-    shared ones, nothing tells the target which query an interest is from (docs/findings.md).
+    shared ones, nothing tells the target which query an interest is from.
 
     Args:
       num_heads: int, H > 0.

@@ -67,8 +67,8 @@ class Row:
 
     @property
     def oracle_share(self) -> float | None:
-        """How much of the way from chance to the oracle's AUC is gone."""
-        if self.oracle_auc is None:
+        """How much of the way from chance to the oracle's AUC is gone; None if there is no way."""
+        if self.oracle_auc is None or self.oracle_auc == 0.5:
             return None
         return (self.mean("auc") - 0.5) / (self.oracle_auc - 0.5)
 
