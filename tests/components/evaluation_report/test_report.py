@@ -307,7 +307,7 @@ def test_in_a_browser_every_chart_is_drawn_and_nothing_overflows(report, tmp_pat
     assert len(found["drawn"]) == 8
     assert all(found["drawn"]), found
     assert found["unnamed"] == 0
-    assert len(found["regions"]) == 6
+    assert len(found["regions"]) == 7
     assert all(found["regions"])
     assert len(found["sorted"]) == 3
     for table in found["sorted"]:
