@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,9 @@ import tensorflow_transform as tft
 
 from models import feature_config, features
 from models.json_text import without_nan
-from models.metric_table import METRICS
 from models.preprocessing import VOCABULARIES
 from models.signatures import ServingModule
 from models.training_config import RunSettings
-from models.validation import key
 
 FILE, README = "everlong_model.json", "README.md"
 _TEMPLATE = Path(__file__).with_name("contract.md.j2")
@@ -36,8 +33,7 @@ def of(
     transform_output: tft.TFTransformOutput,
     settings: RunSettings,
     span: tuple[int, int],
-    curve: Sequence[Mapping[str, float]],
-    best_by: str | None,
+    validation: Mapping[str, float],
 ) -> dict[str, Any]:
     """Returns the contract of a model as plain JSON.
 
@@ -46,14 +42,11 @@ def of(
       transform_output: of the Transform run on whose examples it was trained.
       settings: of its training.
       span: first and last time of these examples.
-      curve: what validation said after each epoch.
-      best_by: metric that decided which epoch's weights were kept; None: the last ones.
+      validation: what was said of the epoch whose weights are exported.
     """
-    names = settings.labels.names
-    outputs = [features.PROBABILITY, *map(features.probability, names[1:])]
     of_label = {
         output: f"chance that the label{f' {name}' if name else ''} is 1"
-        for output, name in zip(outputs, names, strict=True)
+        for output, name in zip(served.outputs, settings.labels.names, strict=True)
     }
     for name, task in settings.labels.others.items():
         if task.given:
@@ -115,7 +108,7 @@ def of(
             },
             "top_k": getattr(settings.model, "top_k", None),
             "vocabularies": _vocabularies(transform_output, settings),
-            "validation": _best(curve, best_by),
+            "validation": dict(validation),
             "example": _example(spec, transform_output, settings, span),
         }
     )
@@ -184,17 +177,6 @@ def _vocabularies(transform_output: tft.TFTransformOutput, settings: RunSettings
         for name in tables
         if transform_output.vocabulary_file_by_name(name) is not None
     }
-
-
-def _best(curve: Sequence[Mapping[str, float]], best_by: str | None) -> dict[str, float]:
-    """What validation said of the weights that are exported."""
-    if not curve:
-        return {}
-    if best_by is None:
-        return dict(curve[-1])
-    metric = METRICS[best_by]
-    defined = [entry for entry in curve if not math.isnan(entry[key(best_by)])]
-    return dict(max(defined or curve, key=lambda entry: metric.better * entry[key(best_by)]))
 
 
 def _example(

@@ -50,6 +50,9 @@ class ServingModule(tf.Module):
       transform_output: of the Transform run on whose examples the model was trained.
       settings: how its examples were cut.
       span: first and last second of the examples; None: their times are an order.
+
+    Attributes:
+      outputs: what both signatures return, the primary label's probability first.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class ServingModule(tf.Module):
         # A SavedModel keeps what it can reach from here. A Keras model would drag its own saved
         # form along: a function keeps it out of sight, the variables that it reads suffice.
         self._logits = lambda batch: model.label_logits(batch, training=False)
-        self._outputs = [
+        self.outputs = [
             features.PROBABILITY, *(features.probability(name) for name in model.labels.others)
         ]  # fmt: skip
         self._variables = lambda: list(model.variables)
@@ -165,11 +168,11 @@ class ServingModule(tf.Module):
         scores = tf.map_fn(
             score_chunk,
             tf.range(chunks),
-            fn_output_signature=tf.TensorSpec([None, None, len(self._outputs)], tf.float32),
+            fn_output_signature=tf.TensorSpec([None, None, len(self.outputs)], tf.float32),
             parallel_iterations=1,
         )
-        scores = tf.reshape(scores, [chunks * step, targets, len(self._outputs)])[:users]
-        return dict(zip(self._outputs, tf.unstack(scores, axis=-1), strict=True))
+        scores = tf.reshape(scores, [chunks * step, targets, len(self.outputs)])[:users]
+        return dict(zip(self.outputs, tf.unstack(scores, axis=-1), strict=True))
 
     def _score_users(self, raw: dict[str, tf.RaggedTensor], targets: tf.Tensor) -> tf.Tensor:
         """Returns the probabilities [n, `targets`, labels] of ragged raw features."""

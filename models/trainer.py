@@ -103,7 +103,8 @@ def run_fn(fn_args: FnArgs) -> None:
     span = train.span if settings.history.clock else None
     served = ServingModule(model, transform_output, settings.history, span)
     served.export(fn_args.serving_model_dir)
-    told = contract.of(served, transform_output, settings, train.span, progress.curve, loop.best_by)
+    kept = progress.curve[(progress.best or progress.epoch) - 1]
+    told = contract.of(served, transform_output, settings, train.span, kept)
     contract.write(fn_args.serving_model_dir, told)
     lengths = {shape.length for shape in shapes}
     warmup.write(fn_args.serving_model_dir, told["example"], served.score_spec(), lengths)

@@ -13,7 +13,7 @@ from components.behavior_example_gen.config.ingest_config import (
     LogConfig,
     SplitConfig,
 )
-from components.behavior_example_gen.config.label_config import LabelConfig, Labels
+from components.behavior_example_gen.config.label_config import LabelConfig
 from components.behavior_example_gen.errors import LogError
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "HistoryConfig",
     "IngestConfig",
     "LabelConfig",
-    "Labels",
     "LogConfig",
     "LogError",
     "SplitConfig",

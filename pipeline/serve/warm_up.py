@@ -1,7 +1,6 @@
 """Requests that a version answers before it serves, so that no user waits for its first ones.
 
-They come with the version, where TensorFlow Serving looks for them: a TFRecord file of
-`PredictionLog`s in `assets.extra`.
+They come with the version, where `models.warmup` writes them.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from models.inputs import untuned
+from models.warmup import FILE
 from pipeline.serve import proto_tensors
 from pipeline.serve.model import Model
 
-FILE = "assets.extra/tf_serving_warmup_requests"
 _MOST = 1000  # as TensorFlow Serving
 
 

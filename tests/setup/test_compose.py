@@ -8,7 +8,7 @@ import yaml
 from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
-from pipeline.serve.warm_up import FILE
+from models.warmup import FILE
 
 DOCKER = Path(__file__).resolve().parents[2] / "docker"
 

@@ -44,7 +44,7 @@ def exported(tmp_path_factory):
     module.export(str(folder / ".staging-8"))
     given = transformed.fn_args(folder, {}).custom_config
     settings = RunSettings.from_custom_config(given)
-    told = contract.of(module, transformed.output, settings, (0, 400), [], None)
+    told = contract.of(module, transformed.output, settings, (0, 400), {})
     contract.write(str(folder / ".staging-8"), told)
     (folder / "serving").mkdir()
     os.rename(folder / ".staging-8", folder / "serving" / "8")
