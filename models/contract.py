@@ -23,7 +23,7 @@ from models.preprocessing import VOCABULARIES
 from models.signatures import ServingModule
 from models.training_config import RunSettings
 
-FILE, README = "everlong_model.json", "README.md"
+README = "README.md"
 _TEMPLATE = Path(__file__).with_name("contract.md.j2")
 _BEHAVIORS, _TARGETS = 3, 2  # of the example request
 
@@ -116,7 +116,10 @@ def of(
 
 def write(folder: str, told: Mapping[str, Any]) -> None:
     """Writes both files into the folder of the SavedModel."""
-    for name, text in ((FILE, json.dumps(told, indent=2) + "\n"), (README, _readme(told))):
+    for name, text in (
+        (features.CONTRACT, json.dumps(told, indent=2) + "\n"),
+        (README, _readme(told)),
+    ):
         with tf.io.gfile.GFile(os.path.join(folder, name), "w") as file:
             file.write(text)
 

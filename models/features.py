@@ -67,6 +67,7 @@ BEHAVIOR = "behavior"
 SERVING_DEFAULT = "serving_default"
 SCORE = "score"
 PROBABILITY = "probability"  # [B, T]
+CONTRACT = "everlong_model.json"  # beside it: what a service must know
 
 PADDING_ID = 0  # of every id feature; known values follow from 1, the last id is "unknown"
 

@@ -15,7 +15,7 @@ from models import features
 from pipeline.serve.model import Signature
 
 _SECONDS_APART = 60
-_BEGIN = 1_700_000_000  # a time of the first behaviour, in seconds
+_BEGIN = 1_700_000_000  # a time of the first behaviour, where the model does not tell its own
 _NO_VOCABULARY = 100  # integers and letters that are drawn from instead
 
 
@@ -31,6 +31,11 @@ class ExampleRequests:
     def __init__(self, signature: Signature, path: Path, seed: int = 0) -> None:
         self._inputs = signature.inputs
         self._rng = np.random.default_rng(seed)
+        told = path / features.CONTRACT
+        # A model refuses times of another age than those it was trained on.
+        self._begin = (
+            json.loads(told.read_bytes())["time"]["last_of_training"] if told.is_file() else _BEGIN
+        )
         self._values = {
             name: _vocabulary(path / "assets" / _table(name), spec.dtype)
             for name, spec in self._inputs.items()
@@ -47,10 +52,10 @@ class ExampleRequests:
         Returns:
           `history_*` [1, L], `target_*` [1, T], `history_length` [1], anything else [1, 1].
         """
-        end = _BEGIN + length * _SECONDS_APART
+        end = self._begin + length * _SECONDS_APART
         fixed = {
             features.HISTORY_LENGTH: np.array([length]),
-            features.HISTORY_TIME: np.arange(_BEGIN, end, _SECONDS_APART)[None],
+            features.HISTORY_TIME: np.arange(self._begin, end, _SECONDS_APART)[None],
             features.TARGET_TIME: np.full([1, targets], end),
         }
         return {

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from models import contract, trainer, warmup
+from models import contract, features, trainer, warmup
 from tests.models.transformed import HISTORY, Transformed
 
 TRAINING = {"epochs": 1, "max_steps": 3, "early_stopping": {"metric": "loss"}}
@@ -31,7 +31,7 @@ def exported(request, tmp_path_factory) -> tuple[Transformed, Path]:
 
 
 def told(version: Path) -> dict:
-    return json.loads((version / contract.FILE).read_text())
+    return json.loads((version / features.CONTRACT).read_text())
 
 
 def test_the_contract_has_the_inputs_and_outputs_of_the_signatures(exported):

@@ -40,11 +40,12 @@ def exported(tmp_path_factory):
     model = build_model(CONFIG, sizes, seed=1)
     for variable in model.trainable_variables:  # far from the start, where all scores are 0.5
         variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2], stddev=0.3))
-    module = ServingModule(model, transformed.output, HistorySettings(**HISTORY))
+    span = 0, 401  # so that requests of today are of another age
+    module = ServingModule(model, transformed.output, HistorySettings(**HISTORY), span)
     module.export(str(folder / ".staging-8"))
     given = transformed.fn_args(folder, {}).custom_config
     settings = RunSettings.from_custom_config(given)
-    told = contract.of(module, transformed.output, settings, (0, 400), {})
+    told = contract.of(module, transformed.output, settings, span, {})
     contract.write(str(folder / ".staging-8"), told)
     (folder / "serving").mkdir()
     os.rename(folder / ".staging-8", folder / "serving" / "8")
