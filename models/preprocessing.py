@@ -52,6 +52,7 @@ HASHES = ([0x4576, 0x65726C], [0x6F6E67, 0x21])  # keys that must never change
 Inputs = Mapping[str, tf.RaggedTensor]
 
 
+@tf.autograph.experimental.do_not_convert
 def preprocessing_fn(
     inputs: Inputs, custom_config: Mapping[str, Any]
 ) -> dict[str, tf.RaggedTensor]:

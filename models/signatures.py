@@ -87,8 +87,9 @@ class ServingModule(tf.Module):
         serving_default = tf.function(
             self.serving_default,
             input_signature=[tf.TensorSpec([None], tf.string, name="examples")],
+            autograph=False,
         )
-        score = tf.function(self.score, input_signature=[self.score_spec()])
+        score = tf.function(self.score, input_signature=[self.score_spec()], autograph=False)
         signatures = {
             features.SERVING_DEFAULT: serving_default.get_concrete_function(),
             features.SCORE: score.get_concrete_function(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Literal
 
 import tensorflow as tf
@@ -42,8 +43,9 @@ class Steps:
     ) -> None:
         self._model, self._optimizer, self._clip_norm = model, optimizer, clip_norm
         self.jit_compile = {"auto": has_gpu(), "on": True, "off": False}[jit_compile]
-        self._train = tf.function(self._train_step, jit_compile=self.jit_compile)
-        self._predict = tf.function(self._predict_step, jit_compile=self.jit_compile)
+        # No layer branches on values: nothing needs converting, which takes longer than tracing.
+        graph = functools.partial(tf.function, jit_compile=self.jit_compile, autograph=False)
+        self._train, self._predict = graph(self._train_step), graph(self._predict_step)
 
     @property
     def programs(self) -> int:

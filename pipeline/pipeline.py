@@ -90,6 +90,7 @@ def create_pipeline(
         preprocessing_fn="models.preprocessing.preprocessing_fn",
         splits_config=_transformed_splits(config),
         custom_config=_transform_config(config),
+        disable_statistics=True,  # nobody reads them, and StatisticsGen tells of the same examples
     )
     transform.add_upstream_node(validator)  # an anomaly must stop everything that comes after
     trainer = tfx.components.Trainer(

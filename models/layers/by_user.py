@@ -30,6 +30,6 @@ def by_user(function: Callable, length: int | None, *tensors):
         return tf.nest.map_structure(lambda x: x[0], outputs)
 
     user = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape[1:], x.dtype), tensors)
-    outputs = tf.function(one).get_concrete_function(user).structured_outputs
+    outputs = tf.function(one, autograph=False).get_concrete_function(user).structured_outputs
     signature = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), outputs)
     return tf.map_fn(one, tensors, fn_output_signature=signature)

@@ -22,7 +22,7 @@ def xla_jit(function: Callable, varying: int = 0) -> Callable:
       varying: int, the number of its first arguments whose shapes need not be known, since few of
         them occur.
     """
-    compiled = tf.function(function, jit_compile=True)
+    compiled = tf.function(function, jit_compile=True, autograph=False)
 
     @functools.wraps(function)
     def call(*tensors):
