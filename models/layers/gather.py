@@ -59,8 +59,12 @@ def gather_rows(rows: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
     return gather(rows)
 
 
-def add_rows(tables: Sequence[tf.Variable], indices: tf.Tensor) -> tf.Tensor:
-    """Returns the sum of a row of each table, in one pass over memory, for small tables.
+def add_rows(
+    tables: Sequence[tf.Variable],
+    indices: Sequence[tf.Tensor],
+    weights: Sequence[tf.Tensor | None],
+) -> tf.Tensor:
+    """Returns the weighted sum of rows of each table, in one pass over memory, for small tables.
 
     Tables are read whole, which an optimizer that writes to them answers by a copy. Gradients are
     summed by row, as an XLA program does it well, and stay sparse: an optimizer then tells the rows
@@ -68,33 +72,49 @@ def add_rows(tables: Sequence[tf.Variable], indices: tf.Tensor) -> tf.Tensor:
 
     Args:
       tables: F of [N_f, D] float; N_f is less than U.
-      indices: int32 [U, F].
+      indices: F of int32 [U, V_f].
+      weights: F of float [U, V_f], to which no gradient passes; None: V_f is 1, and so are they.
 
     Returns:
       [U, D].
     """
-    columns = tf.unstack(indices, axis=1)
+    factors = [tf.ones([]) if weight is None else weight for weight in weights]
 
     @tf.custom_gradient
     def add(*rows):
         def gradient(upstream):
-            return [_by_row(upstream, column, x) for column, x in zip(columns, rows, strict=True)]
+            triples = zip(rows, indices, factors, strict=True)
+            return [_by_row(upstream, *triple) for triple in triples]
 
-        return _add_rows(*rows, *columns), gradient
+        return _add_rows(*rows, *indices, *factors), gradient
 
     return add(*(table.read_value() for table in tables))
 
 
 @xla_jit
-def _add_rows(*rows_and_columns: tf.Tensor) -> tf.Tensor:
-    count = len(rows_and_columns) // 2
-    pairs = zip(rows_and_columns[:count], rows_and_columns[count:], strict=True)
-    return tf.add_n([tf.gather(rows, column) for rows, column in pairs])
+def _add_rows(*tensors: tf.Tensor) -> tf.Tensor:
+    count = len(tensors) // 3
+    triples = zip(tensors[:count], tensors[count : 2 * count], tensors[2 * count :], strict=True)
+    return tf.add_n(
+        [tf.reduce_sum(tf.gather(rows, index) * factor[..., None], 1)
+         for rows, index, factor in triples]
+    )  # fmt: skip
 
 
-def _by_row(upstream: tf.Tensor, indices: tf.Tensor, like: tf.Tensor) -> tf.IndexedSlices:
-    summed = sum_by_index(upstream, indices, like)
-    return tf.IndexedSlices(summed, tf.range(like.shape[0]), tf.shape(like))
+def _by_row(
+    upstream: tf.Tensor, rows: tf.Tensor, indices: tf.Tensor, factors: tf.Tensor
+) -> tf.IndexedSlices:
+    if factors.shape.rank == 0:
+        summed = sum_by_index(upstream, indices, rows)
+    else:
+        summed = _weighted_segment_sum(rows, upstream, factors, indices)
+    return tf.IndexedSlices(summed, tf.range(rows.shape[0]), tf.shape(rows))
+
+
+@functools.partial(xla_jit, varying=1)
+def _weighted_segment_sum(like, values, weights, indices):
+    values = tf.reshape(values[:, None] * weights[..., None], [-1, values.shape[-1]])
+    return tf.math.unsorted_segment_sum(values, tf.reshape(indices, [-1]), tf.shape(like)[0])
 
 
 def gather_plus(rows, indices, phi, weights, addend) -> tf.Tensor:

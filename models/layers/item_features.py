@@ -67,16 +67,16 @@ class ItemFeatures(tf.keras.layers.Layer):
 
     def call(self, items: tf.Tensor) -> tf.Tensor:
         ids, end, rows = tf.gather(self._ids, items), 0, []
-        plain: list[tuple[tf.Variable, tf.Tensor]] = []
+        small: list[tuple[tf.Variable, tf.Tensor, tf.Tensor | None]] = []
         for field, width in zip(self.fields, self._widths, strict=True):
             begin, end = end, end + width
-            own = self.tables[field.table].shape == [field.rows, self.units]
-            if field.pooling is None and own and field.rows < (items.shape[0] or 0):
-                plain.append((self.tables[field.table], ids[:, begin]))
+            table, own = self.tables[field.table], ids[:, begin:end]
+            if table.shape[1] == self.units and field.rows < (items.shape[0] or 0):
+                small.append((table, own, shares(own, field, table.dtype)))
             else:
-                rows.append(self._embed(field, ids[:, begin:end]))
-        if plain:
-            rows.append(add_rows([t for t, _ in plain], tf.stack([i for _, i in plain], 1)))
+                rows.append(self._embed(field, own))
+        if small:
+            rows.append(add_rows(*zip(*small, strict=True)))
         for name, vectors in self._vectors.items():
             rows.append(tf.matmul(tf.gather(vectors, items), self._vector_projections[name]))
         return tf.add_n(rows)
@@ -130,15 +130,25 @@ class ItemFeatures(tf.keras.layers.Layer):
         )
 
 
+def shares(ids: tf.Tensor, field: Embedded, dtype: tf.DType) -> tf.Tensor | None:
+    """Returns what rows of lists of values [n, V] are multiplied by, [n, V]; None: by 1.
+
+    0 is padding, of which nothing counts.
+    """
+    if field.pooling is None:
+        return None
+    real = tf.cast(ids != 0, dtype)
+    if field.pooling == "sum":
+        return real
+    return real / tf.maximum(tf.reduce_sum(real, 1, keepdims=True), 1)
+
+
 def pooled(table: tf.Variable, ids: tf.Tensor, field: Embedded) -> tf.Tensor:
     """Returns the rows [n, D] of n values [n, 1], or of lists of values [n, V], padded with 0."""
-    if field.pooling is None:
+    weights = shares(ids, field, table.dtype)
+    if weights is None:
         return tf.gather(table, ids[:, 0])
-    real = tf.cast(ids != 0, table.dtype)
-    rows = tf.reduce_sum(tf.gather(table, ids) * real[..., None], 1)
-    if field.pooling == "sum":
-        return rows
-    return rows / tf.maximum(tf.reduce_sum(real, 1, keepdims=True), 1)
+    return tf.reduce_sum(tf.gather(table, ids) * weights[..., None], 1)
 
 
 def _scale(vectors: np.ndarray) -> float:

@@ -89,13 +89,13 @@ def test_gradients_are_numeric_whatever_shape_the_addend_has(shape, jit):
 def test_add_rows_adds_and_its_gradient_goes_to_the_rows_that_were_read(jit):
     rng = np.random.default_rng(2)
     tables = [tf.Variable(rng.normal(size=(size, 3)), dtype=tf.float32) for size in (4, 2)]
-    indices = tf.constant([[0, 1], [2, 1], [2, 0], [0, 0], [2, 1]], tf.int32)
+    indices = [tf.constant([[0], [2], [2], [0], [2]]), tf.constant([[1], [1], [0], [0], [1]])]
     scale = tf.constant(rng.normal(size=(5, 3)), tf.float32)
 
     @tf.function(jit_compile=jit)
     def run():
         with tf.GradientTape() as tape:
-            added = add_rows(tables, indices)
+            added = add_rows(tables, indices, [None, None])
             loss = tf.reduce_sum(added * scale)
         gradients = tape.gradient(loss, tables)
         return added, [tf.convert_to_tensor(gradient) for gradient in gradients]
@@ -110,8 +110,27 @@ def test_add_rows_adds_and_its_gradient_goes_to_the_rows_that_were_read(jit):
     np.testing.assert_allclose(second[1], weight[0] + weight[1] + weight[4], rtol=1e-5)
 
 
+@pytest.mark.parametrize("jit", [False, True])
+def test_add_rows_weighs_the_rows_of_lists(jit):
+    table = tf.Variable([[9.0, 9.0], [1.0, 10.0], [2.0, 20.0]])
+    indices = tf.constant([[1, 2], [2, 0], [1, 1]])
+    weights = tf.constant([[0.5, 0.5], [1.0, 0.0], [1.0, 3.0]])
+
+    @tf.function(jit_compile=jit)
+    def run():
+        with tf.GradientTape() as tape:
+            added = add_rows([table], [indices], [weights])
+            loss = tf.reduce_sum(added * [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+        return added, tf.convert_to_tensor(tape.gradient(loss, table))
+
+    added, gradient = run()
+    np.testing.assert_allclose(added, [[1.5, 15.0], [2.0, 20.0], [4.0, 40.0]])
+    # Row 1: half of the first, all and three times the last; row 2: half of the first, the second.
+    np.testing.assert_allclose(gradient, [[0, 0], [20.5, 25.0], [3.5, 5.0]])
+
+
 def test_a_gradient_of_add_rows_is_sparse():
     table = tf.Variable(tf.ones([2, 3]))
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(add_rows([table], tf.zeros([5, 1], tf.int32)))
+        loss = tf.reduce_sum(add_rows([table], [tf.zeros([5, 1], tf.int32)], [None]))
     assert isinstance(tape.gradient(loss, table), tf.IndexedSlices)
