@@ -14,6 +14,7 @@ from tests.e2e.conftest import CONFIG, Run
 pytestmark = pytest.mark.slow
 
 IMPRESSIONS = 1200
+SECRET = "hunter2-hunter2"
 
 
 def write_tables(folder: Path) -> None:
@@ -34,24 +35,42 @@ def write_tables(folder: Path) -> None:
     pa.parquet.write_table(pa.table(shown), folder / "shown.parquet")
 
 
-def test_impressions_become_the_targets_of_a_pushed_model(tmp_path: Path) -> None:
-    write_tables(tmp_path)
+@pytest.fixture(scope="module")
+def pushed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, str]:
+    """The finished run, one of whose arguments holds a secret, and what it printed."""
+    folder = tmp_path_factory.mktemp("two_tables")
+    write_tables(folder)
     plain = yaml.safe_load(CONFIG.read_text())
     columns = {"user": "user", "item": "item", "time": "time"}
     plain["log"] = {
-        "folder": str(tmp_path),
+        "folder": str(folder),
         "files": "done.csv",
         "columns": columns | {"category": "shop", "behavior": "action"},
         "impressions": {"files": "shown.parquet", "columns": columns},
     }
     plain["label"] = {"column": "clicked"}
     plain["gate"] = {"min_auc": 0.0, "calibration": [0.1, 10.0]}
-    (tmp_path / "two.yaml").write_text(yaml.safe_dump(plain))
-    # A process of its own: in one with another pipeline's, TensorFlow's lookup tables clash.
-    run = Run(tmp_path / "out")
-    done = run("--config", str(tmp_path / "two.yaml"))
+    plain["beam"] = {"args": ["--no_such_option_password=${EVERLONG_TEST_SECRET}"]}
+    (folder / "two.yaml").write_text(yaml.safe_dump(plain))
+    run = Run(folder / "out")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("EVERLONG_TEST_SECRET", SECRET)
+        # A process of its own: in one with another pipeline's, TensorFlow's lookup tables clash.
+        done = run("--config", str(folder / "two.yaml"))
     assert done.returncode == 0, done.stdout + done.stderr
-    summary = run.summary
+    return run, done.stdout + done.stderr
+
+
+def test_impressions_become_the_targets_of_a_pushed_model(pushed: tuple[Run, str]) -> None:
+    summary = pushed[0].summary
     assert summary["blessed"] is True
     assert Path(summary["pushed_model"], "saved_model.pb").exists()
     assert summary["examples"]["targets"] == IMPRESSIONS
+
+
+def test_secrets_are_in_nothing_that_a_run_leaves(pushed: tuple[Run, str]) -> None:
+    run, printed = pushed
+    assert SECRET not in printed
+    left = [path for path in run.output.rglob("*") if path.is_file()]
+    assert [path for path in left if SECRET.encode() in path.read_bytes()] == []
+    assert b"${EVERLONG_TEST_SECRET}" in (run.output / "metadata.sqlite").read_bytes()
