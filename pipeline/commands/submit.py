@@ -109,8 +109,8 @@ def _check(arguments: argparse.Namespace) -> None:
         fields = len(arguments.schedule.split())
         if fields != 6 and not arguments.schedule.startswith("@"):
             raise ConfigError(
-                f"--schedule {arguments.schedule!r}: Kubeflow takes six fields, seconds first, such "
-                f"as '0 0 4 * * *'. Received: {fields}"
+                f"--schedule {arguments.schedule!r}: Kubeflow takes six fields, seconds first, "
+                f"such as '0 0 4 * * *'. Received: {fields}"
             )
         if arguments.wait:
             raise ConfigError("--wait: a schedule has no end to wait for; leave one of both out")
