@@ -22,7 +22,7 @@ from tfx.orchestration.kubeflow.v2 import compiler_utils
 
 from pipeline.config import Config
 from pipeline.kubeflow import configuration, pointers, step
-from pipeline.kubeflow.name import home, pipeline_name
+from pipeline.kubeflow.name import CONFIGURATION, PREDECESSORS, home, pipeline_name
 from pipeline.kubeflow.parameters import PARAMETERS
 from pipeline.kubeflow.settings import platform_config, resources, retry_policy
 
@@ -76,7 +76,7 @@ class _Compiler:
         self.spec.deployment_spec.update({"executors": self._executors})
 
     def _add_configuration(self, components: Iterable[BaseComponent]) -> None:
-        task, made = self._add(configuration.TASK, cached=False)
+        task, made = self._add(CONFIGURATION, cached=False)
         values = self._config.model_dump(mode="json", exclude_unset=True)
         constants = {configuration.CONFIG: json.dumps(values), configuration.SCHEMA: self._schema()}
         for name, text in constants.items():
@@ -121,17 +121,17 @@ class _Compiler:
             kind = compiler_utils.build_parameter_type_spec(value)
             made.input_definitions.parameters[name].CopyFrom(kind)
             output = configuration.output(component, name)
-            _give(task, name, configuration.TASK, output)
-        before = {node.id for node in component.upstream_nodes} | {configuration.TASK}
+            _give(task, name, CONFIGURATION, output)
+        before = {node.id for node in component.upstream_nodes} | {CONFIGURATION}
         for pointer in pointers.POINTERS:
             if pointer.given_to[0] == component.id:
                 made.input_definitions.parameters[pointer.parameter].parameter_type = _TEXT
-                _give(task, pointer.parameter, pointers.TASK, pointer.parameter)
-                before.add(pointers.TASK)
+                _give(task, pointer.parameter, PREDECESSORS, pointer.parameter)
+                before.add(PREDECESSORS)
         task.dependent_tasks.extend(sorted(before))
 
     def _add_predecessors(self) -> None:
-        task, made = self._add(pointers.TASK, cached=False)
+        task, made = self._add(PREDECESSORS, cached=False)
         for pointer in pointers.POINTERS:
             maker, output = pointer.maker
             kind = self.spec.components[maker].output_definitions.artifacts[output].artifact_type

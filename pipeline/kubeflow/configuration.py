@@ -24,9 +24,8 @@ from pipeline.kubeflow.parameters import configured
 from pipeline.kubeflow.storage import lasting_path
 from pipeline.pipeline import Places, create_pipeline
 
-TASK = "Configuration"
-# Its own inputs: the compiled configuration, and the text of `data_schema`, which is a file of the
-# machine that compiled.
+# Inputs of the step: the compiled configuration, and the text of `data_schema`, which is a file of
+# the machine that compiled.
 CONFIG, SCHEMA = "config", "data_schema"
 
 

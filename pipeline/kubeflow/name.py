@@ -1,4 +1,4 @@
-"""A pipeline's name in Kubeflow, and where it keeps what lasts from run to run."""
+"""Names in Kubeflow: of a pipeline, its own steps, and the place of what lasts from run to run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from pipeline.config import Config
 from pipeline.errors import ConfigError
 
+# The steps that are no component's: the first, and the one that looks up earlier results.
+CONFIGURATION, PREDECESSORS = "Configuration", "Predecessors"
 _LEGAL = re.compile(r"[a-z0-9]([a-z0-9-]{0,126}[a-z0-9])?")
 _ROOT = re.compile(r"(?:(?:gs|s3|minio)://[^/?\s]+(?:/[^?\s]*)?(?:\?\S*)?|/\S*)")
 

@@ -22,7 +22,6 @@ from models import content
 from pipeline.kubeflow.storage import artifact_path, earlier_path, lasting_path
 from pipeline.result_file import write_atomically
 
-TASK = "Predecessors"
 _KEPT = 100  # entries of a file; the latest are the last
 _SPLITS = "split_names"  # property of statistics and examples, as TFX calls it
 

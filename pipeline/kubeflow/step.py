@@ -23,12 +23,12 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as pb2
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.io import fileio
-from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 from tfx.utils import import_utils, name_utils
 
 from components.errors import InputError
 from components.secrets import masked, resolve
-from pipeline.kubeflow import configuration, pointers
+from pipeline.kubeflow import pointers
+from pipeline.kubeflow.name import CONFIGURATION, PREDECESSORS
 from pipeline.kubeflow.storage import artifact_path, earlier_path
 from pipeline.terminal.exit_codes import BAD_INPUT, DONE
 
@@ -41,9 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = pb2.ExecutorInput()
     json_format.Parse(parsed.executor_input, given, ignore_unknown_fields=True)
     try:
-        if parsed.step == configuration.TASK:
+        if parsed.step == CONFIGURATION:
             _hand_over(given, _configure(given))
-        elif parsed.step == pointers.TASK:
+        elif parsed.step == PREDECESSORS:
             _hand_over(given, _predecessors(given, parsed.home))
         else:
             _run(given, parsed)
@@ -78,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _configure(given: pb2.ExecutorInput) -> dict[str, Any]:
+    from pipeline.kubeflow import configuration  # takes long to import, as all of TFX does
+
     values = json_format.MessageToDict(given.inputs)["parameterValues"]
     config, schema = json.loads(values[configuration.CONFIG]), values[configuration.SCHEMA]
     return configuration.configure(config, schema, values)
@@ -94,6 +96,8 @@ def _predecessors(given: pb2.ExecutorInput, home: str) -> dict[str, str]:
 
 def _run(given: pb2.ExecutorInput, parsed: argparse.Namespace) -> None:
     """Runs a component's executor by TFX's entry point."""
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
+
     component: type[BaseComponent] = import_utils.import_class_by_path(parsed.component)
     _take_predecessors(given)
     places = _prepare(given, component)
