@@ -18,14 +18,18 @@ from typing import Any
 from pyarrow import fs
 from tfx.dsl.io import filesystem, filesystem_registry
 
-_IN_CLUSTER = "http://minio-service.kubeflow:9000"  # where Kubeflow's own MinIO is
+from components.errors import InputError
+
 _BLOCK = 1 << 22
 
 
 @functools.cache
 def _store(scheme: str, endpoint: str | None) -> fs.S3FileSystem:
     if endpoint is None and scheme == "minio":
-        endpoint = _IN_CLUSTER
+        raise InputError(
+            "minio://: the environment variable AWS_ENDPOINT_URL must say where the store is, such "
+            "as http://seaweedfs.kubeflow:9000, which came with Kubeflow"
+        )
     return fs.S3FileSystem(endpoint_override=endpoint)
 
 

@@ -113,7 +113,7 @@ def test_a_schedule_is_a_recurring_run(server, capfd):
     assert kind == "recurringruns"
     assert server.experiments[0]["display_name"] == "nightly"
     assert body["trigger"] == {"cron_schedule": {"cron": "0 0 4 * * *"}}
-    assert (body["max_concurrency"], body["no_catchup"], body["mode"]) == ("2", True, "ENABLE")
+    assert (body["max_concurrency"], body["no_catchup"], body["mode"]) == (2, True, "ENABLE")
     assert body["runtime_config"]["parameters"] == {"run_date": "[[ScheduledTime]]"}
 
 
