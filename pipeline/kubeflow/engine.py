@@ -122,8 +122,9 @@ class Engine:
         given = executor_input(task, component, values, made, folder)
         claims = [mount["constant"] for mount in kubernetes.get("pvcMount", [])]
         key = cache_key(given, component, container, claims)
-        if task.caching_options.enable_cache and key in self._cache:
-            return self._cache[key], True
+        cached = self._cache.get(key) if task.caching_options.enable_cache else None
+        if cached and all(os.path.isdir(one["uri"]) for one in cached["artifacts"].values()):
+            return cached, True
         log = self._folder / "steps" / run / f"{name}.txt"
         self._start(name, container, given, log)
         result = _collect(given)
