@@ -21,7 +21,7 @@ from components.behavior_example_gen.check import check_log, fingerprint
 from pipeline.config import Config
 from pipeline.kubeflow.name import home
 from pipeline.kubeflow.parameters import configured
-from pipeline.kubeflow.storage import lasting_path
+from pipeline.kubeflow.storage import checkpoint_path, lasting_path
 from pipeline.pipeline import Places, create_pipeline
 
 # Inputs of the step: the compiled configuration, and the text of `data_schema`, which is a file of
@@ -35,7 +35,7 @@ def components(config: Config, log_fingerprint: str) -> list[BaseComponent]:
     serving = config.push.destination or f"{at}/serving"
     places = Places(
         root=at,
-        checkpoints=lasting_path(f"{at}/checkpoints"),
+        checkpoints=checkpoint_path(f"{at}/checkpoints"),
         serving=lasting_path(serving),
     )
     pipeline = create_pipeline(config, places, log_fingerprint)

@@ -43,6 +43,12 @@ def lasting_path(uri: str) -> str:
     return uri if not there or os.path.isdir(_LAUNCHER) else path
 
 
+def checkpoint_path(uri: str) -> str:
+    """The path of checkpoints, which TensorFlow writes itself: lasting, where it can."""
+    path = lasting_path(uri)
+    return path if path.startswith("gs://") or "://" not in path else artifact_path(uri)
+
+
 def _mounted(uri: str) -> tuple[str, bool]:
     """Where a URI is mounted, and whether its bucket is; a path is where it is."""
     for scheme, mount in _MOUNTS.items():
