@@ -1,11 +1,15 @@
 """The files by which runs find each other: the latest that is not one's own, and is whole."""
 
 import json
+import shutil
 
 import pytest
 
 from components.errors import InputError
+from pipeline.kubeflow import storage
 from pipeline.kubeflow.pointers import POINTERS, leave, predecessor
+
+pytest_plugins = ["tests.components.s3"]
 
 BLESSED, STATISTICS = POINTERS
 
@@ -72,3 +76,23 @@ def test_a_damaged_file_is_named_and_no_model_judged_without_it(tmp_path, home):
     (tmp_path / "home" / "blessed.json").write_text('[{"uri": ')
     with pytest.raises(InputError, match=r"home/blessed.json: is damaged .* remove it, and the"):
         predecessor(BLESSED, home, artifact(tmp_path, "b"))
+
+
+def test_in_a_pod_they_are_in_the_store_itself(tmp_path, monkeypatch, s3):
+    """The launcher copies artifacts alone, and the model before is none of this step's."""
+    monkeypatch.setattr(storage, "_MOUNTS", {"minio://": f"{tmp_path}/minio/"})
+    monkeypatch.setattr(storage, "_LAUNCHER", str(tmp_path))
+    pushed = tmp_path / "minio" / "bucket" / "one" / "model"
+    pushed.mkdir(parents=True)
+    (pushed / "file").write_text("weights")
+    leave(BLESSED, "minio://bucket/home", {"uri": "minio://bucket/one/model"})
+    (entry,) = json.loads(s3.objects["home/blessed.json"])
+    assert entry["uri"] == "minio://bucket/one/model"
+
+    shutil.rmtree(tmp_path / "minio")  # another pod, on the next day
+    s3.objects["one/model/file"] = b"weights"
+    found = predecessor(BLESSED, "minio://bucket/home", {"uri": "minio://bucket/two/model"})
+    assert found == {"uri": "minio://bucket/one/model", "metadata": {}}
+    assert (pushed / "file").read_text() == "weights"
+    s3.objects["home/blessed.json"] = s3.objects["home/blessed.json"].replace(b"one", b"gone")
+    assert predecessor(BLESSED, "minio://bucket/home", {"uri": "minio://bucket/two"}) is None
