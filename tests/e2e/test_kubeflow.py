@@ -2,24 +2,18 @@
 
 import dataclasses
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
-from components.behavior_example_gen.cells.columns import SIMULATED
-from components.simulator.write import write
-from pipeline.config import load
-from tests.e2e.conftest import CONFIG, Run
+from tests.e2e.conftest import Run
 
 pytestmark = pytest.mark.slow
 
 
 @dataclasses.dataclass(frozen=True)
 class Runs:
-    """Summaries of a first run, of one over the same log, and of one over a changed log."""
+    """Summaries of a first run, of one over the same log, and of one over another log."""
 
     output: Path
     first: dict
@@ -33,26 +27,16 @@ class Runs:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    folder = tmp_path_factory.mktemp("kubeflow")
-    config = yaml.safe_load(CONFIG.read_text())
-    log = folder / "log.csv"
-    write(load(str(CONFIG)).log.simulator, log)
-    columns = SIMULATED.model_dump(exclude_unset=True)
-    config["log"] = {"folder": str(folder), "files": "log.csv", "columns": columns}
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
-    run = Run(folder / "out")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    run = Run(tmp_path_factory.mktemp("kubeflow") / "tiny")
 
-    def summary() -> dict:
-        done = run("--config", str(folder / "tiny.yaml"), "--engine", "kubeflow-local")
+    def summary(*arguments: str) -> dict:
+        done = run("--engine", "kubeflow-local", *arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return run.summary
 
-    first, same = summary(), summary()
-    rows = log.read_text().splitlines()
-    log.write_text("\n".join(rows[:-100]) + "\n")
-    yield Runs(run.output, first, same, summary())
-    shutil.rmtree(folder)
+    more = ("--parameter", "config_overrides=log.simulator.users=64")
+    return Runs(run.output, summary(), summary(), summary(*more))
 
 
 def test_the_first_run_gives_what_a_local_run_gives(runs: Runs, finished: Run) -> None:
@@ -76,7 +60,7 @@ def test_over_the_same_log_all_is_taken_from_the_cache(runs: Runs) -> None:
 def test_a_changed_log_is_trained_on_and_judged_against_the_model_before(runs: Runs) -> None:
     assert set(runs.changed["cached"]) == {"ImportSchemaGen"}
     assert runs.changed["model"] != runs.first["model"]
-    assert runs.changed["examples"]["rows"] == runs.first["examples"]["rows"] - 100
+    assert runs.changed["examples"]["users"] == runs.first["examples"]["users"] + 4
     before, after = runs.files("gate.json")
     assert before["baseline"] is None
     assert runs.first["model"].startswith(after["baseline"])
