@@ -21,3 +21,15 @@ def add_config(parser: argparse.ArgumentParser, required: bool = True) -> None:
         dest="overrides",
         help="override one key, such as training.epochs=2; may be repeated",
     )
+
+
+def add_parameters(parser: argparse.ArgumentParser, whose: str) -> None:
+    """Adds `--parameter KEY=VALUE`, as `pipeline.kubeflow.parameters.from_words` takes them."""
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="parameters",
+        help=f"a parameter {whose}, such as run_date=2026-08-31; may be repeated",
+    )

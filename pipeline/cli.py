@@ -30,6 +30,7 @@ examples:
   everlong bench train --config movielens_1m --model twin --length 200
   everlong simulate --config demo --out log.parquet   the demo's behaviour log as a file
   everlong compile --config my.yaml --engine kubeflow --out pipeline.yaml
+  everlong submit --config my.yaml --endpoint http://localhost:8080 --schedule '0 0 4 * * *'
 
 exit codes: 0 done (run: a model was pushed), 3 not blessed, 2 bad input, 1 anything else
 """

@@ -32,6 +32,7 @@ from models.label_config import LabelTask, LabelTasks
 from models.section import Section, without_null
 from models.training_config import TrainingConfig
 from pipeline.errors import ConfigError, describe
+from pipeline.kubeflow_config import KubeflowConfig
 from pipeline.yaml_text import find_file, parse, read
 
 SHIPPED = Path(__file__).parent / "configs"
@@ -95,19 +96,6 @@ def _options(args: list[str]) -> Iterator[tuple[str, str]]:
     for argument, after in itertools.zip_longest(args, args[1:], fillvalue=""):
         name, equals, value = argument.partition("=")
         yield name, value if equals or after.startswith("--") else after
-
-
-class KubeflowConfig(Section):
-    """What `everlong compile --engine kubeflow` writes into the pipeline."""
-
-    image: str = Field(
-        "everlong:0.1.0", description="Image of every step, built from docker/Dockerfile."
-    )
-    pipeline_root: str | None = Field(
-        None,
-        description="Where the cluster keeps artifacts, such as gs://bucket/everlong; needed to "
-        "compile for Kubeflow only.",
-    )
 
 
 class Config(Section):
@@ -282,20 +270,34 @@ def load(name: str, overrides: list[str] | None = None) -> Config:
       ConfigError: naming every wrong key, its value and the nearest valid key.
     """
     path = find(name)
-    values = read(path)
-    for override in overrides or []:
-        _apply(values, override)
+    return build(read(path), overrides or [], str(path), "--set")
+
+
+def build(values: dict[str, Any], overrides: list[str], source: str, flag: str) -> Config:
+    """Overrides and validates the values of a configuration.
+
+    Args:
+      values: nested, as a YAML file has them; they are changed.
+      overrides: `section.key=value` strings; values are YAML.
+      source: where the values come from, for messages.
+      flag: where the overrides come from, for messages.
+
+    Raises:
+      ConfigError: as `load`.
+    """
+    for override in overrides:
+        _apply(values, override, flag)
     try:
         return Config.model_validate(values)
     except pydantic.ValidationError as error:
-        raise ConfigError(describe(error, Config, str(path))) from None
+        raise ConfigError(describe(error, Config, source)) from None
 
 
-def _apply(values: dict[str, Any], override: str) -> None:
+def _apply(values: dict[str, Any], override: str, flag: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise ConfigError(f"--set {override[:80]!r}: write section.key=value")
-    value = parse(text, f"--set {key}")
+        raise ConfigError(f"{flag} {override[:80]!r}: write section.key=value")
+    value = parse(text, f"{flag} {key}")
     *parents, last = key.split(".")
     section = values
     for parent in parents:
@@ -305,7 +307,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
             else _new(section, parent)
         )
         if not isinstance(section, dict):
-            raise ConfigError(f"--set {key}: {parent!r} is a value, not a section")
+            raise ConfigError(f"{flag} {key}: {parent!r} is a value, not a section")
     section[last] = value
 
 

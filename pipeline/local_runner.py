@@ -82,7 +82,7 @@ def run(
         options = RunOptions(from_nodes=[from_node])
     name, progress = execute(config, pipeline, output, terminal, options)
     timing = Timing(progress.seconds, progress.cached, round(time.monotonic() - start, 1))
-    return summarize(config, output, name, timing)
+    return summarize(config, output, of_run(output / METADATA, name), timing)
 
 
 def run_to_transform(config: Config, output: Path, terminal: Terminal) -> Outputs:

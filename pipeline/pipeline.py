@@ -1,4 +1,8 @@
-"""The whole pipeline on one page: the same graph runs locally and on Kubeflow."""
+"""The whole pipeline on one page: the same graph runs locally and on Kubeflow.
+
+ML Metadata, where it is at hand, says which model is to beat, and which data were before; on
+Kubeflow a step of its own looks that up (`pipeline.kubeflow.pointers`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,6 @@ import functools
 import json
 import operator
 import uuid
-from typing import Any
 
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
@@ -104,13 +107,13 @@ def create_pipeline(
     )
     model = trainer.outputs["model"]
     local = places.metadata is not None
-    latest_blessed = _latest_blessed(model, local)
+    latest_blessed = _latest_blessed(model) if local else None
     evaluator = Evaluator(
         examples=examples,
         schema=schema,
         transform_graph=transform.outputs["transform_graph"],
         model=model,
-        baseline_model=latest_blessed.outputs["model"],
+        baseline_model=latest_blessed.outputs["model"] if latest_blessed else None,
         gate=config.gate.model_dump_json(),
         features=config.model_dump_json(include={"features"}),
         drawn_negatives=drawn_negatives(config),
@@ -141,7 +144,8 @@ def create_pipeline(
     )
     nodes: list[BaseNode] = [
         example_gen, statistics_gen, schema_gen, validator, transform, trainer,
-        latest_blessed, evaluator, *([earlier] if earlier else []), report, pusher,
+        *([latest_blessed] if latest_blessed else []), evaluator,
+        *([earlier] if earlier else []), report, pusher,
     ]  # fmt: skip
     return tfx.dsl.Pipeline(
         pipeline_name=config.name,
@@ -219,22 +223,18 @@ def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
     }
 
 
-def _latest_blessed(candidate: tfx.dsl.Channel, local: bool) -> tfx.dsl.Resolver:
-    """The model to beat; Kubeflow knows TFX's own strategy only."""
-    channels: dict[str, Any] = {  # beside them, `Resolver` takes a `config`
-        "model": tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        "model_blessing": tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
-    }
-    strategy: type[tfx.dsl.experimental.ResolverStrategy] = LatestOtherBlessedModelStrategy
-    if local:
-        channels["candidate"] = candidate
-    else:
-        strategy = tfx.dsl.experimental.LatestBlessedModelStrategy
-    return tfx.dsl.Resolver(strategy_class=strategy, **channels).with_id("LatestBlessedModel")
+def _latest_blessed(candidate: tfx.dsl.Channel) -> tfx.dsl.Resolver:
+    """The model to beat."""
+    return tfx.dsl.Resolver(
+        strategy_class=LatestOtherBlessedModelStrategy,
+        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
+        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+        candidate=candidate,
+    ).with_id("LatestBlessedModel")
 
 
 def _earlier_statistics(current: tfx.dsl.Channel) -> tfx.dsl.Resolver:
-    """What the data are compared with for drift; Kubeflow knows no such strategy."""
+    """What the data are compared with for drift."""
     return tfx.dsl.Resolver(
         strategy_class=LatestOtherStatisticsStrategy,
         statistics=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ExampleStatistics),

@@ -53,11 +53,11 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         schema: BaseChannel,
         transform_graph: BaseChannel,
         model: BaseChannel,
-        baseline_model: BaseChannel,
         gate: str,
         features: str,
         drawn_negatives: int,
         code: str,
+        baseline_model: BaseChannel | None = None,
     ):
         """Describes one use of the component.
 
@@ -66,11 +66,11 @@ class Evaluator(base_beam_component.BaseBeamComponent):
           schema: of the examples.
           transform_graph: whose vocabularies tell how frequent items and categories are.
           model: the candidate.
-          baseline_model: the latest blessed model, or nothing.
           gate: a `GateConfig` as JSON.
           features: the configured ones, `{"features": …}` as JSON.
           drawn_negatives: for each positive; 0: labels are the log's.
           code: digest of its source; when it changes, a cached result is not used again.
+          baseline_model: the latest blessed model, or nothing.
         """
         super().__init__(
             EvaluatorSpec(

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from tfx.dsl.io import fileio
 
+from components import object_store  # noqa: F401  # makes s3:// and minio:// known
 from components.pusher.versions import Verify, is_version, next_version, version_number
 
 MARKER = "saved_model.pb"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
+from tfx.utils import io_utils
 
 from components.scoring.exported_model import Model
 from models.inputs import untuned
@@ -31,7 +34,8 @@ def verify(folder: str, examples: np.ndarray) -> None:
       UnservableError: if it does not load, or gives anything but probabilities.
     """
     try:
-        scores = Model(folder)(examples)
+        with _here(folder) as here:
+            scores = Model(here)(examples)
     except Exception as error:  # TensorFlow has many ways to fail
         raise UnservableError(f"the model in {folder} cannot be served: {error}") from error
     if not (len(scores) and np.all((scores >= 0) & (scores <= 1))):
@@ -39,3 +43,14 @@ def verify(folder: str, examples: np.ndarray) -> None:
             f"the model in {folder} gives {len(examples)} examples scores that are no "
             f"probabilities: {np.ravel(scores)[:5].tolist()}"
         )
+
+
+@contextlib.contextmanager
+def _here(folder: str) -> Iterator[str]:
+    """A folder of this machine with what is in the folder, which may be in an object store."""
+    if "://" not in folder:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as here:
+        io_utils.copy_dir(folder, here)
+        yield here

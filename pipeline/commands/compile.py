@@ -8,10 +8,11 @@ from pathlib import Path
 
 from pipeline.arguments import add_config
 from pipeline.config import load
-from pipeline.output_folder import check_folder
+from pipeline.errors import ConfigError
+from pipeline.kubeflow.name import home
+from pipeline.result_file import check_output
 from pipeline.terminal.console import quiet
 from pipeline.terminal.exit_codes import DONE
-from pipeline.terminal.log_check import check_log
 
 SUMMARY = "compile the pipeline for an orchestrator"
 
@@ -26,11 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     loaded = load(arguments.config, arguments.overrides)
-    check_folder("--out", arguments.out.parent)
-    check_log(loaded.ingest)
+    at = home(loaded)
+    if arguments.out.suffix not in (".yaml", ".yml"):
+        raise ConfigError(f"--out {str(arguments.out)!r}: must end in .yaml")
+    check_output("--out", arguments.out)
     with quiet(Path(os.devnull)) as terminal, terminal.running("loading TensorFlow and TFX"):
-        from pipeline.kubeflow_runner import compile_pipeline
+        from pipeline.kubeflow.compile import compile_pipeline
 
         compile_pipeline(loaded, arguments.out)
     print(f"written to {arguments.out}; every step runs image {loaded.kubeflow.image}")
+    print(f"what lasts from run to run is in {at}")
     return DONE

@@ -15,8 +15,7 @@ from models.metric_table import METRICS
 from pipeline.config import Config
 from pipeline.log_lines import log_lines
 from pipeline.result_file import write_atomically
-from pipeline.run_folder.check import METADATA
-from pipeline.run_folder.lineage import Artifact, of_run
+from pipeline.run_folder.lineage import Artifact, Outputs
 
 _REPEATS = {
     "keep": "positives and negatives may be items that the user had before",
@@ -33,11 +32,20 @@ class Timing:
     total: float
 
 
-def summarize(config: Config, output: Path, run: str, timing: Timing) -> dict[str, Any]:
-    """Gathers what the run of that name made, and writes `summary.json` into the output folder."""
-    found = of_run(output / METADATA, run)
-    # A run below a folder such as `[1]` goes through a link, which nobody needs to see.
-    shown = of_run(output.resolve() / METADATA, run)
+def summarize(config: Config, output: Path, found: Outputs, timing: Timing) -> dict[str, Any]:
+    """Gathers what a run made, and writes `summary.json` into the output folder.
+
+    Args:
+      config: of the run.
+      output: its folder.
+      found: the outputs of its nodes.
+      timing: how long they took.
+    """
+
+    def shown(path: str) -> str:
+        # A run below a folder such as `[1]` goes through a link, which nobody needs to see.
+        return path.replace(str(output), str(output.resolve()), 1)
+
     evaluation = found["Evaluator"]["evaluation"].uri
     blessed = found["Evaluator"]["blessing"].properties.get("blessed") == 1
     counts = _read(found["BehaviorExampleGen"]["examples"], "counts.json")
@@ -49,7 +57,7 @@ def summarize(config: Config, output: Path, run: str, timing: Timing) -> dict[st
         "blessed": blessed,
         "verdict": gate["sentence"],
         "reasons": gate["reasons"],
-        "pushed_model": _pushed(shown["Pusher"]["pushed_model"]) if blessed else None,
+        "pushed_model": shown(_pushed(found["Pusher"]["pushed_model"])) if blessed else None,
         "protocol": gate["protocol"],
         "drawn_negatives": gate["drawn_negatives"],
         "metrics": {
@@ -72,8 +80,8 @@ def summarize(config: Config, output: Path, run: str, timing: Timing) -> dict[st
         "train": training,
         "seconds": {**timing.seconds, "total": timing.total},
         "cached": timing.cached,
-        "model": shown["Trainer"]["model"].uri,
-        "report": str(Path(shown["EvaluationReport"]["report"].uri) / "index.html"),
+        "model": shown(found["Trainer"]["model"].uri),
+        "report": shown(str(Path(found["EvaluationReport"]["report"].uri) / "index.html")),
         "log": str(output.resolve() / "log.txt"),
         "config_hash": config.hash,
         "versions": versions(),

@@ -47,6 +47,7 @@ ROOMS = {
         "serve",
         "ablation",
         "bench",
+        "kubeflow",
         "commands",
     ),
 }

@@ -1,0 +1,1 @@
+"""The pipeline on Kubeflow: compiled, run step by step, submitted, and executed on this machine."""
