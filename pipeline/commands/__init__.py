@@ -5,5 +5,5 @@
 
 COMMANDS = (
     "run", "ingest", "bench", "ablate", "predict", "serve", "rank", "compare", "report", "simulate",
-    "dataset", "config", "compile",
+    "dataset", "config", "doctor", "compile",
 )  # fmt: skip
