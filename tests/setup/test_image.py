@@ -63,7 +63,8 @@ def base(buildah: Buildah, tmp_path_factory) -> str:
     command = ["debootstrap", "--variant=minbase", f"--include={packages}", "bookworm", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:]
-    shutil.rmtree(folder / "var" / "cache" / "apt")
+    for unneeded in ("var/cache/apt", "var/lib/apt/lists"):
+        shutil.rmtree(folder / unneeded)
     container = buildah.told("from", "scratch")
     buildah.told("add", container, folder, "/")
     if certificates := prepare_uv()[1].get("SSL_CERT_FILE"):
@@ -93,7 +94,7 @@ def image(buildah: Buildah, base: str) -> str:
 
 @pytest.fixture(scope="module")
 def container(buildah: Buildah, image: str) -> Iterator[str]:
-    name = buildah.told("from", image)
+    name = buildah.told("from", "--pull-never", image)
     yield name
     buildah.told("rm", name)
 
