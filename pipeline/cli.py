@@ -29,6 +29,7 @@ examples:
   everlong ablate --config movielens_1m_1500 --study models --seeds 3
   everlong bench train --config movielens_1m --model twin --length 200
   everlong simulate --config demo --out log.parquet   the demo's behaviour log as a file
+  everlong doctor --config my.yaml                    what is missing here, and how to mend it
   everlong compile --config my.yaml --engine kubeflow --out pipeline.yaml
   everlong submit --config my.yaml --endpoint http://localhost:8080 --schedule '0 0 4 * * *'
 

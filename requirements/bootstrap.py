@@ -24,7 +24,7 @@ LOG = TOOLS / "setup.log"
 SOURCES = [
     "setup.py",
     "pipeline/__init__.py",
-    *(f"requirements/{name}" for name in ("lock.txt", "uv.txt")),
+    *(f"requirements/{name}" for name in ("lock.txt", "test.txt", "uv.txt")),
 ]
 SOURCES += sorted(f"requirements/{path.name}" for path in Path(__file__).parent.glob("*.py"))
 # The wheels of ml-metadata and TFDV are tagged for glibc 2.39; mend_wheels.py makes them fit.
@@ -86,7 +86,7 @@ def install() -> None:
     print("setup: fetching uv with pip, into .tools ...", flush=True)
     uv, environment = prepare_uv()
     environment |= {"VIRTUAL_ENV": str(VENV), "TF_USE_LEGACY_KERAS": "1"}
-    python, scripts = str(PYTHON), ROOT / "requirements"
+    python = str(PYTHON)
     again = "make clean setup starts afresh"
 
     step(
@@ -96,8 +96,8 @@ def install() -> None:
         f"check that this folder can be written to; {again}.",
     )
     step(
-        "installing requirements/lock.txt, at first about 1 GB to fetch",
-        [uv, *SYNC, "requirements/lock.txt"],
+        "installing requirements/lock.txt and test.txt, at first about 1 GB to fetch",
+        [uv, *SYNC, "requirements/lock.txt", "requirements/test.txt"],
         environment,
         "check the network, the index (pip's or UV_DEFAULT_INDEX) and 4 GB of free disk; what is "
         f"fetched already is kept, so run it again. A wrong hash: {again}.",
@@ -105,15 +105,16 @@ def install() -> None:
     step("installing everlong, editable", [uv, *SELF], environment, f"mend setup.py; {again}.")
     step(
         "fitting native wheels to this system's glibc",
-        [python, str(scripts / "mend_wheels.py")],
+        [python, "requirements/mend_wheels.py"],
         environment,
         again,
     )
     step(
-        "checking: a metadata store opens, a schema is inferred",
-        [python, str(scripts / "verify.py")],
+        "checking: everlong doctor",
+        [python, "-m", "pipeline", "doctor"],
         environment,
-        f"{again}; if it fails again, report the log with the output of: ldd --version",
+        f"as the line that says `failed` has it; {again}; or report the log with the output of: "
+        "ldd --version",
     )
     partial = STAMP.with_suffix(".partial")
     partial.write_text(fingerprint())

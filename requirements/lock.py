@@ -1,6 +1,7 @@
 """Writes the lock files from setup.py: `make lock` (or `make lock ARGS=--upgrade`).
 
-lock.txt has everything with hashes; gpu.txt only what `everlong[gpu]` adds to it; uv.txt pins uv.
+lock.txt has all that Everlong runs on, with hashes; test.txt and gpu.txt only what `everlong[test]`
+and `everlong[gpu]` add to it; uv.txt pins uv.
 Versions already locked stay, unless --upgrade or --upgrade-package NAME asks for newer ones;
 overrides.txt says where a dependency's own bounds are wrong.
 """
@@ -16,7 +17,7 @@ from uv_tool import PIN, ROOT, SetupError, prepare_uv
 
 REQUIREMENTS = ROOT / "requirements"
 LOCK = REQUIREMENTS / "lock.txt"
-GPU = REQUIREMENTS / "gpu.txt"
+EXTRAS = ("test", "gpu")
 OPTIONS = ["--quiet", "--generate-hashes", "--python-version", "3.11"]
 OPTIONS += ["--python-platform", "x86_64-manylinux_2_39", "--custom-compile-command", "make lock"]
 OPTIONS += ["--override", "requirements/overrides.txt"]
@@ -36,13 +37,17 @@ def main(arguments: list[str]) -> int:
         if subprocess.run(command, env=environment, cwd=ROOT, input="uv\n", text=True).returncode:
             raise SetupError(f"{target.name}: see uv's message above; mend the list in setup.py")
 
-    compile_lock("setup.py", LOCK, "--extra", "test", *arguments)
-    compile_lock("setup.py", GPU, "--extra", "gpu", "--constraint", str(LOCK), *arguments)
+    compile_lock("setup.py", LOCK, *arguments)
+    for extra in EXTRAS:
+        added = REQUIREMENTS / f"{extra}.txt"
+        compile_lock("setup.py", added, "--extra", extra, "--constraint", str(LOCK), *arguments)
+        locked = entries(LOCK.read_text())
+        more = [text for name, text in entries(added.read_text()).items() if name not in locked]
+        added.write_text(
+            f"# In addition to lock.txt, for everlong[{extra}]; made by: make lock\n"
+            + "".join(more)
+        )
     compile_lock("-", PIN, *arguments)
-    both = entries(LOCK.read_text())
-    text = GPU.read_text()
-    extra = [entry for name, entry in entries(text).items() if name not in both]
-    GPU.write_text("# In addition to lock.txt, for GPUs; made by: make lock\n" + "".join(extra))
     return 0
 
 

@@ -5,5 +5,5 @@
 
 COMMANDS = (
     "run", "ingest", "bench", "ablate", "predict", "serve", "rank", "compare", "report", "simulate",
-    "dataset", "config", "compile", "submit",
+    "dataset", "config", "doctor", "compile", "submit",
 )  # fmt: skip

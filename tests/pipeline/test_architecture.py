@@ -45,6 +45,7 @@ ROOMS = {
         "compare",
         "predict",
         "serve",
+        "doctor",
         "ablation",
         "bench",
         "kubeflow",

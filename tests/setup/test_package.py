@@ -62,17 +62,29 @@ def test_the_lock_pins_each_direct_dependency_and_holds_hashes_only(wheel: zipfi
     metadata = message_from_string(
         wheel.read(f"everlong-{__version__}.dist-info/METADATA").decode()
     )
-    wanted = [line for line in metadata.get_all("Requires-Dist") if "gpu" not in line]
-    names = {re.match(r"[\w-]+", line)[0] for line in wanted}
-    lock = (ROOT / "requirements" / "lock.txt").read_text()
-    assert names <= entries(lock).keys(), "setup.py has changed: make lock"
-    for name in ("lock.txt", "gpu.txt", "uv.txt"):
+    locked: set[str] = set()
+    for file, extra in (("lock.txt", ""), ("test.txt", "test")):
+        locked |= entries((ROOT / "requirements" / file).read_text()).keys()
+        lines = [line for line in metadata.get_all("Requires-Dist") if _extra(line) == extra]
+        assert lines
+        names = {re.match(r"[\w-]+", line)[0] for line in lines}
+        assert names <= locked, "setup.py has changed: make lock"
+    for name in ("lock.txt", "test.txt", "gpu.txt", "uv.txt"):
         text = (ROOT / "requirements" / name).read_text()
         assert all("--hash=sha256:" in entry for entry in entries(text).values())
         assert "://" not in text  # a lock file must serve whatever index its user has
 
 
-def test_the_gpu_lock_only_adds_to_the_lock():
-    lock, gpu = ((ROOT / "requirements" / name).read_text() for name in ("lock.txt", "gpu.txt"))
-    assert entries(gpu).keys() & entries(lock).keys() == set()
-    assert "nvidia-cudnn-cu12" in entries(gpu)
+def _extra(requirement: str) -> str:
+    """The extra that asks for a requirement, or ""."""
+    found = re.search(r"extra == ['\"](\w+)['\"]", requirement)
+    return found[1] if found else ""
+
+
+@pytest.mark.parametrize(("extra", "package"), [("gpu", "nvidia-cudnn-cu12"), ("test", "pytest")])
+def test_the_lock_of_an_extra_only_adds_to_the_lock(extra: str, package: str):
+    lock, more = (
+        entries((ROOT / "requirements" / f"{n}.txt").read_text()) for n in ("lock", extra)
+    )
+    assert more.keys() & lock.keys() == set()
+    assert package in more
