@@ -28,7 +28,7 @@ SOURCES = [
 ]
 SOURCES += sorted(f"requirements/{path.name}" for path in Path(__file__).parent.glob("*.py"))
 # The wheels of ml-metadata and TFDV are tagged for glibc 2.39; mend_wheels.py makes them fit.
-# Bytecode at once: where PYTHONDONTWRITEBYTECODE is set, each process would compile TFX anew, for 8 s.
+# Bytecode at once: where PYTHONDONTWRITEBYTECODE is set, every process would compile TFX, 8 s long.
 SYNC = [
     "pip", "sync", "--require-hashes", "--compile-bytecode",
     "--python-platform", "x86_64-manylinux_2_39",
