@@ -30,14 +30,14 @@ def execute(arguments: argparse.Namespace) -> int:
             from pipeline.compare.page import page, text
             from pipeline.compare.targets import matched
             from pipeline.result_file import write_atomically
-            from pipeline.run_folder.damage import damage_is_told
+            from pipeline.run_folder.damage import unchanged
             from pipeline.run_folder.folder import RunFolder
         a, b = RunFolder.open(arguments.a), RunFolder.open(arguments.b)
         names = (a.path.name, b.path.name)
         if names[0] == names[1]:
             names = (str(arguments.a), str(arguments.b))
         evaluations = [run.output("Evaluator", "evaluation") for run in (a, b)]
-        with terminal.running("matching targets"), damage_is_told(evaluations):
+        with terminal.running("matching targets"), unchanged(evaluations):
             found = matched(a, b)
         with terminal.running("computing intervals"):
             rows = compare(found)
