@@ -1,5 +1,3 @@
-"""The one family of errors that a user can mend."""
+"""The one family of errors that a user can mend, which begins among the models."""
 
-
-class InputError(ValueError):
-    """What the user gave cannot be used; the message names it, its value and the way out."""
+from models.errors import InputError as InputError

@@ -18,6 +18,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import feature_config, features
+from models.feature_config import NumberFeature
 from models.json_text import without_nan
 from models.preprocessing import VOCABULARIES
 from models.signatures import ServingModule
@@ -53,6 +54,15 @@ def of(
             of_label[features.probability(name)] += f", and {task.given} is"
     spec = served.score_spec()
     history = settings.history
+    new = {
+        name: {
+            "dtype": served.score_spec(new_items=True)[name].dtype.name,
+            "shape": ["n", "T"],
+            "required": True,
+            "meaning": _of_new_items(name.removeprefix(features.TARGET_PREFIX), feature),
+        }
+        for name, feature in served.new_items.features.items()
+    }
     return without_nan(
         {
             "model": settings.model.name,
@@ -73,6 +83,7 @@ def of(
                         for name, meaning in of_label.items()
                     },
                 },
+                **({features.SCORE_NEW_ITEMS: {"further_inputs": new}} if new else {}),
                 features.SERVING_DEFAULT: {
                     "inputs": {"examples": {"dtype": "string", "shape": ["n"], "required": True}},
                     "features": {
@@ -91,7 +102,8 @@ def of(
                             "meaning": "behaviours that a target sees; without it, those that "
                             "came before it",
                         }
-                    },
+                    }
+                    | {name: one | {"required": False} for name, one in new.items()},
                     "outputs": list(of_label),
                 },
             },
@@ -170,6 +182,15 @@ def _meaning(name: str, settings: RunSettings) -> str:
             empty = "no value" if feature.type == "ids" else missing
             return f"feature {name.removeprefix(prefix)!r} {of}; {empty} where it is missing"
     return ""
+
+
+def _of_new_items(name: str, feature: feature_config.Feature) -> str:
+    missing = "NaN" if isinstance(feature, NumberFeature) else '""'
+    several = f", with {feature.separator!r} between values" if feature.type == "ids" else ""
+    return (
+        f"feature {name!r} of each candidate{several}; read where the item is unknown, {missing} "
+        "where it is missing"
+    )
 
 
 def _vocabularies(transform_output: tft.TFTransformOutput, settings: RunSettings) -> dict[str, int]:

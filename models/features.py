@@ -58,6 +58,9 @@ BATCH_ITEMS = "batch_items"  # [U], padded with 0
 HISTORY_PLACE = "history_place"  # [B, L]
 TARGET_PLACE = "target_place"  # [B, T]
 
+# Of the batch only, where a request tells of items that the table does not know (`new_items`).
+TARGET_FRESH = "target_fresh"  # [B, T], which targets these are; features: `fresh_<name>`
+
 # Names of the vocabularies, and of the assets that hold them.
 ITEM = "item"
 CATEGORY = "category"
@@ -66,6 +69,7 @@ BEHAVIOR = "behavior"
 # Of an exported model: its signatures, and what both return.
 SERVING_DEFAULT = "serving_default"
 SCORE = "score"
+SCORE_NEW_ITEMS = "score_new_items"  # as `score`, with features of the targets' items
 PROBABILITY = "probability"  # [B, T]
 CONTRACT = "everlong_model.json"  # beside it: what a service must know
 
@@ -90,6 +94,11 @@ def user_feature(name: str) -> str:
 def item_feature(name: str) -> str:
     """Returns the feature name of an item's feature: `"author"` -> `"item_author"`."""
     return "item_" + name
+
+
+def fresh_feature(name: str) -> str:
+    """Returns the feature name of what a request tells of targets' items: [B * T, V]."""
+    return "fresh_" + name
 
 
 def length_of(feature: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from models import feature_config, features, metrics
+from models.errors import InputError
 from models.feature_config import Feature, IdsFeature, VectorFeature
 from models.features import ItemTable
 from models.inputs import Examples, Split
@@ -30,7 +31,7 @@ def check(
       items: what is known of every item.
 
     Raises:
-      ValueError: naming the feature and its AUC.
+      InputError: naming the feature and its AUC.
     """
     single = {
         name: feature
@@ -47,7 +48,7 @@ def check(
         values, asked = (_values(name, feature, part, items) for part in (known, told))
         found = metrics.auc(label, rates(values, clicked, asked))
         if found > MOST:
-            raise ValueError(
+            raise InputError(
                 f"`features.{name}` alone ranks the validation targets with an AUC of {found:.3f}, "
                 f"above {MOST:g}, by the click rate of its values in training: it tells the label; "
                 f"if it is known only afterwards, set `of: event`, if it is made of the label, "

@@ -26,7 +26,10 @@ class Check(NamedTuple):
 
 
 def checked(
-    raw: Mapping[str, tf.RaggedTensor], layout: Layout, span: tuple[int, int] | None = None
+    raw: Mapping[str, tf.RaggedTensor],
+    layout: Layout,
+    span: tuple[int, int] | None = None,
+    optional: Sequence[str] = (),
 ) -> dict[str, tf.RaggedTensor]:
     """Returns the same features, which can be read only once they were found to fit each other.
 
@@ -35,6 +38,7 @@ def checked(
         features of users [n, V].
       layout: which features are of users, and which of these have one value.
       span: first and last second of training; None: times are an order.
+      optional: features of targets that an example may lack.
 
     Raises:
       tf.errors.InvalidArgumentError: when the graph runs, if in an example the features of its
@@ -45,6 +49,7 @@ def checked(
     lengths = {name: values.row_lengths() for name, values in raw.items()}
     end = lengths.pop(features.TARGET_HIST_END, None)
     values = {name: lengths.pop(name) for name in layout.values}
+    some = {name: lengths.pop(name) for name in optional}
     history, targets = _by_side(lengths)
     checks = [
         _equal(history, "values", _MISSPELT, examples=True),
@@ -57,8 +62,10 @@ def checked(
         times = (features.HISTORY_TIME, features.TARGET_TIME)
         checks += [_plausible(name, raw[name], span) for name in times]
     checks += [_one(name, values[name]) for name in sorted(layout.single)]
+    wanted = targets[features.TARGET_ITEM]
+    checks += [_all_or_none(name, count, wanted) for name, count in some.items()]
     if end is not None:
-        checks += _ends(raw[features.TARGET_HIST_END], history, targets)
+        checks += _ends(raw[features.TARGET_HIST_END], history[features.HISTORY_ITEM], wanted)
     with tf.control_dependencies([_enforced(checks)]):
         return tf.nest.map_structure(tf.identity, dict(raw), expand_composites=True)
 
@@ -170,20 +177,20 @@ def _plausible(name: str, times: tf.RaggedTensor, span: tuple[int, int]) -> Chec
     )  # fmt: skip
 
 
-def _ends(
-    given: tf.RaggedTensor, history: Mapping[str, tf.Tensor], targets: Mapping[str, tf.Tensor]
-) -> list[Check]:
+def _all_or_none(name: str, count: tf.Tensor, targets: tf.Tensor) -> Check:
+    return Check(
+        (count > 0) & (count != targets),
+        lambda at: [name, ": ", count[at], " values for ", targets[at], " targets in example ", at],
+    )
+
+
+def _ends(given: tf.RaggedTensor, length: tf.Tensor, targets: tf.Tensor) -> list[Check]:
     """`target_hist_end`, where it is given, has a value from 0 to L for each target."""
-    name, count = features.TARGET_HIST_END, given.row_lengths()
-    wanted, length = targets[features.TARGET_ITEM], history[features.HISTORY_ITEM]
+    name = features.TARGET_HIST_END
     ends, row = given.flat_values, given.value_rowids()
     most = tf.gather(length, row)
     return [
-        Check(
-            (count > 0) & (count != wanted),
-            lambda at: [name, ": ", count[at], " values for ", wanted[at], " targets in example ",
-                        at],
-        ),
+        _all_or_none(name, given.row_lengths(), targets),
         Check(
             (ends < 0) | (ends > most),
             lambda at: [name, ": must be 0 to ", most[at], ", the length of the history. ",

@@ -1,7 +1,8 @@
 """The exported model: from raw features to probabilities, in one graph.
 
 Two signatures give the same numbers. `serving_default` reads serialized `tf.Example`s, `score` raw
-tensors; both check that the features of a request fit each other (`models/requests.py`), run
+tensors (and `score_new_items` those of features of items as well, which examples may have); they
+check that the features of a request fit each other (`models/requests.py`), run
 Transform's graph, compute the positions that training examples carry, and score.
 The SavedModel holds vocabularies and weights and needs nothing but TensorFlow.
 """
@@ -10,13 +11,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import features, inputs, positions, requests
+from models.feature_config import Feature
 from models.inputs import Layout
+from models.new_items import NewItems
 from models.settings import HistorySettings
 
 if TYPE_CHECKING:
@@ -50,6 +54,7 @@ class ServingModule(tf.Module):
       transform_output: of the Transform run on whose examples the model was trained.
       settings: how its examples were cut.
       span: first and last second of the examples; None: their times are an order.
+      configured: the features, by name: what a request may tell of items follows from them.
 
     Attributes:
       outputs: what both signatures return, the primary label's probability first.
@@ -61,8 +66,13 @@ class ServingModule(tf.Module):
         transform_output: tft.TFTransformOutput,
         settings: HistorySettings,
         span: tuple[int, int] | None = None,
+        configured: Mapping[str, Feature] = MappingProxyType({}),
     ) -> None:
         super().__init__()
+        sizes = model.sizes
+        self.new_items = NewItems(
+            configured, sizes.item_features, sizes.items.rows - 1 if sizes.items else 0
+        )
         self._settings, self._span = settings, span
         # A SavedModel keeps what it can reach from here. A Keras model would drag its own saved
         # form along: a function keeps it out of sight, the variables that it reads suffice.
@@ -89,10 +99,17 @@ class ServingModule(tf.Module):
             input_signature=[tf.TensorSpec([None], tf.string, name="examples")],
             autograph=False,
         )
-        score = tf.function(self.score, input_signature=[self.score_spec()], autograph=False)
+        specs = {features.SCORE: self.score_spec()}
+        if self.new_items.features:
+            specs[features.SCORE_NEW_ITEMS] = self.score_spec(new_items=True)
         signatures = {
             features.SERVING_DEFAULT: serving_default.get_concrete_function(),
-            features.SCORE: score.get_concrete_function(),
+            **{
+                name: tf.function(
+                    self.score, input_signature=[spec], autograph=False
+                ).get_concrete_function()
+                for name, spec in specs.items()
+            },
         }
         read = {v.ref() for function in signatures.values() for v in function.variables}
         self.weights = [v for v in self._variables() if v.ref() in read]
@@ -103,6 +120,7 @@ class ServingModule(tf.Module):
 
         Args:
           examples: [n] string. Without `target_hist_end`, a target sees what came before it.
+            Features of items as in `new_items` are optional.
 
         Returns:
           `probability` [n, T] float32, T the most targets of an example, 0 where it has fewer; and
@@ -112,7 +130,7 @@ class ServingModule(tf.Module):
           tf.errors.InvalidArgumentError: naming the feature that is missing, of another type or
             of another length than it must be.
         """
-        return self._score(tf.io.parse_example(examples, self._spec))
+        return self._score(tf.io.parse_example(examples, self._spec | self.new_items.spec()))
 
     def score(self, tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Scores raw tensors; a target sees the behaviours that came before it.
@@ -120,7 +138,8 @@ class ServingModule(tf.Module):
         Args:
           tensors: `history_*` [n, L], oldest first, ids as in the log; `history_length` [n] int64,
             the behaviours of each history, what follows them is padding; `target_item`,
-            `target_category`, `target_time` [n, T].
+            `target_category`, `target_time` [n, T]; features of items as in `new_items`, all of
+            them or none.
 
         Returns:
           `probability` [n, T] float32, and `probability_<name>`, likewise.
@@ -139,11 +158,11 @@ class ServingModule(tf.Module):
             }
         )
 
-    def score_spec(self) -> dict[str, tf.TensorSpec]:
-        """Returns the names, shapes and types that `score` takes."""
+    def score_spec(self, new_items: bool = False) -> dict[str, tf.TensorSpec]:
+        """Returns the names, shapes and types that `score` takes, or `score_new_items`."""
         spec = {
             name: tf.TensorSpec([None, None], spec.dtype, name=name)
-            for name, spec in self._spec.items()
+            for name, spec in (self._spec | (self.new_items.spec() if new_items else {})).items()
             if name != features.TARGET_HIST_END
         }
         return spec | {
@@ -152,7 +171,8 @@ class ServingModule(tf.Module):
 
     def _score(self, raw: dict[str, tf.RaggedTensor]) -> dict[str, tf.Tensor]:
         """Scores ragged raw features [n, L] and [n, T] in chunks of users."""
-        raw = requests.checked(raw, self._layout, self._span)
+        told = [name for name in self.new_items.features if name in raw]
+        raw = requests.checked(raw, self._layout, self._span, told)
         users = raw[features.TARGET_ITEM].nrows(tf.int32)
         length = raw[features.HISTORY_ITEM].bounding_shape(1, out_type=tf.int32)
         targets = raw[features.TARGET_ITEM].bounding_shape(1, out_type=tf.int32)
@@ -179,6 +199,7 @@ class ServingModule(tf.Module):
         """Returns the probabilities [n, `targets`, labels] of ragged raw features."""
         settings = self._settings
         given_end = raw.pop(features.TARGET_HIST_END, None)
+        told = {name: raw.pop(name) for name in self.new_items.features if name in raw}
         full_length = _row_lengths(raw[features.HISTORY_ITEM])
         raw = tf.cond(
             tf.reduce_any(full_length > settings.max_length),
@@ -214,6 +235,8 @@ class ServingModule(tf.Module):
                 hist_end,
                 match=settings.match,
             )
+        if told:
+            batch |= self.new_items.batch(told, batch[features.TARGET_ITEM], self.transform)
         logits = tf.cast(self._logits(batch), tf.float32)
         return tf.where(batch[features.TARGET_VALID][..., None], tf.sigmoid(logits), 0.0)
 

@@ -19,6 +19,7 @@ import tensorflow_transform as tft
 from models import content, contract, feature_config, features, item_table, leaks, warmup
 from models.buckets import BatchShape, choose_shapes
 from models.checkpoints import Checkpoints, Progress
+from models.errors import InputError
 from models.gsu_recall import gsu_recall
 from models.importance import importance
 from models.inputs import EmptySplitError, Layout, Split
@@ -101,7 +102,7 @@ def run_fn(fn_args: FnArgs) -> None:
     owed = importance(model, steps, validation, shapes, settings, settings.seed)
     recall = gsu_recall(model, _longest_users(validation, shapes))
     span = train.span if settings.history.clock else None
-    served = ServingModule(model, transform_output, settings.history, span)
+    served = ServingModule(model, transform_output, settings.history, span, settings.features)
     served.export(fn_args.serving_model_dir)
     kept = progress.curve[(progress.best or progress.epoch) - 1]
     told = contract.of(served, transform_output, settings, train.span, kept)
@@ -146,7 +147,7 @@ def _open_split(
             int(config.cache_gib * GIB),
         )
     except EmptySplitError as error:
-        raise ValueError(
+        raise InputError(
             f"the split `{name}` has no example: enlarge its share under `split`, or the log. "
             f"Its files: {patterns}"
         ) from error

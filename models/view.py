@@ -36,6 +36,7 @@ class View:
       batch_items: [U] int32, the batch's distinct items, which "item" of `ids` and `target_ids` are
         places in; None: among all items, or, where items have no features, ids.
       items: [U, D] float, the same, embedded; None where they have no features.
+      fresh: `target_fresh` and `fresh_<name>` of a batch that has them.
     """
 
     embedding: BehaviorEmbedding
@@ -48,6 +49,7 @@ class View:
     target: tf.Tensor
     batch_items: tf.Tensor | None = None
     items: tf.Tensor | None = None
+    fresh: Mapping[str, tf.Tensor] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(
@@ -75,6 +77,8 @@ class View:
             "category": batch[features.TARGET_CATEGORY],
         }
         items = embedding.items(batch_items)
+        prefixes = (features.TARGET_FRESH, features.fresh_feature(""))
+        fresh = {name: values for name, values in batch.items() if name.startswith(prefixes)}
         return cls(
             embedding=embedding,
             ids=ids,
@@ -83,15 +87,16 @@ class View:
             local=Window.of(batch[features.TARGET_LOCAL_BEGIN], end, length),
             target_ids=target_ids,
             target_time=batch[features.TARGET_TIME],
-            target=embedding(target_ids, items),
+            target=embedding.targets(target_ids, items, fresh),
             batch_items=batch_items,
             items=items,
+            fresh=fresh,
         )
 
     def through(self, embedding: BehaviorEmbedding) -> View:
         """Returns the same view with other embeddings of behaviours and targets."""
         items = embedding.items(self.batch_items)
-        target = embedding(self.target_ids, items)
+        target = embedding.targets(self.target_ids, items, self.fresh)
         return dataclasses.replace(self, embedding=embedding, target=target, items=items)
 
     @functools.cached_property

@@ -31,9 +31,10 @@ from components.behavior_example_gen.shard import Shard
 from components.behavior_example_gen.sources import log_size, read_log
 from components.behavior_example_gen.sources.columns import Columns, find_columns
 from components.behavior_example_gen.sources.tables import JoinedTables
-from components.behavior_example_gen.write.items import Items
+from components.behavior_example_gen.write.items import Items, alone
 from components.behavior_example_gen.write.tfrecord import write_records
 from models import features
+from models.feature_config import IdFeature
 
 COUNTS, QUARANTINE = "counts.json", "quarantine.jsonl"
 _MIN_SHARDS, _MAX_SHARDS = 4, 4096  # files that readers can interleave; pieces of a spill file
@@ -265,6 +266,9 @@ def _write_items(
     for name, last in (rows.last if rows is not None else {}).items():
         notes.valued[name] = last.num_rows
         notes.differing[name] = pc.sum(last["differs"]).as_py() or 0
+    for name in items.values:
+        if isinstance(config.features[name], IdFeature):
+            notes.alone[name] = alone(items.values[name].flat)
     return Counts(items=len(items.ids), notes=notes)
 
 

@@ -8,6 +8,7 @@ DUPLICATE = "duplicate"
 LABEL = "label."  # begins the names of columns that are labels beside the primary one
 FEATURE = "feature."  # begins the names of columns that are features
 IN_HISTORY = "in_history"  # column of a log with impressions
+LACKS = "lacks"  # column of bits: which cells a row lacks, of those that it may
 SEQUENCE = "sequence"  # position in the log, where that counts
 _TEXT = 200  # characters of a cell that are put into quarantine
 PART_ROWS = 1 << 40  # more rows than any part of a log has: sequence = part * PART_ROWS + place

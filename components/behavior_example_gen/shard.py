@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.behavior_example_gen.clean.account import SAMPLES, Counts, Known, Sample
+from components.behavior_example_gen.clean.clean import lacking
 from components.behavior_example_gen.clean.notes import Notes
 from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
 from components.behavior_example_gen.cut.item_features import ItemFeatures
@@ -27,7 +28,7 @@ from components.behavior_example_gen.cut.targets import (
 from components.behavior_example_gen.cut.training import training_rows
 from components.behavior_example_gen.cut.user_features import user_features
 from components.behavior_example_gen.hashing import combine
-from components.behavior_example_gen.row import DUPLICATE, PART_ROWS, SEQUENCE, text
+from components.behavior_example_gen.row import DUPLICATE, LACKS, PART_ROWS, SEQUENCE, text
 from components.behavior_example_gen.sources.tables import JoinedTables
 from components.behavior_example_gen.write.encode import Encoder
 from components.behavior_example_gen.write.values import Values
@@ -45,8 +46,8 @@ class Shard:
       tables: the joined ones of users, if there are any.
 
     Attributes:
-      counts: users, examples, targets, and what is dropped here: `rows_kept` is minus the number
-        of duplicates, so that it adds up with what `clean` kept.
+      counts: users, examples, targets, and what is dropped here: `rows_kept` and `notes.missing`
+        are minus those of the duplicates, so that they add up with what `clean` kept.
       items: what the training rows say of items; None if no feature is of items.
     """
 
@@ -63,6 +64,9 @@ class Shard:
             assert whole.catalogue is not None, "it was made, where categories are looked up"
             rows = whole.catalogue.fill(rows)
         rows, duplicates = sort_rows(rows, by_log, config.log.duplicates == "drop")
+        missing = collections.Counter[str]()
+        missing.subtract(lacking(duplicates, config))
+        rows, duplicates = (found.drop_columns([LACKS]) for found in (rows, duplicates))
         user_rows = UserRows(rows, config)
         placed = place_targets(user_rows, whole)
         targets, dropped, young = find_targets(user_rows, whole, placed)
@@ -90,7 +94,12 @@ class Shard:
             splits={name: _count(*split) for name, split in self._splits.items()},
             samples={DUPLICATE: _sample(duplicates)} if duplicates.num_rows else {},
             held_out=int(held_out.min()) if len(held_out) else None,
-            notes=Notes(young=+young),
+            notes=Notes(
+                missing=missing,
+                young=+young,
+                busiest=_busiest(user_rows),
+                contradicting=_contradicting(user_rows),
+            ),
             labels={name: _known(targets) for name, (targets, _) in self._splits.items()}
             if config.labels
             else {},
@@ -116,6 +125,27 @@ class Shard:
     def _encoder(self) -> Encoder:
         users = {features.user_feature(name): values for name, values in self._users.items()}
         return Encoder(self._histories, users, self._config.history.match)
+
+
+def _busiest(rows: UserRows) -> tuple[int, str]:
+    """The rows of the user who has most, and its id."""
+    counted = np.bincount(rows.user)
+    user = int(counted.argmax())
+    return int(counted[user]), text(rows.batch["user"][int(np.argmax(rows.user == user))].as_py())
+
+
+def _contradicting(rows: UserRows) -> int:
+    """Counts rows of label 0 whose user, item and time another row has with label 1."""
+    judged = np.flatnonzero((rows.label == 0) | (rows.label == 1))
+    begins = starts(rows.user[judged], rows.time[judged])
+    tied = ~(begins & np.append(begins[1:], True))
+    if not tied.any():
+        return 0
+    some, group = judged[tied], np.cumsum(begins)[tied]
+    item = rows.take("item", some).dictionary_encode().indices.to_numpy()
+    _, place = np.unique(group * len(some) + item, return_inverse=True)
+    clicked = np.bincount(place, rows.label[some] == 1) > 0
+    return int((clicked[place] & (rows.label[some] == 0)).sum())
 
 
 def _sample(rows: pa.RecordBatch) -> list[Sample]:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tfx.dsl.io import fileio
 
@@ -74,6 +75,19 @@ def labels(names: Sequence[str]) -> list[str]:
     prefix = of_label(SCORE, "")
     found = (name.removeprefix(prefix) for name in names if name.startswith(prefix))
     return [name for name in found if of_label(LABEL, name) in names]
+
+
+def for_label(table: pa.Table, label: str) -> pa.Table:
+    """The targets of which a label is known, it and its scores in place of the primary one's."""
+    table = table.filter(pc.is_finite(table[of_label(LABEL, label)]))
+    for name in (LABEL, SCORE, FROZEN, BASELINE_SCORE, BASELINE_FROZEN):
+        own = of_label(name, label)
+        if name in table.column_names:
+            place = table.column_names.index(name)
+            table = table.drop_columns([name])
+            if own in table.column_names:
+                table = table.add_column(place, name, table[own])
+    return table
 
 
 def of_model(

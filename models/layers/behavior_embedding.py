@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from models.features import FeatureSizes
+from models.features import TARGET_FRESH, FeatureSizes, fresh_feature
 from models.layers.gather import gather_rows
 from models.layers.item_features import STDDEV, ItemFeatures
 
@@ -49,6 +49,7 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         self.item_dim, self.category_dim, self.cross_dim = item_dim, category_dim, cross_dim
         self.cross_tables, self.item_features = dict(cross_tables or {}), item_features
         self._all_items: tf.Variable | None = None
+        self._unknown_item: tf.Variable | None = None
         own = {
             self.table_of(name): (size, cross_dim, STDDEV)
             for name, size in self.cross_sizes.items()
@@ -120,6 +121,9 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
                 for begin in range(0, count, AT_ONCE)
             ]
             self._all_items = tf.Variable(tf.concat(parts, 0), trainable=False, name="all_items")
+            self._unknown_item = tf.Variable(
+                self._tables["item"][-1], trainable=False, name="unknown_item"
+            )
 
     def call(self, ids: Mapping[str, tf.Tensor], items: tf.Tensor | None = None) -> tf.Tensor:
         """Returns rows for ids.
@@ -134,6 +138,34 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         """
         rows = [self._rows(name, ids[name], items) for name in self.features if name in ids]
         return tf.cast(tf.concat(rows, -1), self.compute_dtype)
+
+    def targets(
+        self, ids: Mapping[str, tf.Tensor], items: tf.Tensor | None, fresh: Mapping[str, tf.Tensor]
+    ) -> tf.Tensor:
+        """Returns rows of targets, some of items that a request alone tells of, when serving.
+
+        Args:
+          ids: int [B, T] of targets, as `call` takes them.
+          items: likewise.
+          fresh: `target_fresh` [B, T] bool, which these are, and `fresh_<name>` [B * T, V], their
+            features; or nothing.
+
+        Returns:
+          [B, T, inherent_dim].
+        """
+        rows = self(ids, items)
+        if not fresh:
+            return rows
+        own, known = self._unknown_item, self.item_features
+        assert own is not None and known is not None, "requests tell of items that have features"
+
+        def told() -> tf.Tensor:
+            told = known.of_values({f.name: fresh[fresh_feature(f.name)] for f in known.fields})
+            others = rows[..., self.item_dim :]
+            row = tf.reshape(tf.cast(own + told, rows.dtype), tf.shape(rows[..., : self.item_dim]))
+            return tf.where(fresh[TARGET_FRESH][..., None], tf.concat([row, others], -1), rows)
+
+        return tf.cond(tf.reduce_any(fresh[TARGET_FRESH]), told, lambda: rows)
 
     def _rows(self, name: str, ids: tf.Tensor, items: tf.Tensor | None) -> tf.Tensor:
         if name == "item" and items is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -80,6 +80,13 @@ class ItemFeatures(tf.keras.layers.Layer):
         for name, vectors in self._vectors.items():
             rows.append(tf.matmul(tf.gather(vectors, items), self._vector_projections[name]))
         return tf.add_n(rows)
+
+    def of_values(self, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Returns the rows [U, units] of items by their values, int32 [U, V] by feature.
+
+        They have no vectors.
+        """
+        return tf.add_n([self._embed(field, values[field.name]) for field in self.fields])
 
     @contextlib.contextmanager
     def exchanged(

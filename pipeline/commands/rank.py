@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from components import unique_keys
 from components.errors import InputError
 from pipeline.bench.arguments import positive
 from pipeline.result_file import table
@@ -44,7 +45,9 @@ def execute(arguments: argparse.Namespace) -> int:
     check_model(arguments.model, wait=False)
     text = _read(arguments.request)
     try:
-        request = json.loads(text)
+        request = unique_keys.loads(text)
+    except unique_keys.RepeatedKeyError as error:
+        raise InputError(f"--request {arguments.request}: {error}; keep one") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"--request {arguments.request}: is no JSON: {error}") from None
     with quiet(Path(os.devnull)) as terminal:

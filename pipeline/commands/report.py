@@ -39,13 +39,13 @@ def execute(arguments: argparse.Namespace) -> int:
             from components.evaluation_report.numbers import numbers_text
             from components.evaluation_report.page import page
             from pipeline.result_file import write_atomically
-            from pipeline.run_folder.damage import damage_is_told
+            from pipeline.run_folder.damage import unchanged
             from pipeline.run_folder.report_inputs import report_inputs
         with terminal.running("reading the run"):
             execution = executions(run.path, "EvaluationReport")[0]
             config, code = (execution.parameters[name] for name in ("config", "code"))
             numbers = out.with_suffix(".json")
-            with damage_is_told(execution.inputs.values()):
+            with unchanged(execution.inputs.values()):
                 findings = collect(report_inputs(execution), json.loads(config), run.name, code)
                 texts = {numbers: numbers_text(findings), out: page(findings, str(numbers))}
             for path, text in texts.items():

@@ -54,17 +54,26 @@ class Matched:
         return [name for name in self.table.column_names if name.startswith("slice_")]
 
 
-def matched(a: RunFolder, b: RunFolder) -> Matched:
+def matched(a: RunFolder, b: RunFolder, label: str | None = None) -> Matched:
     """Joins the predictions of two runs by user, item and time.
 
     Where several targets are equal in these, they are told apart by label and number.
 
+    Args:
+      a, b: the runs.
+      label: one beside the primary one, of whose scores and known targets the table is then.
+
     Raises:
-      InputError: if the runs did not evaluate the same data, with what differs between them.
+      InputError: if the runs did not evaluate the same data, with what differs between them; or if
+        one of them has no such label.
     """
     evaluations = [run.output("Evaluator", "evaluation").uri for run in (a, b)]
     gates = [verdict(evaluation) for evaluation in evaluations]
     tables = [predictions.read(evaluation) for evaluation in evaluations]
+    if label is not None:
+        for run, table in zip((a, b), tables, strict=True):
+            _check_label(run, table, label)
+        tables = [predictions.for_label(table, label) for table in tables]
     scores = [predictions.SCORE]
     if all(predictions.FROZEN in table.column_names for table in tables):
         scores.append(predictions.FROZEN)
@@ -92,6 +101,16 @@ def matched(a: RunFolder, b: RunFolder) -> Matched:
 
 
 _NUMBER = "number"
+
+
+def _check_label(run: RunFolder, table: pa.Table, label: str) -> None:
+    known = predictions.labels(table.column_names)
+    if label not in known:
+        there = ", ".join(known) or "none"
+        raise InputError(
+            f"--label {label}: {run.path} has no such label beside its primary one (there: "
+            f"{there}); without --label, runs are compared by the primary one"
+        )
 
 
 def _without(table: pa.Table, name: str) -> pa.Table:

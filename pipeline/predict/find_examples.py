@@ -17,6 +17,7 @@ from components.schema.assemble import schema_text
 from components.scoring import exported_model
 from components.secrets import resolve
 from pipeline.config import Config
+from pipeline.run_folder.damage import unchanged
 from pipeline.run_folder.folder import METADATA, RunFolder, executions
 
 _NODE, _OUTPUT = "BehaviorExampleGen", "examples"
@@ -26,10 +27,12 @@ def model_folder(folder: Path) -> Path:
     """The SavedModel that `--model` means: itself, a run's latest, or the newest pushed version.
 
     Raises:
-      InputError: if there is none.
+      InputError: if there is none, or a run's is not as it was written.
     """
     if (folder / METADATA).is_file():
-        return Path(RunFolder.open(folder).output("Trainer", "model").uri) / "Format-Serving"
+        model = RunFolder.open(folder).output("Trainer", "model")
+        with unchanged([model]):
+            return Path(model.uri) / "Format-Serving"
     versions = [path for path in folder.glob("*") if path.name.isdigit()]
     for path in (folder, *sorted(versions, key=lambda p: -int(p.name))):
         if (path / "saved_model.pb").is_file():

@@ -1,4 +1,4 @@
-"""Files of a run that were changed since they were written, told where they cannot be read."""
+"""Files of a run that were changed since they were written: nothing is told from them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,36 @@ from pipeline.run_folder.lineage import Artifact
 
 
 @contextlib.contextmanager
-def damage_is_told(artifacts: Iterable[Artifact]) -> Iterator[None]:
-    """While it lasts, an error that nobody foresaw is that of a damaged artifact, if one is.
+def unchanged(artifacts: Iterable[Artifact]) -> Iterator[None]:
+    """Checks artifacts that were read while it lasted: a file can be edited and still be readable.
+
+    An error meanwhile is that of a changed artifact, if one is, unless it names the artifact
+    itself: then it knows the very file.
 
     Raises:
       InputError: naming the artifact, and the way out.
     """
     try:
         yield
-    except InputError:
-        raise
     except Exception as error:
-        for artifact in artifacts:
-            written = artifact.properties.get(CONTENT)
-            if written and (found := fault(artifact.uri, written)):
-                raise InputError(f"{found}; the same `everlong run` makes it again") from error
+        changed = _changed(artifacts)
+        known = isinstance(error, InputError) and any(uri in str(error) for uri in changed)
+        if changed and not known:
+            raise _refusal(changed) from error
         raise
+    if changed := _changed(artifacts):
+        raise _refusal(changed)
+
+
+def _changed(artifacts: Iterable[Artifact]) -> dict[str, str]:
+    """What is wrong with the artifacts that have a record of what was written, by uri."""
+    found = {
+        artifact.uri: fault(artifact.uri, artifact.properties[CONTENT])
+        for artifact in artifacts
+        if artifact.properties.get(CONTENT)
+    }
+    return {uri: told for uri, told in found.items() if told}
+
+
+def _refusal(changed: dict[str, str]) -> InputError:
+    return InputError(f"{next(iter(changed.values()))}; the same `everlong run` makes it again")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from components import unique_keys
 from models.features import SERVING_DEFAULT
 from pipeline.serve.errors import invalid, unknown
 from pipeline.serve.model import Arrays, Signature
@@ -42,10 +43,12 @@ def parse(text: bytes) -> Any:
     """The value of a JSON text.
 
     Raises:
-      RequestError: if it is none.
+      RequestError: if it is none, or an object in it has a key twice.
     """
     try:
-        return json.loads(text)
+        return unique_keys.loads(text)
+    except unique_keys.RepeatedKeyError as error:
+        raise invalid(f"{error}; keep one") from None
     except (ValueError, RecursionError) as error:
         raise invalid(f"the body is no JSON: {error}") from None
 

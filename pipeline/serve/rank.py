@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,9 @@ def rank(model: Model, request: Any, shown: str) -> list[dict[str, Any]]:
     """Scores the targets of a request.
 
     Args:
-      model: with the signature `score`.
+      model: with the signature `score`, and perhaps `score_new_items`.
       request: REST's `{"inputs": …}`, or the inputs themselves; of one user, whose lists need no
-        further list around them, nor `history_length`.
+        further list around them, nor `history_length`. It may tell features of items.
       shown: where the request is from, for messages.
 
     Returns:
@@ -50,9 +51,9 @@ def rank(model: Model, request: Any, shown: str) -> list[dict[str, Any]]:
       InputError: naming what is wrong with the request.
     """
     try:
-        signature = model.signature(features.SCORE)
+        signature = _signature(model, request)
         values = _inputs(request, signature)
-        inputs = json_tensors.arrays(Body(features.SCORE, False, values), signature)
+        inputs = json_tensors.arrays(Body(signature.name, False, values), signature)
         outputs = signature(inputs)
     except RequestError as error:
         raise InputError(f"--request {shown}: {error}") from None
@@ -68,12 +69,26 @@ def rank(model: Model, request: Any, shown: str) -> list[dict[str, Any]]:
     ]
 
 
-def _inputs(request: Any, signature: Signature) -> dict[str, Any]:
-    """The inputs by name, each with the list of users around it."""
+def _signature(model: Model, request: Any) -> Signature:
+    """The one that takes what the request tells of items, if it tells anything."""
+    score = model.signature(features.SCORE)
+    with contextlib.suppress(RequestError):
+        new = model.signature(features.SCORE_NEW_ITEMS)
+        if (new.inputs.keys() - score.inputs) & _given(request).keys():
+            return new
+    return score
+
+
+def _given(request: Any) -> dict[str, Any]:
     given = request.get("inputs", request) if isinstance(request, dict) else request
     if not isinstance(given, dict):
         raise invalid("must be an object: inputs by name")
-    inputs = {name: _of_users(value, signature, name) for name, value in given.items()}
+    return given
+
+
+def _inputs(request: Any, signature: Signature) -> dict[str, Any]:
+    """The inputs by name, each with the list of users around it."""
+    inputs = {name: _of_users(value, signature, name) for name, value in _given(request).items()}
     items = inputs.get(features.HISTORY_ITEM)
     if features.HISTORY_LENGTH not in inputs and isinstance(items, list):
         inputs[features.HISTORY_LENGTH] = [len(row) for row in items if isinstance(row, list)]

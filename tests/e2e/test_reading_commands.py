@@ -246,6 +246,48 @@ def test_a_report_of_damaged_results_names_them(finished: Run, tmp_path: Path, c
     assert "the same `everlong run` makes it again" in shown
 
 
+@pytest.mark.parametrize(
+    ("name", "edit"),
+    [
+        ("Evaluator/evaluation/*/gate.json", lambda text: text.replace(b"0.", b"0.9", 1)),
+        ("BehaviorExampleGen/examples/*/counts.json", lambda text: text.replace(b"1", b"2", 1)),
+        ("Trainer/model_run/*/training.json", lambda text: text.replace(b"1", b"2", 1)),
+    ],
+)
+def test_a_report_of_edited_results_names_them(finished: Run, tmp_path: Path, capfd, name, edit):
+    run = tmp_path / "run"
+    shutil.copytree(finished.output, run)
+    (path,) = run.glob(f"artifacts/{name}")
+    assert edit(path.read_bytes()) != path.read_bytes()
+    path.write_bytes(edit(path.read_bytes()))
+    assert main(["report", str(run), "--out", str(tmp_path / "x.html")]) == 2
+    assert f"{path.parent} is damaged: it holds " in capfd.readouterr().err
+    assert not list(tmp_path.glob("x.*"))
+
+
+def test_a_comparison_of_edited_predictions_names_them(finished: Run, tmp_path: Path, capfd):
+    run = tmp_path / "run"
+    shutil.copytree(finished.output, run)
+    (path,) = run.glob("artifacts/Evaluator/evaluation/*/predictions.parquet")
+    table = pq.read_table(path)
+    for name, cells in (("score", table["label"]), ("label", pa.array(np.ones(len(table))))):
+        place = table.column_names.index(name)
+        pq.write_table(table.set_column(place, name, cells.cast(table[name].type)), path)
+        assert main(["compare", str(finished.output), str(run)]) == 2
+        assert f"{path.parent} is damaged: it holds " in capfd.readouterr().err
+
+
+def test_an_edited_model_of_a_run_scores_nothing(finished: Run, tmp_path: Path, capfd):
+    run = tmp_path / "run"
+    shutil.copytree(finished.output, run)
+    (path,) = run.glob("artifacts/Trainer/model/*/Format-Serving/variables/variables.data*")
+    weights = bytearray(path.read_bytes())
+    weights[len(weights) // 2] ^= 1
+    path.write_bytes(weights)
+    assert predict(run, tmp_path / "x.parquet") == 2
+    assert " is damaged: it holds " in capfd.readouterr().err
+
+
 def test_damaged_examples_are_passed_over(finished: Run, predicted: pa.Table, tmp_path: Path):
     run = tmp_path / "run"
     shutil.copytree(finished.output, run)

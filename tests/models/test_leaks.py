@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import leaks
+from models.errors import InputError
 from models.feature_config import Features
 from models.features import ItemTable
 from models.inputs import Examples, Layout
@@ -70,7 +71,7 @@ def check(told, right, train=None):
 @pytest.mark.parametrize("right", [1.0, 0.98, 0.01])  # 0.01: the opposite tells as much
 def test_a_feature_that_tells_the_label_is_refused(name, right):
     message = rf"`features.{name}` alone ranks .* AUC of (1\.000|0\.9\d\d), above 0.95.*`of: event`"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(InputError, match=message):
         check(name, right)
 
 

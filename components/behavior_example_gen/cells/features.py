@@ -5,6 +5,7 @@ A missing cell has a value of its own, so that columns have no nulls: b"" of ids
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from components.behavior_example_gen.cells.columns import IdColumn
 from components.behavior_example_gen.cells.parse import (
     Column,
     is_list,
+    is_text,
     tidy,
     to_float,
     to_id,
@@ -24,7 +26,9 @@ from components.behavior_example_gen.cells.parse import (
 from models.feature_config import IdFeature, IdsFeature, NumberFeature
 
 ColumnFeature = IdFeature | IdsFeature | NumberFeature
-_BEYOND = "beyond 32-bit floats"
+_SEPARATORS = (",", ";", "|")
+_LOOKED_AT = 1000  # cells of a block
+BEYOND = "beyond 32-bit floats"
 
 
 def to_feature(cells: pa.Array, feature: ColumnFeature) -> Column:
@@ -41,7 +45,7 @@ def to_feature(cells: pa.Array, feature: ColumnFeature) -> Column:
         values = column.values.fill_null(np.nan).to_numpy().astype(np.float32)
         beyond = np.isinf(values)
         values[beyond] = np.nan
-        return Column(pa.array(values), column.faults | {_BEYOND: beyond})
+        return Column(pa.array(values), column.faults | {BEYOND: beyond})
     before = feature.before if isinstance(feature, IdFeature) else None
     column = to_id(cells, IdColumn(column=feature.column, before=before))
     return Column(column.values.fill_null(b""), column.faults)
@@ -57,6 +61,22 @@ def _joined(lists: pa.Array, feature: IdsFeature) -> Column:
     owner = np.repeat(np.arange(len(lists)), np.diff(ends))
     torn[owner[np.asarray(pc.match_substring(inner, feature.separator))]] = True
     return Column(texts, {f"a list with an id that holds {feature.separator!r}": torn})
+
+
+def separators(cells: pa.Array, feature: IdsFeature) -> collections.Counter[str]:
+    """Counts what may separate several ids in the first cells of a column of texts.
+
+    Returns:
+      How many cells hold the feature's separator and each usual one; by "[", how many are lists as
+      programs print them; by "", how many hold anything.
+    """
+    if not is_text(cells.type):
+        return collections.Counter()
+    text = cells[:_LOOKED_AT].cast(pa.string()).drop_null()
+    found = {mark: pc.match_substring(text, mark) for mark in {feature.separator, *_SEPARATORS}}
+    found["["] = pc.match_substring_regex(text, r"^\s*(\[.*\]|\{.*\}|\(.*\))\s*$")
+    counted = {mark: pc.sum(which).as_py() or 0 for mark, which in found.items()}
+    return collections.Counter({"": len(text), **counted})
 
 
 def kind_of(feature: ColumnFeature) -> pa.DataType:

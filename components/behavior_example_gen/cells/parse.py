@@ -23,7 +23,9 @@ _NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*$"
 _NAN = r"^\s*[+-]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)\s*$"
 _ZEROS = r"^0\d"
 _DECIMAL = r"^[+-]?\d+\.0$"
-_ROUND = r"^[+-]?\d(\.\d+)?E\+\d+$"
+_INTEGER = r"^[+-]?\d+$"
+_LOOKED_AT = 1000  # cells of a block
+_ROUND = r"^[+-]?\d(\.\d+)?[eE]\+\d+$"
 # Spaces, and what has no width: it comes with text that was pasted, and with byte-order marks.
 _INVISIBLE = (
     " \t\n\r\x0b\x0c\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
@@ -147,11 +149,24 @@ def decimals(cells: pa.Array) -> int:
     return int(matches(to_text(cells.filter(point)), _DECIMAL).sum())
 
 
+def integers(cells: pa.Array) -> int:
+    """Returns how many of the first texts are integers, such as 7."""
+    if not is_text(cells.type):
+        return 0
+    return int(matches(to_text(cells[:_LOOKED_AT]), _INTEGER).sum())
+
+
+def copies(cells: pa.Array, ids: pa.Array) -> tuple[int, int]:
+    """Returns how many of the first cells are the ids beside them, and how many there are."""
+    texts, others = (to_text(column[:_LOOKED_AT]) for column in (cells, ids))
+    return pc.sum(pc.equal(texts, others)).as_py() or 0, len(texts) - texts.null_count
+
+
 def rounded(cells: pa.Array) -> int:
-    """Returns how many texts are numbers that a spreadsheet rounded, such as 1.23E+18."""
+    """Returns how many texts are numbers that a program rounded, such as 1.23E+18 or 1e+05."""
     if not is_text(cells.type) or _is_numeric(to_text(cells)):
         return 0
-    marked = pc.match_substring(cells, "E+").fill_null(False)
+    marked = pc.match_substring(cells, "e+", ignore_case=True).fill_null(False)
     if not pc.any(marked).as_py():
         return 0
     return int(matches(to_text(cells.filter(marked)), _ROUND).sum())

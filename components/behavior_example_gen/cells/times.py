@@ -20,6 +20,7 @@ from components.behavior_example_gen.cells.time_format import OUT_OF_RANGE, read
 
 UNITS = {"s": NANOSECONDS, "ms": 1_000_000, "us": 1_000, "ns": 1, "day": 86_400 * NANOSECONDS}
 NO_TIME = "neither a number nor ISO 8601"
+COARSE = "a float of so few digits that it stands for several times"
 LATE = "after the year 2261"
 _DECIMAL = r"^\s*([+-]?(?:\d{1,18}|\d{1,18}\.\d*|\.\d+))\s*$"
 _LIMIT = 2**63 - 1
@@ -28,7 +29,7 @@ _LIMIT = 2**63 - 1
 def to_time(cells: pa.Array, config: TimeColumn) -> Column:
     """Reads times: [n] int64 nanoseconds since 1970, or the numbers of an order; never negative."""
     if config.unit == "order":
-        read = to_int(cells)
+        read = _typed(cells) if pa.types.is_temporal(cells.type) else to_int(cells)
     elif pa.types.is_temporal(cells.type):
         read = _typed(cells)
     elif config.format is not None:
@@ -69,7 +70,11 @@ def _numbers(cells: pa.Array, unit: str) -> Column:
     if pa.types.is_floating(cells.type):
         read = to_float(cells)
         numbers = np.asarray(read.values.fill_null(0.0))
-        return Column(_array(_of_floats(numbers, unit), is_null(read.values)), read.faults)
+        coarse = np.zeros(len(numbers), bool)
+        if not pa.types.is_float64(cells.type):
+            coarse = numbers > 2.0 ** (np.finfo(cells.type.to_pandas_dtype()).nmant + 1)
+        values = _array(_of_floats(numbers, unit), is_null(read.values) | coarse)
+        return Column(values, read.faults | {COARSE: coarse})
     if not pa.types.is_integer(cells.type):
         return _text(cells.cast(pa.string()), unit)  # a decimal
     missing = is_null(cells)

@@ -62,6 +62,7 @@ class Counts:
       known: by joined table, rows whose item or user it knows.
       samples: the first rows of the log that were dropped by each reason, at most `SAMPLES`.
       origins: names of the parts of the log, by number.
+      found: for each table and column, how many blocks have it; 0: no row does.
       kinds: for each table and column, a file of each kind of values that it holds.
       spans: the times of the rows that `clean` keeps, by table.
       readings: as `likely.readings`, by table and by how the configuration reads; of blocks whose
@@ -82,6 +83,7 @@ class Counts:
     known: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     samples: dict[str, list[Sample]] = dataclasses.field(default_factory=dict)
     origins: dict[int, str] = dataclasses.field(default_factory=dict)
+    found: dict[tuple[Table, str], int] = dataclasses.field(default_factory=dict)
     kinds: dict[tuple[str, str], dict[str, str]] = dataclasses.field(default_factory=dict)
     spans: dict[Table, Span] = dataclasses.field(default_factory=dict)
     readings: dict[tuple[Table, str], collections.Counter[str]] = dataclasses.field(
@@ -102,6 +104,7 @@ class Counts:
             self.known + other.known,
             _merge(self.samples, other.samples, _first_samples),
             self.origins | other.origins,
+            _merge(self.found, other.found, operator.add),
             _merge(self.kinds, other.kinds, _first_files),
             _merge(self.spans, other.spans, operator.add),
             _merge(self.readings, other.readings, operator.add),

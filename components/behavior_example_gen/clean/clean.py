@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Container
 
@@ -9,9 +10,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.behavior_example_gen.cells.features import absent, kind_of, to_feature
+from components.behavior_example_gen.cells.features import (
+    BEYOND,
+    absent,
+    kind_of,
+    separators,
+    to_feature,
+)
 from components.behavior_example_gen.cells.parse import (
     Column,
+    copies,
     is_null,
     tidy,
     to_float,
@@ -36,9 +44,11 @@ from components.behavior_example_gen.row import (
     FILTER,
     IN_HISTORY,
     LABEL,
+    LACKS,
     NO_TARGET,
     SEQUENCE,
 )
+from models.feature_config import IdFeature, IdsFeature
 
 REQUEST = "request"  # column of a log that names its requests; null: none
 UNKNOWN = -2  # label of a target of which it is not known
@@ -83,12 +93,30 @@ class Verdict:
                 self.missing[part] = rows
         return column.values
 
-    def told(self) -> Notes:
-        """Returns the notes, with what the rows lack that were not dropped in the end."""
+    def lacks(self, config: IngestConfig) -> pa.Array:
+        """Returns [n] bits: which of the parts that rows may lack each row does lack."""
+        parts = _may_lack(config)
+        bits = np.zeros((len(self.kept), len(parts)), bool)
         for part, rows in self.missing.items():
-            if lacking := int((rows & self.kept).sum()):
-                self.notes.missing[part] = lacking
-        return self.notes
+            bits[:, parts.index(part)] = rows
+        packed = np.packbits(bits, axis=1)
+        kind, buffers = pa.binary(packed.shape[1]), [None, pa.py_buffer(packed.tobytes())]
+        return pa.FixedSizeBinaryArray.from_buffers(kind, len(packed), buffers)
+
+
+def lacking(rows: pa.RecordBatch, config: IngestConfig) -> collections.Counter[str]:
+    """Returns how many rows, as `clean` returns them, lack a cell that they may lack, by part."""
+    parts, found = _may_lack(config), rows[LACKS]
+    size = found.type.byte_width
+    packed = np.frombuffer(found.buffers()[1], np.uint8).reshape(-1, size)
+    bits = np.unpackbits(packed[found.offset : found.offset + len(found)], axis=1)
+    return +collections.Counter(dict(zip(parts, bits.sum(0).tolist(), strict=False)))
+
+
+def _may_lack(config: IngestConfig) -> list[str]:
+    labels = [f"label {name}" for name in config.labels]
+    of_features = [f"feature {name}" for name in config.column_features()]
+    return ["category", "label", "request", "oracle", "weight", *labels, *of_features]
 
 
 def clean(
@@ -114,7 +142,8 @@ def clean(
       `label`, int8: 1, 0, -1 (no target) or -2 (only scored); (`split`, int8, index of `SPLITS`;)
       (`request`, int64 or binary, null without one;) (`oracle`, float64, null without a target;)
       (`weight`, float64;) `label.<name>`, int8: 1, 0 or -2, of a row of the log where it has a
-      window, else of a target; `feature.<name>`, as `to_feature`; `sequence`, int64. If impressions
+      window, else of a target; `feature.<name>`, as `to_feature`; `lacks`, as `lacking` reads;
+      `sequence`, int64. If impressions
       are a separate table, rows of both have the same columns, and `in_history`, int8, tells them
       apart: impressions 0, rows of the log 1. The category of an impression is null where that of
       the log's item is meant.
@@ -161,6 +190,12 @@ def clean(
             rows[FEATURE + name] = absent(kind_of(feature), cells.num_rows)
             continue
         found = to_feature(cells[feature.column], feature)
+        if isinstance(feature, IdFeature):
+            verdict.notes.look_at(f"features.{name}", cells[feature.column], "string")
+            item = cells[mapping.item.column]
+            verdict.notes.copies[name] = copies(cells[feature.column], item)
+        if isinstance(feature, IdsFeature):
+            verdict.notes.separators[name] = separators(cells[feature.column], feature)
         rows[FEATURE + name] = verdict.read(f"feature {name}", found, missing_is_fault=False)
     if config.request is not None:
         rows[REQUEST] = nothing.ids(config.request.type, null=True)
@@ -186,11 +221,13 @@ def clean(
         verdict.drop(draw >= log.user_share, f"{FILTER}log.user_share")
     if log.impressions is not None:
         rows[IN_HISTORY] = nothing.numbers(np.int8, int(not shown))
+    rows[LACKS] = verdict.lacks(config)
     rows[SEQUENCE] = pa.array(sequence)
     batch = pa.RecordBatch.from_pydict(rows)
     if not verdict.kept.all():
         batch = batch.filter(pa.array(verdict.kept))
-    return batch, verdict.dropped, verdict.told()
+    verdict.notes.missing = lacking(batch, config)
+    return batch, verdict.dropped, verdict.notes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,6 +291,7 @@ def _weight(cells: pa.Array, rows: dict[str, pa.Array], verdict: Verdict) -> pa.
     verdict.drop(missing & (rows["label"].to_numpy() != NO_TARGET), "weight: missing")
     weights = weights.fill_null(1.0)
     verdict.drop(weights.to_numpy() < 0, "weight: negative")
+    verdict.drop(weights.to_numpy() > np.finfo(np.float32).max, f"weight: {BEYOND}")
     return weights
 
 

@@ -8,6 +8,7 @@ import functools
 import numpy as np
 import pyarrow as pa
 
+from components.behavior_example_gen.cells.features import separators
 from components.behavior_example_gen.cells.likely import readings, told
 from components.behavior_example_gen.clean.account import SAMPLES, Counts, Sample
 from components.behavior_example_gen.clean.clean import clean
@@ -18,6 +19,7 @@ from components.behavior_example_gen.read.block import Block
 from components.behavior_example_gen.row import PART_ROWS, text
 from components.behavior_example_gen.sources.columns import Columns
 from components.behavior_example_gen.sources.tables import JoinedTables
+from models.feature_config import IdsFeature
 
 
 class Intake:
@@ -58,7 +60,11 @@ class Intake:
         if self._columns.joined:
             for name, joined in self.tables.tables.items():
                 notes.repeated[name] = joined.repeated
+            notes.separators |= self._separators
         counts.spans, counts.readings = spans, readings
+        if block.batch.num_rows:
+            names = block.batch.schema.names
+            counts.found = {(block.table, name): int(name not in block.absent) for name in names}
         counts.kinds, counts.origins = _kinds(block), {block.part: block.origin}
         for reason, indices in dropped.items():
             counts.dropped[reason] += len(indices)
@@ -75,6 +81,15 @@ class Intake:
                 sample = Sample(block.part, refused.number, refused.text)
                 samples.append(sample)
         return rows, counts
+
+    @functools.cached_property
+    def _separators(self) -> dict[str, collections.Counter[str]]:
+        """Of the features that joined tables have, as `separators`."""
+        return {
+            name: separators(table.cells[feature.column], feature)
+            for name, (table, _) in self.tables.features.items()
+            if isinstance(feature := self._config.features[name], IdsFeature)
+        }
 
     def _times(
         self,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.behavior_example_gen.cells.likely import unusual
-from components.behavior_example_gen.cells.parse import decimals, leading_zeros, rounded
+from components.behavior_example_gen.cells.parse import decimals, integers, leading_zeros, rounded
 
 _SHOWN = 12  # other values that are named where a wanted one is nowhere
 _DAY = 86_400 * 1_000_000_000
@@ -92,43 +92,62 @@ class Notes:
     """Adds up over blocks.
 
     Attributes:
-      missing: rows without a cell that they may lack, by column; of those that `clean` keeps.
+      missing: rows without a cell that they may lack, by column; of those that `clean` keeps, less
+        the duplicates among them.
       zeros: ids that lost the zeros before their number, by key of the column.
       decimals: ids of text that are whole numbers with a decimal point, likewise.
+      integers: ids of text that are whole numbers without one, likewise; of those looked at.
       rounded: ids that a spreadsheet rounded, likewise.
+      busiest: rows of the user who has most, and its id.
       values: of the columns that `positives` are about, by "label" or "label <name>".
       young: targets whose window has not ended, by label.
       repeated: rows of a joined table, or of a file of vectors, whose key came before, by name.
       valued: items that have a value of a feature in training rows, by feature.
       differing: those of them that have several.
+      contradicting: targets of label 0 whose user, item and time another row has with label 1.
+      alone: items whose value of a feature no other item has, and items that have one, by feature.
+      separators: of the first cells of each block, as `cells.features.separators`, by feature.
+      copies: rows whose value of a feature is the item's id, and rows looked at, by feature.
     """
 
     missing: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     zeros: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     decimals: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    integers: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     rounded: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    busiest: tuple[int, str] = (0, "")
     values: dict[str, Values] = dataclasses.field(default_factory=dict)
     young: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     repeated: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     valued: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     differing: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    contradicting: int = 0
+    alone: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    separators: dict[str, collections.Counter[str]] = dataclasses.field(default_factory=dict)
+    copies: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
     def look_at(self, key: str, cells: pa.Array, kind: str) -> None:
         """Counts the ids of a column, of type "int" or "string", that may be others than meant."""
         for found, count in (
             (self.zeros, leading_zeros(cells) if kind == "int" else 0),
             (self.decimals, decimals(cells) if kind == "string" else 0),
+            (self.integers, integers(cells) if kind == "string" else 0),
             (self.rounded, rounded(cells)),
         ):
             if count:
                 found[key] += count
 
     def __add__(self, other: Notes) -> Notes:
+        none: collections.Counter[str] = collections.Counter()
+        missing = collections.Counter(self.missing)
+        missing.update(other.missing)  # keeps numbers below 0, of duplicates
         return Notes(
-            self.missing + other.missing,
+            missing,
             self.zeros + other.zeros,
             self.decimals + other.decimals,
+            self.integers + other.integers,
             self.rounded + other.rounded,
+            max(self.busiest, other.busiest),
             {
                 part: self.values.get(part, Values()) + other.values.get(part, Values())
                 for part in self.values | other.values
@@ -137,7 +156,22 @@ class Notes:
             self.repeated | other.repeated,  # every worker that joins a table says the same of it
             self.valued + other.valued,
             self.differing + other.differing,
+            self.contradicting + other.contradicting,
+            _sums(self.alone, other.alone),
+            {
+                name: self.separators.get(name, none) + other.separators.get(name, none)
+                for name in self.separators | other.separators
+            },
+            _sums(self.copies, other.copies),
         )
+
+
+def _sums(
+    one: Mapping[str, tuple[int, int]], other: Mapping[str, tuple[int, int]]
+) -> dict[str, tuple[int, int]]:
+    names = dict.fromkeys([*one, *other])
+    pairs = {name: (one.get(name, (0, 0)), other.get(name, (0, 0))) for name in names}
+    return {name: (a + c, b + d) for name, ((a, b), (c, d)) in pairs.items()}
 
 
 def iso(nanoseconds: int) -> str:

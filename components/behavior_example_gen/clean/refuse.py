@@ -15,6 +15,8 @@ from components.behavior_example_gen.config.ingest_config import (
 )
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import UNMATCHED, table_of
+from components.behavior_example_gen.read.files import name_keys, nearest
+from components.behavior_example_gen.sources.columns import names_of
 
 _SAME_AS_TEXT = {"integers", "text"}
 
@@ -41,6 +43,22 @@ def check_kinds(counts: Counts) -> None:
             raise LogError(
                 f"{second}: the column {column!r} holds {other}, but {one} in {first}. Write it "
                 f"with one type in all files."
+            )
+
+
+def check_found(counts: Counts, config: IngestConfig) -> None:
+    """Refuses a column that no row has, where rows name their own.
+
+    Raises:
+      LogError: naming the column, and what there is.
+    """
+    for (table, column), blocks in counts.found.items():
+        if not blocks:
+            present = names_of(config, table)
+            there = nearest(column, present) if present else "Its rows name other columns."
+            raise LogError(
+                f"{describe(config, table)}: no row has the column {column!r}. {there} Mend "
+                f"{name_keys(section(table))}."
             )
 
 
@@ -72,7 +90,9 @@ def check_rows(counts: Counts, config: IngestConfig) -> None:
     where = describe(config)
     if not counts.rows:
         raise LogError(f"{where}: the log is empty: it has no rows.")
+    check_found(counts, config)
     check_kinds(counts)
+    _check_decimals(counts, config)
     check_marks(counts, config)
     check_times(counts, config, where)
     bad = bad_rows(counts)
@@ -96,6 +116,20 @@ def check_rows(counts: Counts, config: IngestConfig) -> None:
                 f"{column.type})."
             )
     _check_positives(counts, config)
+
+
+def _check_decimals(counts: Counts, config: IngestConfig) -> None:
+    """Refuses text in which an id is 7 at one place, and 7.0 at another."""
+    for part in config.log.mapping.ids():
+        keys = [f"{section(table)}.columns.{part}" for table in config.tables()]
+        pointed = [key for key in keys if counts.notes.decimals[key]]
+        if pointed and any(counts.notes.integers[key] for key in keys):
+            rows = sum(counts.notes.decimals[key] for key in pointed)
+            raise LogError(
+                f"{describe(config)}: `{pointed[0]}`: {rows:,} cells are whole numbers with a "
+                f"decimal point, such as 7.0, and others are without, such as 7: one id would be "
+                f"two. Set `{pointed[0]}.type: int` to read them as one, or write all in one way."
+            )
 
 
 def _check_positives(counts: Counts, config: IngestConfig) -> None:
@@ -146,7 +180,10 @@ def check_splits(
             f"`{config.key()}.column`.\n"
             f"{counts.table()}"
         )
-    spans = "".join(f" Its times go from {t['first']} to {t['last']}." for t in times.values())
+    whose = {"log": "Its", "impressions": "Its impressions'"}
+    spans = "".join(
+        f" {whose[t]} times go from {s['first']} to {s['last']}." for t, s in times.items()
+    )
     sizes = ", ".join(f"{name} {counts.splits[name]['targets']:,}" for name in SPLITS)
     for name in SPLITS:
         targets, positives = counts.splits[name]["targets"], counts.splits[name]["positives"]

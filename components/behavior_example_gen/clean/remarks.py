@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Iterator
 
 from components.behavior_example_gen.clean.account import Counts
 from components.behavior_example_gen.clean.notes import iso
 from components.behavior_example_gen.config.ingest_config import IngestConfig, section
 from components.behavior_example_gen.config.log_config import JoinedConfig
+from models.feature_config import IdsFeature
 
 _DIFFERING = 0.05  # share of the items beyond which a feature is hardly one of items
+_ALONE = 0.9  # share of the items beyond which a feature is their id again
+_LEAST_ITEMS = 20  # of which that can be said
+_CONTRADICTING = 0.01  # share of the targets
+_BUSY = 0.05  # share of the rows beyond which a user is hardly one
+_BUSIER = 10  # times the rows of the average user, likewise
 _AGAIN = "have a key that an earlier row has, which counts."
 
 
@@ -23,6 +30,13 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
             f"007 is 7. Set `{key}.type: string` to tell them apart."
         )
     for key, rows in counts.notes.decimals.items():
+        if key.startswith("features."):
+            if counts.notes.integers[key]:
+                found.append(
+                    f"`{key}`: {rows:,} cells are whole numbers with a decimal point, such as 7.0, "
+                    f"which is another value than 7, which others have. Write all in one way."
+                )
+            continue
         found.append(
             f"`{key}`: {rows:,} cells are whole numbers with a decimal point, such as 7.0, which "
             f"is another id than 7. Set `{key}.type: int` to read them as one."
@@ -32,6 +46,7 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
             f"`{key}`: {rows:,} cells are numbers as a spreadsheet rounds them, such as 1.23E+18: "
             f"several ids may have become one. Export them as text."
         )
+    found += _of_busiest(counts, config)
     for name, joined in config.log.tables.items():
         found += _of_table(name, joined, counts)
     for name in config.vectors:
@@ -51,6 +66,27 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
                 f"different values in different rows, of which the last counts: it belongs to "
                 f"{belongs}."
             )
+    for name, (alone, items) in counts.notes.alone.items():
+        if items >= _LEAST_ITEMS and alone > _ALONE * items:
+            found.append(
+                f"`features.{name}`: {alone:,} of {items:,} items have a value that no other item "
+                f"has, so it tells which item it is, as `log.columns.item` does. Remove it, or "
+                f"name a column whose values items share."
+            )
+    for name, (rows, looked_at) in counts.notes.copies.items():
+        if name not in counts.notes.alone and rows > _ALONE * looked_at:
+            found.append(
+                f"`features.{name}`: its column {config.column_features()[name].column!r} holds "
+                f"the ids of `log.columns.item`, which the model has. Remove it, or name another."
+            )
+    targets = sum(split["targets"] for split in counts.splits.values())
+    if counts.notes.contradicting > _CONTRADICTING * targets:
+        found.append(
+            f"`{config.key()}`: {counts.notes.contradicting:,} of {targets:,} targets are 0 where "
+            f"another row of the same user, item and time is 1. If a row that shows and one that "
+            f"clicks are of one event, make one of them, or leave one kind out by `log.where`."
+        )
+    found += _of_separators(counts, config)
     for name, targets in counts.notes.young.items():
         total = sum(split["targets"] for split in counts.splits.values())
         found.append(
@@ -60,13 +96,49 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
     for table, span in counts.spans.items():
         column, key = config.mapping(table).time, f"{section(table)}.columns.time"
         made_up = config.log.simulator is not None or column.format is not None
+        way_out = f"If they are no times, set `{key}.unit: order`."
+        if 2 * span.unusual < span.rows:
+            way_out = f"If they stand for none, leave them out by `{section(table)}.where`."
         if span.unusual and not made_up:
             found.append(
                 f"`{key}`: {span.unusual:,} of {span.rows:,} times, which go from "
-                f"{iso(span.first)} to {iso(span.last)}, are not between 1990 and now. If they are "
-                f"no times, set `{key}.unit: order`."
+                f"{iso(span.first)} to {iso(span.last)}, are not between 1990 and now. {way_out}"
             )
     return found
+
+
+def _of_busiest(counts: Counts, config: IngestConfig) -> Iterator[str]:
+    rows, user = counts.notes.busiest
+    share = rows / max(counts.rows_kept, 1)
+    if share > max(_BUSY, _BUSIER / max(counts.users, 1)):
+        column = config.log.mapping.user
+        value = user if column.type == "int" else json.dumps(user, ensure_ascii=False)
+        condition = f"{column.column} != {value}"
+        yield (
+            f"`log.columns.user`: {user!r} has {rows:,} of {counts.rows_kept:,} rows ({share:.1%}) "
+            f"of {counts.users:,} users. If it stands for many, or for nobody, leave it out: "
+            f"`log.where: [{condition!r}]`."
+        )
+
+
+def _of_separators(counts: Counts, config: IngestConfig) -> Iterator[str]:
+    for name, marks in counts.notes.separators.items():
+        feature, cells = config.features[name], marks[""]
+        assert isinstance(feature, IdsFeature), "only these have a separator"
+        others = {mark: n for mark, n in marks.items() if mark not in ("", "[", feature.separator)}
+        other = max(others, key=others.__getitem__, default="")
+        if marks["["] * 2 > cells:
+            yield (
+                f"`features.{name}`: {marks['['] / cells:.0%} of the cells of {feature.column!r} "
+                f"are lists as programs print them, such as ['a', 'b']: brackets and marks are "
+                f"parts of its values. Write a{feature.separator}b, or lists in Parquet."
+            )
+        elif other and not marks[feature.separator] and others[other] * 2 > cells:
+            yield (
+                f"`features.{name}`: no cell of {feature.column!r} holds the separator "
+                f"{feature.separator!r}, but {others[other] / cells:.0%} hold {other!r}. If values "
+                f"lie between those, set `features.{name}.separator: {other!r}`."
+            )
 
 
 def _of_table(name: str, table: JoinedConfig, counts: Counts) -> Iterator[str]:

@@ -17,7 +17,7 @@ from components.behavior_example_gen.config.log_config import (
     TableConfig,
 )
 from models import feature_config, features
-from models.feature_config import Features, Name, TimeFeature, VectorFeature
+from models.feature_config import Features, IdFeature, Name, TimeFeature, VectorFeature
 from models.section import Section
 
 SPLITS = ("train", "validation", "eval")
@@ -195,11 +195,22 @@ class IngestConfig(Section):
             "split.column": self.split.column,
             "log.columns.oracle": self.oracle,
         }
+        items = {self.mapping(table).item.column for table in self.tables()}
         for name, feature in self.features.items():
             if isinstance(feature, TimeFeature) and self.log.mapping.time.unit == "order":
                 raise ValueError(
                     f"`features.{name}` is {feature.as_}, but `log.columns.time` has only an "
                     f"order. Received: from time; remove the feature."
+                )
+            if (
+                isinstance(feature, IdFeature)
+                and feature.before is None
+                and feature.column in items
+            ):
+                raise ValueError(
+                    f"`features.{name}` is the column of `log.columns.item`, whose ids the model "
+                    f"has already. Received: {feature.column!r}; remove the feature, or name "
+                    f"another column."
                 )
             if not isinstance(feature, ColumnFeature) or feature.of == "event":
                 continue
@@ -280,6 +291,11 @@ class IngestConfig(Section):
     def _impressions(self) -> ImpressionsConfig:
         assert self.log.impressions is not None, "`tables` names the impressions only if there are"
         return self.log.impressions
+
+    def required_columns(self, table: Table = "log") -> list[str]:
+        """Names of the columns of a table of which every row needs a cell."""
+        mapping = self.mapping(table)
+        return [mapping.user.column, mapping.item.column, mapping.time.column]
 
     def needed_columns(self, table: Table = "log") -> list[str]:
         """Names of the columns of a table that are used for other than features, each once."""

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.behavior_example_gen.row import SEQUENCE
+from components.behavior_example_gen.row import LACKS, SEQUENCE
 from components.segments import starts
 
 _LOWEST = np.finfo(np.float64).min
@@ -32,14 +32,16 @@ def sort_rows(
       rows: as `clean` returns them, at least one.
       by_log: whether the position in the log orders rows of the same time. Otherwise it counts for
         nothing: the same rows in any order give the same result.
-      drop_duplicates: whether to keep only the first of rows that are equal in every column.
+      drop_duplicates: whether to keep only the first of rows that are equal in every column; a
+        missing cell equals the value that stands for it.
 
     Returns:
       The sorted rows, and the duplicates that were dropped.
     """
     user, _ = codes(rows["user"])
     time, sequence = rows["time"].to_numpy(), rows[SEQUENCE].to_numpy()
-    names = [name for name in rows.schema.names if name not in ("user", "time", SEQUENCE)]
+    apart = ("user", "time", SEQUENCE, LACKS)
+    names = [name for name in rows.schema.names if name not in apart]
 
     def content(tied: np.ndarray) -> list[np.ndarray]:
         some = rows.take(pa.array(tied))

@@ -59,6 +59,7 @@ class Block:
       places: [batch.num_rows] int64, rising: the place of each row in its part, if that is not its
         number, as where one row of a file is many events.
       table: the table that the rows are of.
+      absent: the columns that no row has, of a source whose rows name their own.
     """
 
     origin: str
@@ -69,6 +70,7 @@ class Block:
     lines: np.ndarray | None = None
     places: np.ndarray | None = None
     table: Table = "log"
+    absent: frozenset[str] = frozenset()
 
     def numbers(self) -> np.ndarray:
         """Returns [batch.num_rows] int64: the number of each row."""

@@ -7,11 +7,14 @@ import dataclasses
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from components.behavior_example_gen.cells.parse import is_list, to_text
 from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import NOT_UTF8, Block
@@ -51,6 +54,11 @@ def layout_of(path: str, layout: Layout | Literal["auto"]) -> Layout:
     return "tfrecord" if ".tfrecord" in name else "csv"
 
 
+def names_its_columns(path: str, layout: Layout | Literal["auto"]) -> bool:
+    """Whether each row of a file says which columns it has."""
+    return layout_of(path, layout) in ("json", "tfrecord")
+
+
 def read_file(
     path: str,
     part: int,
@@ -58,6 +66,7 @@ def read_file(
     csv: CsvConfig,
     columns: Sequence[str],
     section: str = "log",
+    optional: Container[str] = (),
     lists_are_cells: bool = False,
 ) -> Iterator[Block]:
     """Reads the columns of one file: text from CSV and JSON, typed from the others.
@@ -72,6 +81,8 @@ def read_file(
       csv: how a text file is cut.
       columns: names of the columns to read, at least one.
       section: the dotted key of the table, for messages.
+      optional: columns that a file whose rows name their own (JSON, TFRecord) may lack: their
+        cells are missing then.
       lists_are_cells: whether a row is no event, so that it stays one row with its lists.
 
     Yields:
@@ -85,12 +96,12 @@ def read_file(
         if layout == "csv":
             blocks = csv_blocks(path, part, csv, columns, given, section)
         elif layout == "json":
-            blocks = json_blocks(path, part, columns, given, section, lists_are_cells)
+            blocks = json_blocks(path, part, columns, given, section, optional, lists_are_cells)
         elif layout == "parquet":
             typed = parquet_blocks(path, part, columns, given, section, lists_are_cells)
             blocks = (block.checked() for block in typed)
         else:
-            typed = tfrecord_blocks(path, part, columns, given, section)
+            typed = tfrecord_blocks(path, part, columns, given, section, optional)
             blocks = (block.checked() for block in typed)
         for block in blocks:
             yield _filled(block, columns, given)
@@ -143,12 +154,15 @@ def read_table(
     columns: Sequence[str],
     section: str,
     layout: Layout | Literal["auto"] = "auto",
+    optional: Container[str] = (),
 ) -> pa.RecordBatch:
-    """Reads the columns of a small table of files, whole; `section` is its dotted key."""
+    """Reads the columns of a small table of files, whole, as `read_file` does."""
     blocks = [
         block
         for file in find_files(folder, files, f"{section}.files")
-        for block in read_file(file.path, 0, layout, csv, columns, section, lists_are_cells=True)
+        for block in read_file(
+            file.path, 0, layout, csv, columns, section, optional, lists_are_cells=True
+        )
     ]
     for row, origin in ((row, block.origin) for block in blocks for row in block.rejected):
         if row.reason == NOT_UTF8:
@@ -162,7 +176,36 @@ def read_table(
         )
     if not sum(block.batch.num_rows for block in blocks):
         raise LogError(f"{files} in {folder!r} holds no row. Write it again, or remove it.")
-    return one_batch(pa.Table.from_batches([block.batch for block in blocks]))
+    return one_batch(pa.Table.from_batches(_alike([block.batch for block in blocks])))
+
+
+def _alike(batches: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    """Brings each column into one type: text, or lists of texts, where its types differ."""
+    kinds = {field.name: set[pa.DataType]() for field in batches[0].schema}
+    for field in (field for batch in batches for field in batch.schema):
+        kinds[field.name].add(field.type)
+    return [
+        pa.RecordBatch.from_arrays(
+            [
+                cells if len(kinds[name]) == 1 else _as_text(cells, any(map(is_list, kinds[name])))
+                for name, cells in zip(batch.schema.names, batch.columns, strict=True)
+            ],
+            batch.schema.names,
+        )
+        for batch in batches
+    ]
+
+
+def _as_text(cells: pa.Array, in_lists: bool) -> pa.Array:
+    if not in_lists:
+        return to_text(cells)
+    if not is_list(cells.type):
+        sizes = np.asarray(cells.is_valid()).astype(np.int64)
+        inner = to_text(cells.drop_null())
+    else:
+        sizes = pc.list_value_length(cells).fill_null(0).to_numpy()
+        inner = to_text(pc.list_flatten(cells))
+    return pa.LargeListArray.from_arrays(pa.array(np.append(0, np.cumsum(sizes))), inner)
 
 
 def _filled(block: Block, columns: Sequence[str], given: Mapping[str, str | None]) -> Block:

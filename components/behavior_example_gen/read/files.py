@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import glob
 import os
 import re
@@ -18,7 +19,9 @@ from components.behavior_example_gen.errors import LogError
 
 # What of apache-beam must be installed for a scheme of paths.
 _EXTRAS = {"gs": "gcp", "s3": "aws", "azfs": "azure", "hdfs": "hadoop"}
+_ANY = "**"  # of a pattern: any folders
 _HIDDEN = (".", "_")  # how names of what programs leave beside data begin
+_METADATA = "metadata.sqlite"  # what the output folder of a run holds
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 _SPECIAL = {
     stat.S_IFIFO: "a named pipe",
@@ -35,11 +38,12 @@ def find_files(
 
     A path that exists is taken as it is, whatever characters it has. Of folders and globs, files
     and folders whose names begin with `.` or `_` are left out at every level; a file that is
-    named is not. `key` is the dotted key of the names, for messages.
+    named is not. Of several names for one file, such as links, the first counts. `key` is the
+    dotted key of the names, for messages.
 
     Raises:
-      LogError: if a name means no file, or one that is no regular file, or if its kind of path
-        needs a package that is missing.
+      LogError: if a name means no file, or one that is no regular file or that a run wrote, or if
+        its kind of path needs a package that is missing.
     """
     if not names or (not isinstance(names, str) and "" in names):
         raise LogError(f"`files` must name files. Received: {names!r}; name one, or `.` for all.")
@@ -58,7 +62,10 @@ def find_files(
                 f"`{key}`; names that begin with . or _ are read only where a file is named."
             )
         found |= {match.path: match for match in matches}
-    return [found[path] for path in sorted(found)]
+        if "://" not in path:
+            _check_of_no_run(path, [match.path for match in matches], key)
+    once = {_real(path): path for path in sorted(found, reverse=True)}
+    return [found[path] for path in sorted(once.values())]
 
 
 def partitions(path: str) -> dict[str, str | None]:
@@ -135,6 +142,23 @@ def own_columns(
     return own
 
 
+def _real(path: str) -> str:
+    return path if "://" in path else os.path.realpath(path)
+
+
+def _check_of_no_run(asked: str, paths: Sequence[str], key: str) -> None:
+    """Refuses what a run wrote below the folder of its own log, such as its predictions."""
+    base = literal_paths.split(asked)[0]
+    for folder in {os.path.dirname(path) for path in paths}:
+        while len(folder) > len(base):
+            if os.path.isfile(os.path.join(folder, _METADATA)):
+                raise LogError(
+                    f"`{key}` means files in {folder}, the output folder of a run, too. Name the "
+                    f"files of the log more closely, or move the run elsewhere."
+                )
+            folder = os.path.dirname(folder)
+
+
 def _local(path: str) -> list[FileMetadata]:
     try:
         if os.path.isdir(path):
@@ -142,12 +166,25 @@ def _local(path: str) -> list[FileMetadata]:
         if os.path.lexists(path):
             return [_metadata(path)]
         base, pattern = literal_paths.split(path)
-        found = glob.glob(pattern, root_dir=base, recursive=True) if pattern else []
+        if _ANY in (parts := pattern.split("/")):  # which glob follows in circles of links
+            files = [(file, os.path.relpath(file, base).split("/")) for file in _walk(base)]
+            return [_metadata(file) for file, names in files if _fits(names, parts)]
+        found = glob.glob(pattern, root_dir=base) if pattern else []
         visible = [os.path.join(base, name) for name in found if not _is_hidden(name)]
         inside = [_walk(path) if os.path.isdir(path) else [path] for path in visible]
         return [_metadata(file) for files in inside for file in files]
     except OSError as fault:
         raise LogError(f"{path}: cannot be looked up: {fault}.") from fault
+
+
+def _fits(names: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a pattern, whose parts may be `**`, means a path or a folder on it."""
+    if not pattern:
+        return True
+    first, rest = pattern[0], pattern[1:]
+    if first == _ANY:
+        return any(_fits(names[skipped:], rest) for skipped in range(len(names) + 1))
+    return bool(names) and fnmatch.fnmatchcase(names[0], first) and _fits(names[1:], rest)
 
 
 def _walk(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:

@@ -6,7 +6,6 @@ different types in different lines and files.
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
@@ -21,15 +20,19 @@ from components.behavior_example_gen.read.files import check_columns
 from components.behavior_example_gen.read.first_bytes import told
 from components.behavior_example_gen.read.nested import by_event, has, names_in, pick
 from components.behavior_example_gen.read.packing import open_unpacked
+from components.unique_keys import RepeatedKeyError, unique
 
 _BLOCK_BYTES = 8 << 20
 _LONGEST_LINE = 64 << 20
 _LOOKED_AT = 1000  # objects, for the names in them
 NOT_JSON = "row: not utf-8 text, which JSON must be"
+REPEATED = "a key is twice in an object"
 OBJECT = "row: an object where most rows hold a value"
 _TRUTH = {True: "true", False: "false"}
 
-_parse = functools.partial(json.loads, parse_int=str, parse_float=str, parse_constant=str)
+_parse = json.JSONDecoder(
+    object_pairs_hook=unique, parse_int=str, parse_float=str, parse_constant=str
+).decode
 
 
 def json_blocks(
@@ -38,11 +41,12 @@ def json_blocks(
     columns: Sequence[str],
     given: Mapping[str, object],
     section: str,
+    optional: Container[str] = (),
     lists_are_cells: bool = False,
 ) -> Iterator[Block]:
     """Reads the values of keys, or of dotted paths of keys, in the order of the file.
 
-    A key that an object lacks is a missing cell.
+    A key that an object lacks is a missing cell. An object that has a key twice is faulty.
 
     Args:
       path: the file.
@@ -50,21 +54,23 @@ def json_blocks(
       columns: the keys.
       given: keys that need not be in the file; one that its first objects lack is not read.
       section: the dotted key of the table, for messages.
+      optional: keys that all objects may lack.
       lists_are_cells: as `by_event`.
 
     Raises:
-      LogError: if no object has a key, or a key holds objects.
+      LogError: if no object has a key that is not optional, or a key holds objects.
     """
     line, place, own = 1, 0, list(columns)
     present: set[str] = set()
     found: set[str] = set()
     with open_unpacked(path) as file:
         for lines in _lines(path, file, section):
-            rows, numbers, rejected = _objects(lines, line)
-            found |= {n for n in columns if n not in found and any(has(row, n) for row in rows)}
+            rows, numbers, rejected = _objects(lines, line, columns)
+            here = {name for name in columns if any(has(row, name) for row in rows)}
+            found |= here
             present.update(*map(names_in, rows[:_LOOKED_AT]))
             if line == 1:
-                own = [name for name in columns if name in found or name not in given]
+                own = [name for name in columns if name in here or name not in given]
             values = {name: [pick(row, name) for row in rows] for name in own}
             if strays := _strays(values.values()):
                 values = {name: _without(cells, strays) for name, cells in values.items()}
@@ -75,14 +81,17 @@ def json_blocks(
                 rejected.sort()
             cells = [_column(path, name, values[name]) for name in own]
             batch = pa.RecordBatch.from_arrays(cells, own)
-            block = Block(path, part, line, batch, tuple(rejected), np.array(numbers, np.int64))
+            block = Block(
+                path, part, line, batch, tuple(rejected), np.array(numbers, np.int64),
+                absent=frozenset(own) - here,
+            )  # fmt: skip
             block = by_event(block, place, lists_are_cells).checked()
             yield block
             line, place = line + len(lines), place + block.batch.num_rows
     if line == 1:
         raise LogError(f"{path}: the file is empty. Remove it, or write it again.")
     if present:
-        lacking = [name for name in own if name not in found]
+        lacking = [name for name in own if name not in found and name not in optional]
         check_columns(path, lacking, sorted(present), section)
 
 
@@ -92,7 +101,7 @@ def json_names(path: str, section: str) -> list[str]:
     `section` is the dotted key of the table, for messages.
     """
     with open_unpacked(path) as file:
-        rows, _, _ = _objects(next(_lines(path, file, section), []), 1)
+        rows, _, _ = _objects(next(_lines(path, file, section), [])[:_LOOKED_AT], 1)
     return list(dict.fromkeys(name for row in rows for name in names_in(row)))
 
 
@@ -118,15 +127,23 @@ def _lines(path: str, file: BinaryIO, section: str) -> Iterator[list[bytes]]:
 
 
 def _objects(
-    lines: Sequence[bytes], first: int
+    lines: Sequence[bytes], first: int, columns: Iterable[str] = ()
 ) -> tuple[list[dict[str, Any]], list[int], list[Rejected]]:
-    """Returns the objects of some lines, the numbers of their lines, and the faulty lines."""
+    """Returns the objects of some lines, the numbers of their lines, and the faulty lines.
+
+    A key that comes twice is named if `columns` have it: there are not many of them.
+    """
     rows, numbers, rejected = [], [], []
+    named = {part for name in columns for part in (name, *name.split("."))}
     for number, line in enumerate(lines, first):
         try:
             row = _parse(line.decode())
         except UnicodeDecodeError:
             rejected.append(Rejected.of(number, NOT_JSON, line.decode(errors="replace")))
+            continue
+        except RepeatedKeyError as fault:
+            reason = f"row: {fault if fault.key in named else REPEATED}"
+            rejected.append(Rejected.of(number, reason, line.decode()))
             continue
         except (ValueError, RecursionError):
             row = None

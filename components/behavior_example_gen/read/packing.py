@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import lzma
 import re
 import zipfile
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.read import members
 
 # Files of these names are expected to be packed; of a zip file, the name of its member counts.
 _SUFFIX = re.compile(r"\.(gz|gzip|bz2|zst|zstd|xz|zip)$", re.IGNORECASE)
@@ -64,13 +64,12 @@ def open_unpacked(path: str) -> Iterator[BinaryIO]:
                 raise LogError(f"{path}: is packed as {name}, which cannot be read. {_WAY_OUT}")
         if kind is None:
             yield file
-        elif kind == "xz":
-            with lzma.LZMAFile(file) as stream:
-                yield cast(BinaryIO, stream)  # it reads as one
+        elif kind in members.KINDS:
+            yield members.unpacked(file, kind)
         elif kind == "zip":
             with _zipped(path, file) as archive, archive.open(_member(path, archive)) as member:
                 yield cast(BinaryIO, member)
-        else:  # by Arrow, which unlike Beam notices a truncated file
+        else:  # zstd by Arrow, which unlike Beam notices a truncated file
             with pa.CompressedInputStream(pa.PythonFile(file, mode="r"), kind) as stream:
                 yield stream
 

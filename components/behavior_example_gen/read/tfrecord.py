@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -23,12 +23,18 @@ _LONGEST = 1 << 28  # bytes; no event is as long
 
 
 def tfrecord_blocks(
-    path: str, part: int, columns: Sequence[str], given: Mapping[str, object], section: str
+    path: str,
+    part: int,
+    columns: Sequence[str],
+    given: Mapping[str, object],
+    section: str,
+    optional: Container[str] = (),
 ) -> Iterator[Block]:
     """Reads the features of one file of examples, in the order of the file.
 
     A feature has one value, or none: a missing cell. One of `given` is read only if the first
-    examples have it. `section` is the dotted key of the table, for messages.
+    examples have it; one of `optional` may be nowhere in the file. `section` is the dotted key of
+    the table, for messages.
 
     Raises:
       LogError: if a record is damaged or no example, a feature is nowhere in the file, or holds
@@ -41,10 +47,14 @@ def tfrecord_blocks(
         if first == 1:
             own = [name for name in columns if name in seen or name not in given]
         cells = [_scalars(path, decoded, name) for name in own]
-        yield Block(path, part, first, pa.RecordBatch.from_arrays(cells, own))
+        batch = pa.RecordBatch.from_arrays(cells, own)
+        yield Block(
+            path, part, first, batch, absent=frozenset(own).difference(decoded.schema.names)
+        )
         first += len(records)
     if first > 1:
-        check_columns(path, own, sorted(seen), section)
+        needed = [name for name in own if name not in optional]
+        check_columns(path, needed, sorted(seen), section)
 
 
 def tfrecord_names(path: str) -> list[str]:

@@ -15,7 +15,11 @@ _TABLE = re.compile(r"([^.:\s]+)[.:]([^.\s]+)\.([^.\s]+)")
 
 
 def bigquery_source(
-    name: str, options: Mapping[str, Any], columns: Sequence[str], section: str
+    name: str,
+    options: Mapping[str, Any],
+    columns: Sequence[str],
+    section: str,
+    optional: frozenset[str],
 ) -> BeamSource:
     """Reads a table by `beam.io.ReadFromBigQuery`.
 
@@ -24,6 +28,7 @@ def bigquery_source(
       options: further arguments of `ReadFromBigQuery`, such as `row_restriction`.
       columns: names of the columns to read.
       section: the dotted key of the table, for messages.
+      optional: as of `BeamSource`.
 
     Raises:
       LogError: if the name is none, or what it needs is not installed.
@@ -48,4 +53,4 @@ def bigquery_source(
         selected_fields=list(columns),
         **options,
     )
-    return BeamSource(f"bigquery:{name}", transform, columns, section)
+    return BeamSource(f"bigquery:{name}", transform, columns, section, optional)

@@ -9,7 +9,7 @@ from components.behavior_example_gen.cells.where import RowFilter
 from components.behavior_example_gen.config.ingest_config import IngestConfig, Table, section
 from components.behavior_example_gen.config.log_config import JoinedConfig, TableConfig
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.read.file import column_names
+from components.behavior_example_gen.read.file import column_names, names_its_columns
 from components.behavior_example_gen.read.files import find_files, nearest
 from components.behavior_example_gen.sources.tfds import TfdsSource
 from components.secrets import resolve
@@ -58,7 +58,7 @@ def find_columns(config: IngestConfig) -> Columns:
     )  # so the reader finds what it lacks
     if not config.log.tables and (read_alone or not config.column_features()):
         return Columns(used, {})
-    names: Names = {table: _names(config, table) for table in used}
+    names: Names = {table: names_of(config, table) for table in used}
     tables = {name: _names_of_joined(config, name) for name in config.log.tables}
     joined: dict[str, list[str]] = {name: [] for name in tables}
     for use in _uses(config):
@@ -133,7 +133,8 @@ def _holder(
     return has[0]
 
 
-def _names(config: IngestConfig, table: Table) -> list[str] | None:
+def names_of(config: IngestConfig, table: Table) -> list[str] | None:
+    """Returns the names of a table's columns; None if they are known once its source is read."""
     where = config.table(table)
     if where.source is not None:
         kind, _, spec = where.source.partition(":")
@@ -143,19 +144,32 @@ def _names(config: IngestConfig, table: Table) -> list[str] | None:
         return TfdsSource(spec, options, [], "", section(table)).names
     if table == "log" and config.log.simulator is not None:
         return simulate(config.log.simulator, range(0)).column_names
-    mapping = config.mapping(table)
-    own = [mapping.user.column, mapping.item.column, mapping.time.column]  # are never joined
-    return _names_of_files(config.log.folder_of(where), where, own, section(table))
+    required, used = config.required_columns(table), config.used_columns(table)
+    return _names_of_files(config.log.folder_of(where), where, required, used, section(table))
 
 
 def _names_of_joined(config: IngestConfig, name: str) -> list[str]:
     table = config.log.tables[name]
-    return _names_of_files(config.log.folder_of(table), table, [table.key], section(name))
+    used = [table.key, *(use.column for use in _uses(config))]
+    return _names_of_files(config.log.folder_of(table), table, [table.key], used, section(name))
 
 
 def _names_of_files(
-    folder: str, table: TableConfig | JoinedConfig, needed: list[str], key: str
+    folder: str,
+    table: TableConfig | JoinedConfig,
+    required: Sequence[str],
+    used: Sequence[str],
+    key: str,
 ) -> list[str]:
+    """Names of the columns of some files: of the first one, where all have the same.
+
+    Where rows name their own columns, the heads of further files are read until all used ones
+    are found.
+    """
     assert table.files is not None, "there is no other source"
-    first = find_files(folder, table.files, f"{key}.files")[0]
-    return column_names(first.path, table.format, table.csv, needed, key)
+    names: dict[str, None] = {}
+    for file in find_files(folder, table.files, f"{key}.files"):
+        names |= dict.fromkeys(column_names(file.path, table.format, table.csv, required, key))
+        if not names_its_columns(file.path, table.format) or names.keys() >= set(used):
+            break
+    return list(names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import json
 import uuid
@@ -31,13 +30,21 @@ class BeamSource(Source):
         `pa.Table`s.
       columns: names of the columns to read, at least one.
       section: the dotted key of the table, for messages.
+      optional: those of the columns that rows may lack.
     """
 
     keeps_order = False
 
-    def __init__(self, name: str, transform: beam.PTransform, columns: Sequence[str], section: str):
+    def __init__(
+        self,
+        name: str,
+        transform: beam.PTransform,
+        columns: Sequence[str],
+        section: str,
+        optional: frozenset[str],
+    ):
         self._name, self._transform, self._columns = name, transform, list(columns)
-        self._section = section
+        self._section, self._optional = section, optional
 
     def blocks(self, pipeline: beam.Pipeline) -> beam.PCollection[Block]:
         """Reads, and turns rows into blocks where the transform gives no batches."""
@@ -47,15 +54,14 @@ class BeamSource(Source):
             | "Kind"
             >> beam.ParDo(_ByKind(self._name, self._section)).with_outputs(_BATCHES, main=_ROWS)
         )
-        batches = (
+        told = {"name": self._name, "columns": self._columns, "section": self._section}
+        of_rows = (
             read[_ROWS]
             | "Batch" >> beam.BatchElements(min_batch_size=256, max_batch_size=_BLOCK_ROWS)
-            | "ToArrow" >> beam.Map(to_arrow, self._columns)
+            | "ToArrow" >> beam.FlatMap(_of_rows, optional=self._optional, **told)
         )
-        select = functools.partial(
-            _select, name=self._name, columns=self._columns, section=self._section
-        )
-        return (batches, read[_BATCHES]) | beam.Flatten() | "Select" >> beam.FlatMap(select)
+        of_batches = read[_BATCHES] | "Select" >> beam.FlatMap(_select, **told)
+        return (of_rows, of_batches) | beam.Flatten()
 
     def fingerprint(self) -> str:
         """Another one each time: a source that cannot be asked whether it changed is read again."""
@@ -63,7 +69,11 @@ class BeamSource(Source):
 
 
 def beam_source(
-    path: str, options: Mapping[str, Any], columns: Sequence[str], section: str
+    path: str,
+    options: Mapping[str, Any],
+    columns: Sequence[str],
+    section: str,
+    optional: frozenset[str],
 ) -> BeamSource:
     """Calls `package.module.function(**options)`, which returns the transform that reads.
 
@@ -92,7 +102,7 @@ def beam_source(
             f"`{section}.source` {name!r} must return a Beam PTransform. Received: "
             f"{type(transform).__name__}"
         )
-    return BeamSource(name, transform, columns, section)
+    return BeamSource(name, transform, columns, section, optional)
 
 
 def to_arrow(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.RecordBatch:
@@ -110,13 +120,32 @@ def _column(values: list[Any]) -> pa.Array:
         return pa.array([None if value is None else str(value) for value in values], pa.string())
 
 
+def _of_rows(
+    rows: Sequence[Mapping[str, Any]],
+    name: str,
+    columns: list[str],
+    section: str,
+    optional: frozenset[str],
+) -> Iterator[Block]:
+    batch = to_arrow(rows, columns)
+    absent = optional.intersection(columns).difference(paths(batch.schema))
+    for column in sorted(absent):
+        batch = batch.append_column(column, pa.nulls(len(rows), pa.string()))
+    yield from _select(batch, name, columns, section, absent)
+
+
 def _select(
-    batch: pa.RecordBatch | pa.Table, name: str, columns: list[str], section: str
+    batch: pa.RecordBatch | pa.Table,
+    name: str,
+    columns: list[str],
+    section: str,
+    absent: frozenset[str] = frozenset(),
 ) -> Iterator[Block]:
     check_columns(name, columns, list(paths(batch.schema)), section)
     table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
     for part in table.to_batches():
-        yield by_event(Block(f"{name} (a batch)", 0, 1, select(part, columns)), 1).checked()
+        block = Block(f"{name} (a batch)", 0, 1, select(part, columns), absent=absent)
+        yield by_event(block, 1).checked()
 
 
 class _ByKind(beam.DoFn):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import apache_beam as beam
 
@@ -29,10 +29,14 @@ class FileSource(Source):
       table: where they are.
       columns: names of the columns to read.
       section: the dotted key of the table, for messages.
+      optional: those of them that a file may lack whose rows name their own.
     """
 
-    def __init__(self, table: TableConfig, columns: Sequence[str], section: str):
+    def __init__(
+        self, table: TableConfig, columns: Sequence[str], section: str, optional: frozenset[str]
+    ):
         self._table, self._columns, self._section = table, list(columns), section
+        self._optional = optional
         assert table.folder is not None and table.files is not None, "no other source is set"
         self._files = find_files(table.folder, table.files, f"{section}.files")
         self.parts = len(self._files)
@@ -40,14 +44,11 @@ class FileSource(Source):
     def blocks(self, pipeline: beam.Pipeline) -> beam.PCollection[Block]:
         """Reads every file on one worker, several files at a time."""
         parts = [(part, file.path) for part, file in enumerate(self._files)]
-        read = functools.partial(
-            _read, table=self._table, columns=self._columns, section=self._section
-        )
         return (
             pipeline
             | "Files" >> beam.Create(parts)
             | "SpreadFiles" >> beam.Reshuffle()
-            | "ReadFiles" >> beam.FlatMap(read)
+            | "ReadFiles" >> beam.FlatMap(self._reader())
         )
 
     def fingerprint(self) -> str:
@@ -67,14 +68,27 @@ class FileSource(Source):
     def heads(self) -> Iterator[tuple[Block, bool]]:
         """The first block of every file."""
         for part, file in enumerate(self._files):
-            blocks = _read((part, file.path), self._table, self._columns, self._section)
+            blocks = self._reader()((part, file.path))
             head = next(blocks, None)
             if head is not None:
                 yield head, next(blocks, None) is None
 
+    def _reader(self) -> Callable[[tuple[int, str]], Iterator[Block]]:
+        return functools.partial(
+            _read,
+            table=self._table,
+            columns=self._columns,
+            section=self._section,
+            optional=self._optional,
+        )
+
 
 def _read(
-    file: tuple[int, str], table: TableConfig, columns: Sequence[str], section: str
+    file: tuple[int, str],
+    table: TableConfig,
+    columns: Sequence[str],
+    section: str,
+    optional: frozenset[str],
 ) -> Iterator[Block]:
     part, path = file
-    return read_file(path, part, table.format, table.csv, columns, section)
+    return read_file(path, part, table.format, table.csv, columns, section, optional)

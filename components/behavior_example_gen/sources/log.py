@@ -82,13 +82,15 @@ class _Read(beam.PTransform):
 
 def _open(config: IngestConfig, table: Table, columns: list[str]) -> Source:
     source, key = config.table(table), section(table)
+    optional = frozenset(columns).difference(config.required_columns(table))
     if table == "log" and config.log.simulator is not None:
         return SimulatedSource(config.log.simulator, columns)
     if source.source is None:
         folder = config.log.folder_of(source)
-        return FileSource(source.model_copy(update={"folder": folder}), columns, key)
+        return FileSource(source.model_copy(update={"folder": folder}), columns, key, optional)
     kind, _, name = source.source.partition(":")
     options = resolve(source.options, f"{key}.options")
     if kind == "tfds":
         return TfdsSource(name, options, columns, config.mapping(table).time.column, key)
-    return {"bigquery": bigquery_source, "beam": beam_source}[kind](name, options, columns, key)
+    make = {"bigquery": bigquery_source, "beam": beam_source}[kind]
+    return make(name, options, columns, key, optional)

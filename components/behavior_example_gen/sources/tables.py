@@ -42,7 +42,7 @@ class JoinedTable:
         key, names = self._table.key, list(dict.fromkeys([self._table.key, *columns]))
         folder = config.log.folder_of(self._table)
         where = self._table.files, self._table.csv, names, section(name), self._table.format
-        read = read_table(folder, *where)
+        read = read_table(folder, *where, optional=columns)
         kind = config.log.mapping.ids()[self._table.of].type
         keys = to_id(self._tidy(read[key]), IdColumn(column=key, type=kind)).values
         known = np.flatnonzero(keys.is_valid())

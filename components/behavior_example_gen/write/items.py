@@ -96,6 +96,13 @@ class Items:
             )
 
 
+def alone(values: pa.Array) -> tuple[int, int]:
+    """Returns how many values, binary, are of one item alone, and how many are not missing."""
+    known = values.filter(pc.greater(pc.binary_length(values), 0))
+    counted = pc.value_counts(known)
+    return pc.sum(pc.equal(counted.field("counts"), 1)).as_py() or 0, len(known)
+
+
 def _vectors(
     name: str, feature: VectorFeature, ids: pa.Array, config: IngestConfig
 ) -> tuple[Values, int]:

@@ -6,7 +6,6 @@ import dataclasses
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from components.scoring import predictions
 from models.lists import Protocol
@@ -56,9 +55,7 @@ class Scored:
             known; None: the primary one.
         """
         if label is not None:
-            table = table.filter(
-                pc.is_finite(table[predictions.of_label(predictions.LABEL, label)])
-            )
+            table = predictions.for_label(table, label)
 
         def column(name: str) -> np.ndarray:
             return table.column(name).to_numpy()
@@ -66,17 +63,14 @@ class Scored:
         def optional(name: str) -> np.ndarray | None:
             return column(name) if name in table.column_names else None
 
-        def own(name: str) -> str:
-            return name if label is None else predictions.of_label(name, label)
-
         return cls(
-            column(own(predictions.LABEL)),
-            column(own(predictions.SCORE)),
-            optional(own(predictions.BASELINE_SCORE)),
+            column(predictions.LABEL),
+            column(predictions.SCORE),
+            optional(predictions.BASELINE_SCORE),
             np.unique(column(predictions.USER), return_inverse=True)[1],
             column(predictions.REQUEST),
-            optional(own(predictions.FROZEN)),
-            optional(own(predictions.BASELINE_FROZEN)),
+            optional(predictions.FROZEN),
+            optional(predictions.BASELINE_FROZEN),
             drawn,
             {name: column(name) for name in slices},
             optional(predictions.WEIGHT),

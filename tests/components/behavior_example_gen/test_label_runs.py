@@ -97,12 +97,12 @@ def test_weights_travel_with_targets(tmp_path):
 
 
 def test_faulty_weights_are_faulty_rows(tmp_path):
-    _log(tmp_path, {(0, 1): -1, (1, 1): "", (2, 1): "x"})
+    _log(tmp_path, {(0, 1): -1, (1, 1): "", (2, 1): "x", (3, 1): "1e300"})
     config = _config(tmp_path, {}, COLUMNS | {"weight": "w"})
     with pytest.raises(LogError) as error:
         runs.execute(config, tmp_path / "out")
-    for reason in ("weight: negative", "weight: missing", "weight: not a number"):
-        assert f"1  {reason}" in str(error.value)
+    for reason in ("negative", "missing", "not a number", "beyond 32-bit floats"):
+        assert f"1  weight: {reason}" in str(error.value)
 
 
 def test_drawn_negatives_know_no_label_of_their_positive(tmp_path):

@@ -121,6 +121,29 @@ def test_other_data_are_refused_with_what_differs(run, change, words):
     assert "split.eval 0.1 and 0.2" in str(caught.value)
 
 
+def test_a_label_beside_the_primary_one(run):
+    """Compared over the targets where it is known, whatever the primary label is of them."""
+    a, b = table(1000, skill=1.0), table(1000, skill=3.0)
+    known = np.arange(1000) % 3 > 0
+    like = np.where(known, np.arange(1000) % 5 == 0, np.nan)
+    noise = np.random.default_rng(3).normal(size=[2, 1000])
+    scores = [like + noise[0], 2 * like + noise[1]]
+    two = []
+    for one, score in zip((a, b), scores, strict=True):
+        score = np.where(known, 1 / (1 + np.exp(-score)), 0.5)
+        one = one.append_column("label_like", pa.array(like.astype(np.float32)))
+        two.append(one.append_column("score_like", pa.array(score.astype(np.float32))))
+    found = targets.matched(run("a", two[0]), run("b", two[1]), "like")
+    assert found.targets == (known.sum(), known.sum())
+    auc = compare.compare(found, replicas=50)[0].metrics["auc"]
+    expected = [sklearn_metrics.roc_auc_score(like[known], score[known]) for score in scores]
+    assert [auc.a, auc.b] == pytest.approx(expected)
+    primary = compare.compare(targets.matched(run("a", two[0]), run("b", two[1])), replicas=50)
+    assert primary[0].targets == 1000
+    with pytest.raises(InputError, match=r"--label buy: .*/a has no such label .*there: like\)"):
+        targets.matched(run("a", two[0]), run("b", two[1]), "buy")
+
+
 def test_text_page_and_json_tell_the_same(run):
     found = targets.matched(run("a", table()), run("b", table(skill=3.0)))
     rows = compare.compare(found, replicas=50)

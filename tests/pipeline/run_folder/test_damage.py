@@ -1,4 +1,4 @@
-"""An error over files of a run that were changed is told as what it is."""
+"""Files of a run that were changed are told, whether what reads them fails or not."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from components.artifact_content import CONTENT
 from components.errors import InputError
 from models import content
-from pipeline.run_folder.damage import damage_is_told
+from pipeline.run_folder.damage import unchanged
 from pipeline.run_folder.lineage import Artifact
 
 
@@ -18,7 +18,7 @@ def _written(folder: Path) -> Artifact:
 
 
 def _told(artifacts: list[Artifact], error: Exception) -> None:
-    with damage_is_told(artifacts):
+    with unchanged(artifacts):
         raise error
 
 
@@ -33,12 +33,27 @@ def test_the_artifact_that_was_changed_is_named(tmp_path: Path) -> None:
         _told(artifacts, IndexError())
 
 
+def test_a_file_that_was_edited_and_can_be_read_is_told(tmp_path: Path) -> None:
+    artifacts = [_written(tmp_path / name) for name in ("one", "two")]
+    with unchanged(artifacts):
+        pass
+    (tmp_path / "two" / "a").write_text("2")
+    with pytest.raises(InputError, match=f"^{tmp_path}/two is damaged: "), unchanged(artifacts):
+        pass
+
+
 def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
     artifacts = [_written(tmp_path / "one"), Artifact(str(tmp_path / "no record"), {})]
     with pytest.raises(KeyError):
         _told(artifacts, KeyError("splits"))
+    with pytest.raises(InputError, match=r"^other labels$"):
+        _told(artifacts, InputError("other labels"))
+
+
+def test_an_error_that_names_the_changed_file_says_more(tmp_path: Path) -> None:
+    artifacts = [_written(tmp_path / "one")]
     (tmp_path / "one" / "a").write_text("2")
-    with pytest.raises(InputError, match=r"^said already$"):
-        _told(artifacts, InputError("said already"))
-    with damage_is_told(artifacts):
-        pass
+    with pytest.raises(InputError, match=f"^{tmp_path}/one/a is cut off$"):
+        _told(artifacts, InputError(f"{tmp_path}/one/a is cut off"))
+    with pytest.raises(InputError, match=f"^{tmp_path}/one is damaged: "):
+        _told(artifacts, InputError("the targets have other labels"))

@@ -8,9 +8,10 @@ import sys
 import types
 
 import pytest
+import tensorflow as tf
 
 from pipeline.cli import main
-from tests.pipeline.serve.tiny import probability, publish
+from tests.pipeline.serve.tiny import Tiny, probability, publish
 
 ONE = {
     "history_item": [1, 2, 3],
@@ -91,6 +92,7 @@ def test_standard_input(folder, capfd, monkeypatch):
     ("request_", "sentence"),
     [
         ("{", "--request FILE: is no JSON: "),
+        ('{"inputs": {"a": 1, "a": 1}}', "--request FILE: the key 'a' is twice in an object"),
         ([1], "--request FILE: must be an object: inputs by name"),
         ({"inputs": 1}, "--request FILE: must be an object: inputs by name"),
         ({}, "--request FILE: history_item: is missing; signature 'score' takes it"),
@@ -108,6 +110,55 @@ def test_what_it_refuses(rank, request_, sentence):
     assert err.startswith("everlong: ")
     assert sentence in err
     assert err.count("\n") == 1
+
+
+class TellsOfItems(Tiny):
+    """A model that reads a feature of items, if a request tells it: its scores are halved then."""
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, None], tf.int64, "history_item"),
+            tf.TensorSpec([None], tf.int64, "history_length"),
+            tf.TensorSpec([None, None], tf.int64, "target_item"),
+            tf.TensorSpec([None, None], tf.string, "target_brand"),
+            tf.TensorSpec([None, None], tf.string, "target_author"),
+        ]
+    )
+    def score_new_items(
+        self, history_item, history_length, target_item, target_brand, target_author
+    ):
+        scores = self.score(
+            {
+                "history_item": history_item, "history_length": history_length,
+                "target_item": target_item, "target_brand": target_brand,
+            }
+        )  # fmt: skip
+        told = tf.cast(target_author != "", tf.float32)
+        return {name: values * (1 - told / 2) for name, values in scores.items()}
+
+
+def test_what_a_request_tells_of_items_is_read(tmp_path, capfd):
+    model = TellsOfItems(2)
+    signatures = {
+        name: getattr(model, name).get_concrete_function()
+        for name in ("score", "serving_default", "score_new_items")
+    }
+    tf.saved_model.save(model, str(tmp_path / "models" / "2"), signatures)
+
+    def ranked(request):
+        (tmp_path / "x.json").write_text(json.dumps(request))
+        words = ["--model", str(tmp_path / "models"), "--request", str(tmp_path / "x.json")]
+        code = main(["rank", *words, "--json"])
+        told = capfd.readouterr()
+        return json.loads(told.out) if code == 0 else told.err
+
+    plain = {row["target_item"]: row["probability"] for row in ranked(ONE)}
+    assert plain == pytest.approx(dict(RANKED), abs=1e-7)
+    told = ranked(ONE | {"target_author": ["x", "", "y"]})
+    assert {row["target_item"]: row["probability"] for row in told} == pytest.approx(
+        {10: plain[10] / 2, 30: plain[30], 20: plain[20] / 2}, abs=1e-7
+    )
+    assert "'target_autor'; the nearest is" in ranked(ONE | {"target_autor": ["x", "", "y"]})
 
 
 def test_folders_and_files_that_it_refuses(folder, tmp_path, capfd):

@@ -170,6 +170,8 @@ def with_inputs(**changes) -> dict:
     [
         (b"{", 400, "the body is no JSON: "),
         (b"\xff", 400, "the body is no JSON: "),
+        (b'{"inputs": {}, "inputs": {}}', 400, "the key 'inputs' is twice in an object; keep one"),
+        (b'{"instances": [{"a": 1, "a": 2}]}', 400, "the key 'a' is twice in an object; keep one"),
         (b"[" * 100_000, 400, "the body is no JSON: "),
         ([1], 400, "the body must be a JSON object. Received: [1]"),
         ({}, 400, "the body must have either 'inputs' or 'instances'"),

@@ -86,6 +86,7 @@ def test_kept():
         "label": [1, -1],  # -1: a behaviour, but no target
         "feature.dwell": [0.5, 1.0],
         "split": [0, 0],
+        "lacks": [b"\x00", b"\xc0"],  # category and label, of the bits of all parts
         "sequence": [40, 41],
     }
 
