@@ -138,7 +138,7 @@ class KubeflowConfig(Section):
     pipeline_root: str | None = Field(
         None,
         description="Where the cluster keeps artifacts, models and pointers: gs://, s3:// or "
-        "minio://, or a folder of a volume that every step mounts.",
+        "minio://. An absolute folder suits who runs the steps otherwise; Kubeflow takes none.",
     )
     service_account: str | None = Field(
         None,
