@@ -124,7 +124,7 @@ def test_code_cannot_be_written_and_the_home_can(buildah: Buildah, container: st
     run = ("run", "--isolation=chroot", f"--user={user}", container, "--")
     for place in ("/opt/everlong/pipeline/cli.py", "/opt/venv/bin/python", "/opt/everlong/new"):
         assert buildah(*run, "sh", "-c", f"test ! -w {place} && ! touch {place}").returncode == 0
-    assert buildah.told(*run, "sh", "-c", "touch ~/mine && echo ~") == "/home/everlong"
+    assert buildah.told(*run, "sh", "-c", f"touch ~/{user} && echo ~") == "/home/everlong"
 
 
 def test_a_whole_run_within_the_image(buildah: Buildah, container: str):
