@@ -105,10 +105,11 @@ def run_fn(fn_args: FnArgs) -> None:
     served = ServingModule(model, transform_output, settings.history, span, settings.features)
     served.export(fn_args.serving_model_dir)
     kept = progress.curve[(progress.best or progress.epoch) - 1]
-    told = contract.of(served, transform_output, settings, train.span, kept)
+    requests = contract.example_requests(served, transform_output, settings, train.span)
+    told = contract.of(served, transform_output, settings, train.span, kept, requests)
     contract.write(fn_args.serving_model_dir, told)
     lengths = {shape.length for shape in shapes}
-    warmup.write(fn_args.serving_model_dir, told["example"], served.score_spec(), lengths)
+    warmup.write(fn_args.serving_model_dir, requests, served.score_spec(), lengths)
     report = _report(progress, steps, time.monotonic() - started) | {
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
         "shapes": [dataclasses.astuple(shape) for shape in shapes],

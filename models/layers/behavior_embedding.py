@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import tensorflow as tf
 
 from models.features import TARGET_FRESH, FeatureSizes, fresh_feature
+from models.layers.either import either
 from models.layers.gather import gather_rows
 from models.layers.item_features import STDDEV, ItemFeatures
 
@@ -209,13 +210,19 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
 
 def _products(table: tf.Variable | tf.Tensor, queries: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
     """Returns the products of queries [B, T, D] with rows of a table, [B, T, L]."""
-    if table.shape[0] > 2 * ids.shape[1]:
+
+    def of_rows() -> tf.Tensor:
         rows = tf.cast(tf.gather(table, ids), queries.dtype)
         return tf.matmul(queries, rows, transpose_b=True)
-    flat = tf.reshape(queries, [-1, queries.shape[-1]])
-    products = tf.matmul(flat, tf.cast(table, queries.dtype), transpose_b=True)
-    products = tf.reshape(products, [-1, queries.shape[1], table.shape[0]])
-    return tf.gather(products, ids, axis=2, batch_dims=1)
+
+    def of_table() -> tf.Tensor:
+        flat = tf.reshape(queries, [-1, queries.shape[-1]])
+        products = tf.matmul(flat, tf.cast(table, queries.dtype), transpose_b=True)
+        products = tf.reshape(products, [-1, tf.shape(queries)[1], table.shape[0]])
+        return tf.gather(products, ids, axis=2, batch_dims=1)
+
+    length = ids.shape[1] or tf.shape(ids)[1]
+    return either(table.shape[0] > 2 * length, of_rows, of_table)
 
 
 def embedding_of(
