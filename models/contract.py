@@ -122,6 +122,10 @@ def of(
                 "last_of_training": span[1],
             },
             "top_k": getattr(settings.model, "top_k", None),
+            "item_features": {
+                name: feature.model_dump(mode="json")
+                for name, feature in feature_config.of("item", settings.features).items()
+            },
             "vocabularies": _vocabularies(transform_output, settings),
             "validation": dict(validation),
             "example": as_lists(requests.draw(_BEHAVIORS, _TARGETS)),

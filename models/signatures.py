@@ -51,7 +51,7 @@ class ServingModule(tf.Module):
     """A trained model behind raw features.
 
     Args:
-      model: trained.
+      model: trained. Items that are not embedded yet (`CtrModel.embed_all_items`) are, as float32.
       transform_output: of the Transform run on whose examples the model was trained.
       settings: how its examples were cut.
       span: first and last second of the examples; None: their times are an order.
@@ -70,10 +70,7 @@ class ServingModule(tf.Module):
         configured: Mapping[str, Feature] = MappingProxyType({}),
     ) -> None:
         super().__init__()
-        sizes = model.sizes
-        self.new_items = NewItems(
-            configured, sizes.item_features, sizes.items.rows - 1 if sizes.items else 0
-        )
+        self.new_items = NewItems(configured, model.sizes.item_features)
         self._settings, self._span = settings, span
         # A SavedModel keeps what it can reach from here. A Keras model would drag its own saved
         # form along: a function keeps it out of sight, the variables that it reads suffice.
@@ -83,6 +80,8 @@ class ServingModule(tf.Module):
         ]  # fmt: skip
         self._variables = lambda: list(model.variables)
         model.embed_all_items()
+        # By this name, and in this order, further items' rows take the place of these.
+        self.item_rows = [e.item_rows for e in model.embeddings if e.item_rows is not None]
         self._layout = dataclasses.replace(Layout.of(model.sizes, settings.match), distinct=False)
         self._reads_match = model.reads_match
         self.transform = transform_output.transform_features_layer()
@@ -113,6 +112,7 @@ class ServingModule(tf.Module):
             },
         }
         read = {v.ref() for function in signatures.values() for v in function.variables}
+        read -= {v.ref() for rows in self.item_rows for v in rows.variables}  # kept by their name
         self.weights = [v for v in self._variables() if v.ref() in read]
         tf.saved_model.save(self, path, signatures)
 
@@ -150,7 +150,8 @@ class ServingModule(tf.Module):
         """
         tensors = requests.checked_dense(tensors, self._layout)
         length = tensors.pop(features.HISTORY_LENGTH)
-        history, others = {}, {}
+        history: dict[str, tf.Tensor] = {}
+        others: dict[str, tf.Tensor] = {}
         for name, x in tensors.items():
             side = history if name.startswith(features.HISTORY_PREFIX) else others
             side[name] = x
@@ -181,7 +182,8 @@ class ServingModule(tf.Module):
         step = tf.maximum(CHUNK // user, 1)
         chunks = tf.maximum((users + step - 1) // step, 1)
 
-        score_users = tf.function(self._score_users)  # once in the SavedModel, though called twice
+        # Once in the SavedModel, though it is called twice.
+        score_users = tf.function(self._score_users, autograph=False)
 
         def score_chunk(chunk: tf.Tensor) -> tf.Tensor:
             begin = chunk * step
@@ -243,7 +245,9 @@ class ServingModule(tf.Module):
                 match=settings.match,
             )
         if told:
-            batch |= self.new_items.batch(told, batch[features.TARGET_ITEM], self.transform)
+            unknown = self.item_rows[0].count - 1
+            items = batch[features.TARGET_ITEM]
+            batch |= self.new_items.batch(told, items, unknown, self.transform)
         logits = tf.cast(self._logits(batch), tf.float32)
         return tf.where(batch[features.TARGET_VALID][..., None], tf.sigmoid(logits), 0.0)
 

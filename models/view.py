@@ -12,6 +12,7 @@ from models import features
 from models.layers import BehaviorEmbedding, Selection, TargetPositionEncoding, Window
 from models.layers.distinct import STEP, distinct
 from models.layers.gather import gather_rows
+from models.layers.item_rows import ItemRows
 from models.layers.subsequence import Subsequence, flat_positions
 from models.layers.xla_jit import in_plain_graph
 
@@ -35,7 +36,7 @@ class View:
       target: [B, T, Dq] float, embedded targets.
       batch_items: [U] int32, the batch's distinct items, which "item" of `ids` and `target_ids` are
         places in; None: among all items, or, where items have no features, ids.
-      items: [U, D] float, the same, embedded; None where they have no features.
+      items: [U, D] float, the same, embedded, or the table of all; None where ids say all of them.
       fresh: `target_fresh` and `fresh_<name>` of a batch that has them.
     """
 
@@ -48,7 +49,7 @@ class View:
     target_time: tf.Tensor
     target: tf.Tensor
     batch_items: tf.Tensor | None = None
-    items: tf.Tensor | None = None
+    items: tf.Tensor | ItemRows | None = None
     fresh: Mapping[str, tf.Tensor] = dataclasses.field(default_factory=dict)
 
     @classmethod

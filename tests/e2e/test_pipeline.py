@@ -138,9 +138,7 @@ def test_a_run_killed_in_the_trainer_resumes(finished: Run, tmp_path: Path) -> N
 def test_two_runs_in_one_folder_keep_apart(finished: Run, tmp_path: Path) -> None:
     run = Run(Path(shutil.copytree(finished.output, tmp_path / "shared")))
     (run.output / "log.txt").unlink()
-    one = subprocess.Popen(
-        run.command("--from-node", "Trainer"), stdout=subprocess.PIPE, text=True
-    )
+    one = subprocess.Popen(run.command("--from-node", "Trainer"), stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline and not (run.output / "log.txt").exists():
         time.sleep(0.05)
