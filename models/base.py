@@ -10,7 +10,7 @@ import tensorflow_recommenders as tfrs
 
 from models import features
 from models.config import FrameConfig
-from models.features import FeatureSizes
+from models.features import FeatureSizes, Store
 from models.head import Head
 from models.interests import RecentInterest
 from models.joint import joint_logits
@@ -110,11 +110,19 @@ class CtrModel(tfrs.Model):
             logits = tf.concat([logits[..., :1] + bias[..., None], logits[..., 1:]], -1)
         return joint_logits(logits, self.labels)
 
-    def embed_all_items(self) -> None:
-        """Embeds all items once and for all, for serving; the model cannot be trained on."""
-        for module in self.submodules:
-            if isinstance(module, BehaviorEmbedding):
-                module.embed_all_items()
+    @property
+    def embeddings(self) -> list[BehaviorEmbedding]:
+        """All embeddings of behaviours and targets, in the same order each time."""
+        return [module for module in self.submodules if isinstance(module, BehaviorEmbedding)]
+
+    def embed_all_items(self, store: Store = "float32") -> None:
+        """Embeds all items once and for all, for serving; the model cannot be trained on.
+
+        Args:
+          store: how the tables of items' rows hold them.
+        """
+        for embedding in self.embeddings:
+            embedding.embed_all_items(store)
 
     def losses_of(
         self, inputs: Mapping[str, tf.Tensor], training: bool = False

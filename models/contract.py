@@ -6,7 +6,6 @@ where TensorFlow Serving ignores them, and travel with it.
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import feature_config, features
+from models.example_request import ExampleRequests, as_lists
 from models.feature_config import NumberFeature
 from models.json_text import without_nan
 from models.preprocessing import VOCABULARIES
@@ -35,6 +35,7 @@ def of(
     settings: RunSettings,
     span: tuple[int, int],
     validation: Mapping[str, float],
+    requests: ExampleRequests,
 ) -> dict[str, Any]:
     """Returns the contract of a model as plain JSON.
 
@@ -44,6 +45,7 @@ def of(
       settings: of its training.
       span: first and last time of these examples.
       validation: what was said of the epoch whose weights are exported.
+      requests: of which one is its example.
     """
     of_label = {
         output: f"chance that the label{f' {name}' if name else ''} is 1"
@@ -52,7 +54,7 @@ def of(
     for name, task in settings.labels.others.items():
         if task.given:
             of_label[features.probability(name)] += f", and {task.given} is"
-    spec = served.score_spec()
+    spec, read = served.score_spec(), tables(transform_output, settings)
     history = settings.history
     new = {
         name: {
@@ -76,6 +78,7 @@ def of(
                             "required": True,
                             "meaning": _meaning(name, settings),
                         }
+                        | ({"vocabulary": read[name]} if name in read else {})
                         for name, tensor in sorted(spec.items())
                     },
                     "outputs": {
@@ -119,11 +122,27 @@ def of(
                 "last_of_training": span[1],
             },
             "top_k": getattr(settings.model, "top_k", None),
+            "item_features": {
+                name: feature.model_dump(mode="json")
+                for name, feature in feature_config.of("item", settings.features).items()
+            },
             "vocabularies": _vocabularies(transform_output, settings),
             "validation": dict(validation),
-            "example": _example(spec, transform_output, settings, span),
+            "example": as_lists(requests.draw(_BEHAVIORS, _TARGETS)),
         }
     )
+
+
+def example_requests(
+    served: ServingModule,
+    transform_output: tft.TFTransformOutput,
+    settings: RunSettings,
+    span: tuple[int, int],
+) -> ExampleRequests:
+    """Returns what draws requests of a model that is not exported yet; arguments as of `of`."""
+    known = tables(transform_output, settings)
+    files = {name: str(transform_output.vocabulary_file_by_name(of)) for name, of in known.items()}
+    return ExampleRequests(served.score_spec(), files, span[1])
 
 
 def write(folder: str, told: Mapping[str, Any]) -> None:
@@ -193,54 +212,21 @@ def _of_new_items(name: str, feature: feature_config.Feature) -> str:
     )
 
 
-def _vocabularies(transform_output: tft.TFTransformOutput, settings: RunSettings) -> dict[str, int]:
-    """How many values each vocabulary knows."""
-    tables = [*VOCABULARIES, *feature_config.tables_of(settings.features)]
+def tables(transform_output: tft.TFTransformOutput, settings: RunSettings) -> dict[str, str]:
+    """The vocabulary of each feature that has one, by its name in examples and requests."""
+    named = {
+        table: [c for name in names for c in feature_config.columns(name, settings.features[name])]
+        for table, names in feature_config.tables_of(settings.features).items()
+    }
     return {
-        name: transform_output.vocabulary_size_by_name(name)
-        for name in tables
-        if transform_output.vocabulary_file_by_name(name) is not None
+        column: table
+        for table, columns in (VOCABULARIES | named).items()
+        for column in columns
+        if transform_output.vocabulary_file_by_name(table) is not None
     }
 
 
-def _example(
-    spec: Mapping[str, tf.TensorSpec],
-    transform_output: tft.TFTransformOutput,
-    settings: RunSettings,
-    span: tuple[int, int],
-) -> dict[str, Any]:
-    """A request of `score` for one user, made of the most frequent values that training knew."""
-    of_table: dict[str, str] = {}
-    for table, columns in VOCABULARIES.items():
-        of_table |= dict.fromkeys(columns, table)
-    for table, named in feature_config.tables_of(settings.features).items():
-        for name in named:
-            columns = feature_config.columns(name, settings.features[name])
-            of_table |= dict.fromkeys(columns, table)
-    last = span[1]
-    found: dict[str, Any] = {}
-    for name, tensor in spec.items():
-        size = {"L": _BEHAVIORS, "T": _TARGETS}.get(_shape(name)[-1], 1)
-        if name == features.HISTORY_LENGTH:
-            found[name] = [_BEHAVIORS]
-        elif name == features.HISTORY_TIME:
-            found[name] = [[max(last - 60 * (size - i), span[0]) for i in range(size)]]
-        elif name == features.TARGET_TIME:
-            found[name] = [[last + 1] * size]
-        elif tensor.dtype.is_floating:
-            found[name] = [[1.0] * size]
-        else:
-            known = _first(transform_output, of_table.get(name), size)
-            values = [known[i % len(known)] if known else b"0" for i in range(size)]
-            as_text = tensor.dtype == tf.string
-            found[name] = [[v.decode(errors="replace") if as_text else int(v) for v in values]]
-    return found
-
-
-def _first(transform_output: tft.TFTransformOutput, table: str | None, count: int) -> list[bytes]:
-    """The most frequent values of a vocabulary; none where the table has no vocabulary."""
-    path = table and transform_output.vocabulary_file_by_name(table)
-    if not path:
-        return []
-    with tf.io.gfile.GFile(path, "rb") as file:
-        return [line.rstrip(b"\n") for line in itertools.islice(file, count)]
+def _vocabularies(transform_output: tft.TFTransformOutput, settings: RunSettings) -> dict[str, int]:
+    """How many values each vocabulary knows."""
+    names = dict.fromkeys(tables(transform_output, settings).values())
+    return {name: transform_output.vocabulary_size_by_name(name) for name in names}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -114,6 +114,10 @@ def label_feature(name: str) -> str:
 def probability(label: str) -> str:
     """Returns the output of a label beside the primary one: `"like"` -> `"probability_like"`."""
     return PROBABILITY + "_" + label
+
+
+# How a served model holds the numbers of items' rows.
+Store = Literal["float32", "bfloat16", "int8"]
 
 
 class Embedded(NamedTuple):

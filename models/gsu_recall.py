@@ -17,6 +17,7 @@ from models.layers import (
     RecencySearch,
     Selection,
 )
+from models.layers.simhash import signs
 from models.mirrn import GranularQueries
 from models.view import View
 
@@ -62,8 +63,10 @@ def _other_units(model: CtrModel, view: View, count: int) -> dict[str, Selection
     mirrn = MirrnConfig(
         name="mirrn", item_dim=model.config.item_dim, category_dim=model.config.category_dim
     )
-    codes, keys, _ = GranularQueries(mirrn)(view)
-    by_hash = HammingSearch(count)(codes, keys, view.window)
+    queries = GranularQueries(mirrn)
+    projected = queries.project(view)
+    codes, _ = queries(view, projected, mirrn.granularities)
+    by_hash = HammingSearch(count)(codes, signs(projected), view.window)
     return {
         "sim_soft": InnerProductSearch(count)(view.target, view.rows[..., :width], view.window),
         "eta": Selection(*(x[:, :, 0] for x in by_hash)),  # MIRRN's target-aware query too

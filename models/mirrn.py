@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import tensorflow as tf
 
 from models.base import CtrModel
@@ -28,6 +30,7 @@ from models.view import View
 
 MATMUL_LENGTH = 100  # up to it, a Fourier transform is faster as a product: see benchmarks
 CLUSTER_BITS = 3  # the coarse buckets of `global_query: cluster`
+_STATE = "state"  # the interest that the GRU's state is
 
 
 class GranularQueries(tf.keras.layers.Layer):
@@ -51,32 +54,33 @@ class GranularQueries(tf.keras.layers.Layer):
             else None
         )
 
-    def call(self, view: View):
-        """Returns codes [B, T, G, m], codes [B, L, m], and the GRU's states [B, T, Dq] or None."""
-        projected = self.hash.project(tf.stop_gradient(view.rows))
+    def call(self, view: View, projected: tf.Tensor, names: Sequence[str]):
+        """Returns codes [B, T, G, m] of granularities, and the GRU's states [B, T, Dq] or None.
+
+        Args:
+          view: of the batch.
+          projected: its behaviours, see `project`.
+          names: of the granularities.
+        """
         local = view.local
         if self.config.local_query != "mean":
             local = local.newest(self.config.local_last)
         queries, states = {}, None
-        if "target" in self.config.granularities:
+        if "target" in names:
             queries["target"] = self.hash.project(tf.stop_gradient(view.target))
-        if self.gru is not None:
+        if self.gru is not None and "local" in names:
             states = self._states(self.gru, view, local)
             queries["local"] = self.hash.project(tf.stop_gradient(states))
-        if self._pooled:
-            sums = by_user(self._sums, projected.shape[1], projected, view.window, local)
-            queries |= zip(self._pooled, tf.unstack(sums, axis=2), strict=True)
-        stacked = tf.stack([queries[name] for name in self.config.granularities], 2)
-        return signs(stacked), signs(projected), states
+        windows = {"local": local, "global": view.window}
+        pooled = {name: windows[name] for name in names if name not in queries}
+        if pooled:
+            sums = by_user(self._sums, projected.shape[1], projected, pooled)
+            queries |= zip(pooled, tf.unstack(sums, axis=2), strict=True)
+        return signs(tf.stack([queries[name] for name in names], 2)), states
 
-    @property
-    def _pooled(self) -> list[str]:
-        """Granularities whose query is a sum over behaviours."""
-        return [
-            name
-            for name in self.config.granularities
-            if name == "global" or (name == "local" and self.gru is None)
-        ]
+    def project(self, view: View) -> tf.Tensor:
+        """Returns behaviours of which the signs are codes and sums are queries, [B, L, m]."""
+        return self.hash.project(tf.stop_gradient(view.rows))
 
     def _states(self, gru: tf.keras.layers.GRU, view: View, local: Window) -> tf.Tensor:
         chosen = local.select(self.config.local_last).oldest_first()
@@ -87,15 +91,15 @@ class GranularQueries(tf.keras.layers.Layer):
         )
         return tf.reshape(states, tf.shape(view.target))
 
-    def _sums(self, projected: tf.Tensor, window: Window, local: Window) -> tf.Tensor:
+    def _sums(self, projected: tf.Tensor, pooled: Mapping[str, Window]) -> tf.Tensor:
         """Returns the sums over each pooled granularity of projected behaviours, [B, T, G', m]."""
-        windows = [window if name == "global" else local for name in self._pooled]
-        first, stop = (tf.stack(edges, 2)[..., None] for edges in zip(*windows, strict=True))
+        edges = zip(*pooled.values(), strict=True)
+        first, stop = (tf.stack(edge, 2)[..., None] for edge in edges)
         weights = ones_between(first, stop, projected[0, :, 0])
-        if "global" in self._pooled and self.config.global_query == "cluster":
-            place = self._pooled.index("global")
+        if "global" in pooled and self.config.global_query == "cluster":
+            place = list(pooled).index("global")
             largest = self._in_largest_bucket(projected, weights[:, :, place])
-            others = [tf.ones_like(largest)] * len(self._pooled)
+            others = [tf.ones_like(largest)] * len(pooled)
             others[place] = largest
             weights *= tf.stack(others, 2)
         return pool(weights, projected)
@@ -143,20 +147,41 @@ class MirrnInterest(Interest):
 
     def retrieve(self, view: View) -> Selection:
         """Returns the K behaviours that each granularity of a target reads, of [B, T, G, K]."""
-        codes, keys, _ = self.queries(view)
-        return self.search(codes, keys, view.window)
+        projected = self.queries.project(view)
+        codes, _ = self.queries(view, projected, self.config.granularities)
+        return self.search(codes, signs(projected), view.window)
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
-        codes, keys, states = self.queries(view)
-        found = self.search(codes, keys, view.window)
+        names, projected = self.config.granularities, self.queries.project(view)
+        if view.is_static:
+            interests = self._interests(view, projected, names, training)
+        else:  # of what does not depend on the target, a request's targets ask the same
+            of_target = [name for name in names if name == "target"]
+            of_moment = [name for name in names if name != "target"]
+            moments, place = view.moments()
+            found = self._interests(view, projected, of_target, training)
+            shared = self._interests(moments, projected, of_moment, training)
+            found |= {name: tf.gather(x, place, batch_dims=1) for name, x in shared.items()}
+            interests = {name: found[name] for name in [*names, *(found.keys() - names)]}
+        return self.fusion(view.target, tf.stack(list(interests.values()), 2))
+
+    def _interests(
+        self, view: View, projected: tf.Tensor, names: Sequence[str], training: bool
+    ) -> dict[str, tf.Tensor]:
+        """Returns an interest of each granularity, [B, T, D], and that of the GRU's state."""
+        if not names:
+            return {}
+        codes, states = self.queries(view, projected, names)
+        found = self.search(codes, signs(projected), view.window)
         chosen = Selection(*(merge_axes(x, 1) for x in found)).oldest_first()
         shape = tf.shape(view.target)
         behaviors = view.subsequence(chosen, self.position)
-        interests = self.refine(behaviors, training=training)
-        interests = tf.reshape(interests, [shape[0], shape[1], codes.shape[2], interests.shape[-1]])
-        if self.state is not None:
-            interests = tf.concat([interests, self.state(states)[:, :, None]], 2)
-        return self.fusion(view.target, interests)
+        refined = self.refine(behaviors, training=training)
+        refined = tf.reshape(refined, [shape[0], shape[1], len(names), refined.shape[-1]])
+        interests = dict(zip(names, tf.unstack(refined, axis=2), strict=True))
+        if self.state is not None and states is not None:
+            interests[_STATE] = self.state(states)
+        return interests
 
 
 def merge_axes(x: tf.Tensor, axis: int) -> tf.Tensor:

@@ -23,7 +23,6 @@ class NewItems:
     Args:
       configured: all features, by name.
       fields: the features of items, as a model embeds them.
-      unknown: id of the unknown item.
 
     Attributes:
       features: what a request may have, by the name that it has there.
@@ -33,9 +32,8 @@ class NewItems:
         self,
         configured: Mapping[str, Feature],
         fields: Sequence[features.Embedded],
-        unknown: int,
     ) -> None:
-        self._fields, self._unknown = fields, unknown
+        self._fields = fields
         self._names = {
             features.target_feature(name): name
             for name, feature in feature_config.of("item", configured).items()
@@ -54,13 +52,18 @@ class NewItems:
         }
 
     def batch(
-        self, told: Ragged, items: tf.Tensor, transform: Callable[[Ragged], Ragged]
+        self,
+        told: Ragged,
+        items: tf.Tensor,
+        unknown: tf.Tensor,
+        transform: Callable[[Ragged], Ragged],
     ) -> dict[str, tf.Tensor]:
         """Returns what `View` reads of them.
 
         Args:
           told: [n, T] by name, or without a value in an example that does not tell it.
           items: [n, T] int32, ids of the targets' items, padded with 0.
+          unknown: [] int32, id of the unknown item.
           transform: turns raw features into ids.
 
         Returns:
@@ -68,7 +71,7 @@ class NewItems:
           int32, their ids.
         """
         tells = tf.reduce_any(tf.stack([x.row_lengths() > 0 for x in told.values()]), 0)
-        fresh = tells[:, None] & (items == self._unknown)
+        fresh = tells[:, None] & (items == unknown)
         # Requests seldom have any: what follows costs about as much as all else that is looked up.
         ids = tf.cond(
             tf.reduce_any(fresh),

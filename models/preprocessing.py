@@ -260,7 +260,7 @@ def _look_up(values: tf.Tensor, path: Any) -> tuple[tf.Tensor, tf.Tensor]:
             value_index=tf.lookup.TextFileIndex.LINE_NUMBER,
         )
         table = tf.lookup.StaticHashTable(lines, default_value=-1)
-        size = table.size()
+    size = table.size()  # when the graph runs: a vocabulary may grow (`everlong items`)
     found = table.lookup(values)
     return tf.where(found < 0, size, found), size + 1
 

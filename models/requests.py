@@ -146,34 +146,39 @@ def _one_column(name: str, count: tf.Tensor) -> Check:
 
 def _finite(name: str, values: tf.RaggedTensor) -> Check:
     """No number is infinite: it would fall into a bucket, as any other. NaN is a missing one."""
-    numbers, row = values.flat_values, values.value_rowids()
+    numbers = values.flat_values
     return Check(
         tf.math.is_inf(numbers),
         lambda at: [name, ": must be a number, or NaN where it is missing. Received: ", numbers[at],
-                    " in example ", row[at]],
+                    " in example ", values.value_rowids()[at]],
     )  # fmt: skip
 
 
 def _rising(times: tf.RaggedTensor) -> Check:
     """Behaviours are in order, the oldest first: positions and what is newest follow from it."""
-    flat, row = times.flat_values, times.value_rowids()
-    falls = (flat[1:] < flat[:-1]) & (row[1:] == row[:-1])
+    flat = times.flat_values
+    falls = flat[1:] < flat[:-1]
+
+    def within_examples() -> tf.Tensor:
+        row = times.value_rowids()
+        return falls & (row[1:] == row[:-1])
+
     return Check(
-        falls,
+        tf.cond(tf.reduce_any(falls), within_examples, lambda: tf.zeros([0], tf.bool)),
         lambda at: [features.HISTORY_TIME, ": must rise, the oldest behaviour first. Received: ",
-                    flat[at + 1], " after ", flat[at], " in example ", row[at]],
+                    flat[at + 1], " after ", flat[at], " in example ", times.value_rowids()[at]],
     )  # fmt: skip
 
 
 def _plausible(name: str, times: tf.RaggedTensor, span: tuple[int, int]) -> Check:
     """Times are in the unit of training: milliseconds for seconds would be in another age."""
     first, last = span
-    flat, row = times.flat_values, times.value_rowids()
+    flat = times.flat_values
     return Check(
         (flat < first - _FAR) | (flat > last + _FAR),
         lambda at: [name, ": must be in seconds since 1970. Received: ", flat[at],
                     f", more than 30 years from the times of training, {first} to {last}, in "
-                    "example ", row[at]],
+                    "example ", times.value_rowids()[at]],
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ import tensorflow_transform as tft
 from models import features, inputs, positions, requests
 from models.feature_config import Feature
 from models.inputs import Layout
+from models.layers.rank import BLOCK
 from models.new_items import NewItems
 from models.settings import HistorySettings
 
@@ -50,7 +51,7 @@ class ServingModule(tf.Module):
     """A trained model behind raw features.
 
     Args:
-      model: trained.
+      model: trained. Items that are not embedded yet (`CtrModel.embed_all_items`) are, as float32.
       transform_output: of the Transform run on whose examples the model was trained.
       settings: how its examples were cut.
       span: first and last second of the examples; None: their times are an order.
@@ -69,10 +70,7 @@ class ServingModule(tf.Module):
         configured: Mapping[str, Feature] = MappingProxyType({}),
     ) -> None:
         super().__init__()
-        sizes = model.sizes
-        self.new_items = NewItems(
-            configured, sizes.item_features, sizes.items.rows - 1 if sizes.items else 0
-        )
+        self.new_items = NewItems(configured, model.sizes.item_features)
         self._settings, self._span = settings, span
         # A SavedModel keeps what it can reach from here. A Keras model would drag its own saved
         # form along: a function keeps it out of sight, the variables that it reads suffice.
@@ -82,6 +80,8 @@ class ServingModule(tf.Module):
         ]  # fmt: skip
         self._variables = lambda: list(model.variables)
         model.embed_all_items()
+        # By this name, and in this order, further items' rows take the place of these.
+        self.item_rows = [e.item_rows for e in model.embeddings if e.item_rows is not None]
         self._layout = dataclasses.replace(Layout.of(model.sizes, settings.match), distinct=False)
         self._reads_match = model.reads_match
         self.transform = transform_output.transform_features_layer()
@@ -112,6 +112,7 @@ class ServingModule(tf.Module):
             },
         }
         read = {v.ref() for function in signatures.values() for v in function.variables}
+        read -= {v.ref() for rows in self.item_rows for v in rows.variables}  # kept by their name
         self.weights = [v for v in self._variables() if v.ref() in read]
         tf.saved_model.save(self, path, signatures)
 
@@ -149,13 +150,14 @@ class ServingModule(tf.Module):
         """
         tensors = requests.checked_dense(tensors, self._layout)
         length = tensors.pop(features.HISTORY_LENGTH)
+        history: dict[str, tf.Tensor] = {}
+        others: dict[str, tf.Tensor] = {}
+        for name, x in tensors.items():
+            side = history if name.startswith(features.HISTORY_PREFIX) else others
+            side[name] = x
+        whole = tf.RaggedTensor.from_tensor
         return self._score(
-            {
-                name: tf.RaggedTensor.from_tensor(
-                    x, length if name.startswith(features.HISTORY_PREFIX) else None
-                )
-                for name, x in tensors.items()
-            }
+            _unpadded(history, length) | {name: whole(x) for name, x in others.items()}
         )
 
     def score_spec(self, new_items: bool = False) -> dict[str, tf.TensorSpec]:
@@ -180,24 +182,30 @@ class ServingModule(tf.Module):
         step = tf.maximum(CHUNK // user, 1)
         chunks = tf.maximum((users + step - 1) // step, 1)
 
+        # Once in the SavedModel, though it is called twice.
+        score_users = tf.function(self._score_users, autograph=False)
+
         def score_chunk(chunk: tf.Tensor) -> tf.Tensor:
             begin = chunk * step
             rows = {name: values[begin : begin + step] for name, values in raw.items()}
-            scores = self._score_users(rows, targets)
+            scores = score_users(rows, targets)
             return tf.pad(scores, [[0, step - tf.shape(scores)[0]], [0, 0], [0, 0]])
 
-        scores = tf.map_fn(
-            score_chunk,
-            tf.range(chunks),
-            fn_output_signature=tf.TensorSpec([None, None, len(self.outputs)], tf.float32),
-            parallel_iterations=1,
-        )
-        scores = tf.reshape(scores, [chunks * step, targets, len(self.outputs)])[:users]
+        def in_chunks() -> tf.Tensor:
+            scores = tf.map_fn(
+                score_chunk,
+                tf.range(chunks),
+                fn_output_signature=tf.TensorSpec([None, None, len(self.outputs)], tf.float32),
+                parallel_iterations=1,
+            )
+            return tf.reshape(scores, [chunks * step, targets, len(self.outputs)])[:users]
+
+        scores = tf.cond(chunks > 1, in_chunks, lambda: score_users(raw, targets))
         return dict(zip(self.outputs, tf.unstack(scores, axis=-1), strict=True))
 
     def _score_users(self, raw: dict[str, tf.RaggedTensor], targets: tf.Tensor) -> tf.Tensor:
         """Returns the probabilities [n, `targets`, labels] of ragged raw features."""
-        settings = self._settings
+        settings, raw = self._settings, dict(raw)
         given_end = raw.pop(features.TARGET_HIST_END, None)
         told = {name: raw.pop(name) for name in self.new_items.features if name in raw}
         full_length = _row_lengths(raw[features.HISTORY_ITEM])
@@ -206,7 +214,8 @@ class ServingModule(tf.Module):
             lambda: _newest(raw, settings.max_length),
             lambda: raw,  # cutting copies every history, and seldom has anything to cut
         )
-        length = raw[features.HISTORY_ITEM].bounding_shape(1)
+        # In whole blocks, which a search looks at: here, padding costs nothing.
+        length = -(-raw[features.HISTORY_ITEM].bounding_shape(1) // BLOCK) * BLOCK
         ids = {name: inputs.narrow(name, x) for name, x in self.transform(raw).items()}
         batch = inputs.pad(ids, length, targets, self._layout)
         kept = _row_lengths(raw[features.HISTORY_ITEM])
@@ -236,9 +245,26 @@ class ServingModule(tf.Module):
                 match=settings.match,
             )
         if told:
-            batch |= self.new_items.batch(told, batch[features.TARGET_ITEM], self.transform)
+            unknown = self.item_rows[0].count - 1
+            items = batch[features.TARGET_ITEM]
+            batch |= self.new_items.batch(told, items, unknown, self.transform)
         logits = tf.cast(self._logits(batch), tf.float32)
         return tf.where(batch[features.TARGET_VALID][..., None], tf.sigmoid(logits), 0.0)
+
+
+def _unpadded(history: dict[str, tf.Tensor], length: tf.Tensor) -> dict[str, tf.RaggedTensor]:
+    """Returns the first `length` [n] behaviours of each row of features [n, L]."""
+    columns = tf.shape(history[features.HISTORY_ITEM], tf.int64)[1]
+    real = tf.sequence_mask(length, columns)
+    values = tf.cond(
+        tf.reduce_all(length == columns),
+        lambda: [tf.reshape(x, [-1]) for x in history.values()],  # as one user's, without a copy
+        lambda: [tf.boolean_mask(x, real) for x in history.values()],
+    )
+    return {
+        name: tf.RaggedTensor.from_row_lengths(x, length, validate=False)
+        for name, x in zip(history, values, strict=True)
+    }
 
 
 def _newest(raw: dict[str, tf.RaggedTensor], length: int) -> dict[str, tf.RaggedTensor]:

@@ -16,13 +16,24 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import content, contract, feature_config, features, item_table, leaks, warmup
+from models import (
+    content,
+    contract,
+    feature_config,
+    features,
+    item_maker,
+    item_rows_cost,
+    item_table,
+    leaks,
+    warmup,
+)
 from models.buckets import BatchShape, choose_shapes
 from models.checkpoints import Checkpoints, Progress
 from models.errors import InputError
 from models.gsu_recall import gsu_recall
 from models.importance import importance
 from models.inputs import EmptySplitError, Layout, Split
+from models.item_maker import ItemMaker
 from models.json_text import without_nan
 from models.loop import TrainingLoop, total_steps
 from models.optimizers import build_optimizer
@@ -100,19 +111,29 @@ def run_fn(fn_args: FnArgs) -> None:
         )
         progress = loop.run()
     owed = importance(model, steps, validation, shapes, settings, settings.seed)
-    recall = gsu_recall(model, _longest_users(validation, shapes))
+    longest = _longest_users(validation, shapes)
+    recall = gsu_recall(model, longest)
+    cost = item_rows_cost.embed_all_items(model, config.item_rows, validation, shapes, longest)
+    if cost:
+        told_cost = ", ".join(f"{name} {value:.4f}" for name, value in cost.items())
+        log.info("items' rows are exported as %s: %s", config.item_rows, told_cost)
     span = train.span if settings.history.clock else None
     served = ServingModule(model, transform_output, settings.history, span, settings.features)
     served.export(fn_args.serving_model_dir)
+    if items is not None:
+        maker = ItemMaker(model, transform_output, settings)
+        maker.export(os.path.join(fn_args.serving_model_dir, item_maker.FOLDER))
     kept = progress.curve[(progress.best or progress.epoch) - 1]
-    told = contract.of(served, transform_output, settings, train.span, kept)
+    requests = contract.example_requests(served, transform_output, settings, train.span)
+    told = contract.of(served, transform_output, settings, train.span, kept, requests)
     contract.write(fn_args.serving_model_dir, told)
     lengths = {shape.length for shape in shapes}
-    warmup.write(fn_args.serving_model_dir, told["example"], served.score_spec(), lengths)
+    warmup.write(fn_args.serving_model_dir, requests, served.score_spec(), lengths)
     report = _report(progress, steps, time.monotonic() - started) | {
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
         "shapes": [dataclasses.astuple(shape) for shape in shapes],
         "gsu_recall": recall,
+        **({"item_rows": cost} if cost else {}),
         **({"importance": owed} if owed else {}),
         "validation_protocol": scored.protocol,
         "best_by": loop.best_by,

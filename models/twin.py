@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import tensorflow as tf
 
 from models.base import CtrModel
@@ -9,6 +11,7 @@ from models.config import TwinConfig
 from models.features import FeatureSizes
 from models.interests import RetrievedInterest
 from models.layers import BehaviorEmbedding, ConsistentSearch, Selection, TargetPositionEncoding
+from models.layers.either import either
 from models.view import View
 
 # Up to so many targets, behaviours are scored by parts instead of as rows: see benchmarks.
@@ -37,14 +40,24 @@ class TwinInterest(RetrievedInterest):
         )
 
     def choose(self, view: View, queries: tf.Tensor) -> Selection:
-        targets, length = queries.shape[1], view.time.shape[1]
-        if None in (targets, length) or targets > FEW_TARGETS or view.is_masked:
+        if view.is_masked:
             return self.search(queries, view.rows, view.window)
+        targets = queries.shape[1] or tf.shape(queries)[1]
+        # Within a branch of a graph, rows must not be those that the view keeps.
+        own = view if view.is_static else dataclasses.replace(view)
+        return either(
+            targets <= FEW_TARGETS,
+            lambda: self._by_parts(view, queries),
+            lambda: self.search(queries, own.rows, view.window),
+        )
+
+    def _by_parts(self, view: View, queries: tf.Tensor) -> Selection:
         lists = self.search.lists(queries)
-        _, _, count, width = lists.shape
-        lists = tf.reshape(lists, [-1, targets * count, width])
-        scores = view.embedding.products(lists, view.ids, view.items)
-        return self.search.pick(tf.reshape(scores, [-1, targets, count, length]), view.window)
+        shape = tf.shape(lists)
+        flat = tf.reshape(lists, [shape[0], -1, lists.shape[3]])
+        scores = view.embedding.products(flat, view.ids, view.items)
+        scores = tf.reshape(scores, [shape[0], shape[1], lists.shape[2], view.length])
+        return self.search.pick(scores, view.window)
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         if self.position is None:

@@ -12,6 +12,7 @@ from models import features
 from models.layers import BehaviorEmbedding, Selection, TargetPositionEncoding, Window
 from models.layers.distinct import STEP, distinct
 from models.layers.gather import gather_rows
+from models.layers.item_rows import ItemRows
 from models.layers.subsequence import Subsequence, flat_positions
 from models.layers.xla_jit import in_plain_graph
 
@@ -35,7 +36,7 @@ class View:
       target: [B, T, Dq] float, embedded targets.
       batch_items: [U] int32, the batch's distinct items, which "item" of `ids` and `target_ids` are
         places in; None: among all items, or, where items have no features, ids.
-      items: [U, D] float, the same, embedded; None where they have no features.
+      items: [U, D] float, the same, embedded, or the table of all; None where ids say all of them.
       fresh: `target_fresh` and `fresh_<name>` of a batch that has them.
     """
 
@@ -48,7 +49,7 @@ class View:
     target_time: tf.Tensor
     target: tf.Tensor
     batch_items: tf.Tensor | None = None
-    items: tf.Tensor | None = None
+    items: tf.Tensor | ItemRows | None = None
     fresh: Mapping[str, tf.Tensor] = dataclasses.field(default_factory=dict)
 
     @classmethod
@@ -111,6 +112,42 @@ class View:
     def length(self) -> int | tf.Tensor:
         """L, padded; an int where it is static."""
         return self.time.shape[1] or tf.shape(self.time)[1]
+
+    @property
+    def is_static(self) -> bool:
+        """Whether the graph knows how many targets and behaviours there are: it trains."""
+        return self.window.first.shape.is_fully_defined() and self.time.shape[1] is not None
+
+    def moments(self) -> tuple[View, tf.Tensor]:
+        """Returns a view of the moments at which targets are shown, and where each target is there.
+
+        Targets that follow each other and see the same behaviours at one time share a moment, as
+        those of a request do.
+
+        Returns:
+          the view of [B, M], with one of the targets of each moment, the last of them repeated
+          where a user has fewer; [B, T] int32, places of targets among moments.
+        """
+        edges = (*self.window, *self.local)
+        told = tf.stack([*(tf.cast(x, tf.int64) for x in edges), self.target_time], -1)
+        begins = tf.reduce_any(told[:, 1:] != told[:, :-1], -1)
+        place = tf.pad(tf.cumsum(tf.cast(begins, tf.int32), 1), [[0, 0], [1, 0]])
+        count = place[:, -1:]
+        number = tf.range(tf.maximum(tf.reduce_max(count) + 1, 1))
+        of_moment = tf.searchsorted(place, tf.minimum(number, count))
+
+        def chosen(values: tf.Tensor) -> tf.Tensor:
+            return tf.gather(values, of_moment, batch_dims=1)
+
+        view = dataclasses.replace(
+            self,
+            window=Window(*map(chosen, self.window)),
+            local=Window(*map(chosen, self.local)),
+            target_ids={name: chosen(ids) for name, ids in self.target_ids.items()},
+            target_time=chosen(self.target_time),
+            target=chosen(self.target),
+        )
+        return view, place
 
     @property
     def is_masked(self) -> bool:

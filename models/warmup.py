@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
 from models import features
+from models.example_request import ExampleRequests
 
 FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
 TARGETS = (1, 128)
@@ -21,7 +20,7 @@ TARGETS = (1, 128)
 
 def write(
     folder: str,
-    example: Mapping[str, Any],
+    requests: ExampleRequests,
     spec: Mapping[str, tf.TensorSpec],
     lengths: Iterable[int],
 ) -> None:
@@ -29,8 +28,8 @@ def write(
 
     Args:
       folder: of the SavedModel.
-      example: a request of `score` for one user, as lists.
-      spec: of its inputs.
+      requests: to draw from.
+      spec: of their inputs.
       lengths: of histories, such as those that training was padded to.
     """
     path = os.path.join(folder, FILE)
@@ -40,27 +39,9 @@ def write(
             for targets in TARGETS:
                 request = predict_pb2.PredictRequest()
                 request.model_spec.signature_name = features.SCORE
-                for name, values in stretched(example, length, targets).items():
+                for name, values in requests.draw(length, targets).items():
                     tensor = tf.make_tensor_proto(values, spec[name].dtype)
                     request.inputs[name].CopyFrom(tensor)
                 log = prediction_log_pb2.PredictionLog()
                 log.predict_log.request.CopyFrom(request)
                 file.write(log.SerializeToString())
-
-
-def stretched(example: Mapping[str, Any], length: int, targets: int) -> dict[str, np.ndarray]:
-    """Returns the example with its behaviours and targets repeated to so many, in order of time."""
-    found = {}
-    for name, values in example.items():
-        array = np.array(values)
-        if name == features.HISTORY_LENGTH:
-            found[name] = np.array([length])
-        elif name.startswith(features.HISTORY_PREFIX):
-            found[name] = np.resize(array, [1, length])
-            if name == features.HISTORY_TIME:
-                found[name].sort()
-        elif name.startswith(features.TARGET_PREFIX):
-            found[name] = np.resize(array, [1, targets])
-        else:
-            found[name] = array
-    return found

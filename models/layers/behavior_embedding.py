@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from models.features import TARGET_FRESH, FeatureSizes, fresh_feature
+from models.features import TARGET_FRESH, FeatureSizes, Store, fresh_feature
+from models.layers.either import either
 from models.layers.gather import gather_rows
 from models.layers.item_features import STDDEV, ItemFeatures
+from models.layers.item_rows import ItemRows
 
 AT_ONCE = 1 << 16  # items that are embedded together where all of them are
 
@@ -48,7 +50,7 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         self.cross_sizes = dict(cross_sizes)
         self.item_dim, self.category_dim, self.cross_dim = item_dim, category_dim, cross_dim
         self.cross_tables, self.item_features = dict(cross_tables or {}), item_features
-        self._all_items: tf.Variable | None = None
+        self.item_rows: ItemRows | None = None
         self._unknown_item: tf.Variable | None = None
         own = {
             self.table_of(name): (size, cross_dim, STDDEV)
@@ -93,39 +95,54 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         """Returns the name of the table of a behaviour's feature."""
         return self.cross_tables.get(feature, feature)
 
-    def items(self, ids: tf.Tensor | None = None) -> tf.Tensor | None:
-        """Embeds items, of which each is a place for `call`; None where they have no features.
+    def items(self, ids: tf.Tensor | None = None) -> tf.Tensor | ItemRows | None:
+        """Embeds items, of which each is a place for `call`; None where ids say all of them.
 
         Args:
           ids: int32 [U], such as the distinct items of a batch; None: all items.
 
         Returns:
-          [U, item_dim].
+          [U, item_dim], or the table of all items that was made for serving.
         """
+        if ids is None and self.item_rows is not None:
+            return self.item_rows
         if self.item_features is None:
             return None
         if ids is None:
-            if self._all_items is not None:
-                return self._all_items
             ids = tf.range(self.item_features.count)
+        return self.own_rows(ids) + self.item_features(ids)
+
+    def own_rows(self, ids: tf.Tensor) -> tf.Tensor:
+        """Returns what items' ids add to their rows, [U, item_dim]."""
         # Items without a row of their own come last.
         own = tf.gather(self._tables["item"], tf.minimum(ids, self.item_size - 1))
-        return tf.cast(own, self.compute_dtype) + self.item_features(ids)
+        return tf.cast(own, self.compute_dtype)
 
-    def embed_all_items(self) -> None:
-        """Embeds all items once and for all: serving then reads as much as without features."""
+    def embed_all_items(self, store: Store = "float32") -> None:
+        """Embeds all items once and for all: serving then reads as much as without features.
+
+        Args:
+          store: how the table holds them. Ids' own table is left as it is where it would be copied.
+        """
+        if self.item_rows is not None:
+            return
         if self.item_features is not None:
             count = self.item_features.count
             parts = [
-                self.items(tf.range(begin, min(begin + AT_ONCE, count)))
+                self.own_rows(ids) + self.item_features(ids)
                 for begin in range(0, count, AT_ONCE)
+                for ids in [tf.range(begin, min(begin + AT_ONCE, count))]
             ]
-            self._all_items = tf.Variable(tf.concat(parts, 0), trainable=False, name="all_items")
+            self.item_rows = ItemRows(tf.concat(parts, 0).numpy(), store)
             self._unknown_item = tf.Variable(
                 self._tables["item"][-1], trainable=False, name="unknown_item"
             )
+        elif store != "float32":
+            self.item_rows = ItemRows(self._tables["item"].numpy(), store)
 
-    def call(self, ids: Mapping[str, tf.Tensor], items: tf.Tensor | None = None) -> tf.Tensor:
+    def call(
+        self, ids: Mapping[str, tf.Tensor], items: tf.Tensor | ItemRows | None = None
+    ) -> tf.Tensor:
         """Returns rows for ids.
 
         Args:
@@ -140,7 +157,10 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         return tf.cast(tf.concat(rows, -1), self.compute_dtype)
 
     def targets(
-        self, ids: Mapping[str, tf.Tensor], items: tf.Tensor | None, fresh: Mapping[str, tf.Tensor]
+        self,
+        ids: Mapping[str, tf.Tensor],
+        items: tf.Tensor | ItemRows | None,
+        fresh: Mapping[str, tf.Tensor],
     ) -> tf.Tensor:
         """Returns rows of targets, some of items that a request alone tells of, when serving.
 
@@ -167,13 +187,16 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
 
         return tf.cond(tf.reduce_any(fresh[TARGET_FRESH]), told, lambda: rows)
 
-    def _rows(self, name: str, ids: tf.Tensor, items: tf.Tensor | None) -> tf.Tensor:
+    def _rows(self, name: str, ids: tf.Tensor, items: tf.Tensor | ItemRows | None) -> tf.Tensor:
         if name == "item" and items is not None:
-            return gather_rows(items, ids)
+            return items(ids) if isinstance(items, ItemRows) else gather_rows(items, ids)
         return tf.cast(tf.gather(self._tables[self.table_of(name)], ids), self.compute_dtype)
 
     def products(
-        self, queries: tf.Tensor, ids: Mapping[str, tf.Tensor], items: tf.Tensor | None = None
+        self,
+        queries: tf.Tensor,
+        ids: Mapping[str, tf.Tensor],
+        items: tf.Tensor | ItemRows | None = None,
     ) -> tf.Tensor:
         """Returns `queries . self(ids, items)` for few queries, without making rows of a behaviour.
 
@@ -191,7 +214,8 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         tables = {name: self._tables[self.table_of(name)] for name in self.features}
         if items is not None:
             tables["item"] = items
-        widths = [table.shape[1] for table in tables.values()]
+        own = {"item": self.item_dim, "category": self.category_dim}
+        widths = [own.get(name, self.cross_dim) for name in tables]
         parts = zip(tables.items(), tf.split(queries, widths, -1), strict=True)
         return tf.add_n([_products(table, part, ids[name]) for (name, table), part in parts])
 
@@ -207,15 +231,26 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         }
 
 
-def _products(table: tf.Variable | tf.Tensor, queries: tf.Tensor, ids: tf.Tensor) -> tf.Tensor:
+def _products(
+    table: tf.Variable | tf.Tensor | ItemRows, queries: tf.Tensor, ids: tf.Tensor
+) -> tf.Tensor:
     """Returns the products of queries [B, T, D] with rows of a table, [B, T, L]."""
-    if table.shape[0] > 2 * ids.shape[1]:
-        rows = tf.cast(tf.gather(table, ids), queries.dtype)
-        return tf.matmul(queries, rows, transpose_b=True)
-    flat = tf.reshape(queries, [-1, queries.shape[-1]])
-    products = tf.matmul(flat, tf.cast(table, queries.dtype), transpose_b=True)
-    products = tf.reshape(products, [-1, queries.shape[1], table.shape[0]])
-    return tf.gather(products, ids, axis=2, batch_dims=1)
+    stored = isinstance(table, ItemRows)
+    count = table.count if stored else table.shape[0]
+
+    def of_rows() -> tf.Tensor:
+        rows = table(ids) if stored else tf.gather(table, ids)
+        return tf.matmul(queries, tf.cast(rows, queries.dtype), transpose_b=True)
+
+    def of_table() -> tf.Tensor:
+        flat = tf.reshape(queries, [-1, queries.shape[-1]])
+        rows = tf.cast(table.all() if stored else table, queries.dtype)
+        products = tf.matmul(flat, rows, transpose_b=True)
+        products = tf.reshape(products, [-1, tf.shape(queries)[1], count])
+        return tf.gather(products, ids, axis=2, batch_dims=1)
+
+    length = ids.shape[1] or tf.shape(ids)[1]
+    return either(count > 2 * length, of_rows, of_table)
 
 
 def embedding_of(

@@ -81,12 +81,19 @@ class ItemFeatures(tf.keras.layers.Layer):
             rows.append(tf.matmul(tf.gather(vectors, items), self._vector_projections[name]))
         return tf.add_n(rows)
 
-    def of_values(self, values: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Returns the rows [U, units] of items by their values, int32 [U, V] by feature.
+    def of_values(
+        self, values: Mapping[str, tf.Tensor], vectors: Mapping[str, tf.Tensor] | None = None
+    ) -> tf.Tensor:
+        """Returns the rows [U, units] of items by their values.
 
-        They have no vectors.
+        Args:
+          values: int32 [U, V] by feature, padded with 0.
+          vectors: float32 [U, dim] by feature; None: they have none.
         """
-        return tf.add_n([self._embed(field, values[field.name]) for field in self.fields])
+        rows = [self._embed(field, values[field.name]) for field in self.fields]
+        kernels = self._vector_projections
+        rows += [tf.matmul(known, kernels[name]) for name, known in (vectors or {}).items()]
+        return tf.add_n(rows)
 
     @contextlib.contextmanager
     def exchanged(

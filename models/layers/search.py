@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from models.layers.by_user import by_user
 from models.layers.choose import LEAST, NEVER, choose, ranks
+from models.layers.rank import rank
 from models.layers.relevance import relevance
 from models.layers.round_robin import round_robin
 from models.layers.visibility import Selection, Window
@@ -56,13 +57,11 @@ class SearchUnit(tf.keras.layers.Layer):
 def best(scores: tf.Tensor, window: Window, count: int, integer_scores: bool = False) -> Selection:
     """Returns the `count` best of `scores` [B, T, L] or [B, T, G, L] within each window.
 
-    What scores `NEVER` is not chosen. Where shapes are static, which compiling pays for, they are
-    not sorted (see `choose`, also for `integer_scores`): it takes a third to a tenth of the time
-    of `tf.math.top_k`, see benchmarks/README.md.
+    What scores `NEVER` is not chosen. Where shapes are static, which compiling pays for, `choose`
+    finds them (also for `integer_scores`), elsewhere `rank`: see benchmarks/README.md.
     """
     if not scores.shape.is_fully_defined():
-        positions, valid = _ranked(scores, window, count)
-        return Selection(positions, valid).newest_first()
+        return Selection(*_ranked(scores, window, count)).newest_first()
     positions, keys = _chosen(scores, window, count, integer_scores)
     return Selection(positions, keys > LEAST)
 
@@ -79,12 +78,15 @@ def _chosen(scores, window: Window, count: int, integer_scores: bool = False):
 
 
 def _ranked(scores, window: Window, count: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns positions of what `best` does, best first, and which are valid."""
-    index = tf.range(tf.shape(scores)[-1])
-    first, stop = (edge[..., None] for edge in _edges(scores, window))
-    visible = (index >= first) & (index < stop)
-    values, positions = tf.math.top_k(tf.where(visible, tf.cast(scores, tf.float32), NEVER), count)
-    return tf.where(values > NEVER, positions, 0), values > NEVER
+    """Returns what `rank` does of each row's last axis, of [B, T, K] or [B, T, G, K]."""
+    shape = tf.shape(scores)
+    first, stop = (
+        tf.reshape(tf.broadcast_to(edge, shape[:-1]), [-1, 1]) for edge in _edges(scores, window)
+    )
+    rows = tf.reshape(tf.cast(scores, tf.float32), [-1, shape[-1]])
+    lead = tf.concat([shape[:-1], [count]], 0)
+    found = (tf.reshape(x, lead) for x in rank(rows, first, stop, count))
+    return tuple(tf.ensure_shape(x, [*scores.shape[:-1], count]) for x in found)
 
 
 def _edges(scores: tf.Tensor, window: Window) -> Window:

@@ -149,9 +149,9 @@ def _rows(folder: Path, parsed: argparse.Namespace, terminal: Terminal) -> Itera
 
 def draw(model: Model, length: int, targets: int) -> list[dict[str, np.ndarray]]:
     """Different requests of one shape, see `ExampleRequests.draw`."""
-    from pipeline.serve.example_request import ExampleRequests
+    from models.example_request import ExampleRequests
 
-    requests = ExampleRequests(model.signature(SCORE), model.path)
+    requests = ExampleRequests.of_model(model.signature(SCORE).inputs, str(model.path))
     return [requests.draw(length, targets) for _ in range(DIFFERENT)]
 
 

@@ -4,6 +4,6 @@
 """
 
 COMMANDS = (
-    "run", "ingest", "bench", "ablate", "predict", "serve", "rank", "compare", "report", "simulate",
-    "dataset", "config", "doctor", "compile", "submit",
+    "run", "ingest", "bench", "ablate", "predict", "serve", "rank", "items", "compare", "report",
+    "simulate", "dataset", "config", "doctor", "compile", "submit",
 )  # fmt: skip

@@ -154,7 +154,7 @@ def _first_version(server: Server, folder: Path, url: str) -> str:
     Raises:
       InputError: if the folder is one version, and that cannot be served.
     """
-    from pipeline.serve.example_request import ExampleRequests, as_json
+    from models.example_request import ExampleRequests, as_json
 
     if server.versions.version is None:
         faults = [state.fault for state in server.versions.states()]
@@ -162,7 +162,9 @@ def _first_version(server: Server, folder: Path, url: str) -> str:
             raise InputError(f"--model {folder}: cannot be served: {faults[0]}")
         return f"no version in {folder} can be served yet: requests are refused until one can"
     with server.versions.lease() as (version, model):
-        request = ExampleRequests(model.signature(SCORE), model.path).draw(2, 2)
+        request = ExampleRequests.of_model(model.signature(SCORE).inputs, str(model.path)).draw(
+            2, 2
+        )
     body = shlex.quote(as_json(request))
     return f"version {version} of {folder}; try: curl {url}:predict -d {body}"
 

@@ -127,7 +127,10 @@ def test_training_compiles_and_equals_eager(variant, masked, monkeypatch):
 
 
 def test_shapes_may_be_unknown_when_traced(model):
-    batch = tensors(random_batch(seed=5))
+    drawn = random_batch(seed=5, length=40)  # three blocks of a search
+    for name in ("target_hist_end", "target_local_begin", "target_time"):
+        drawn[name][:, 1] = drawn[name][:, 2] = drawn[name][:, 0]  # shown at one moment
+    batch = tensors(drawn)
     spec = {
         name: tf.TensorSpec([None] * value.shape.rank, value.dtype) for name, value in batch.items()
     }

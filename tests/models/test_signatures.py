@@ -165,6 +165,7 @@ class MatchReader:
     variables = ()
     sizes = FeatureSizes(item=1, category=1)
     labels = ONE_LABEL
+    embeddings = ()
 
     def __init__(self, reads_match: bool) -> None:
         self.reads_match = reads_match

@@ -88,6 +88,16 @@ def test_few_targets_find_what_loops_find_in_a_history_too_long_for_masks(search
     )
 
 
+@pytest.mark.parametrize("targets", [FEW_TARGETS, FEW_TARGETS + 1])
+@pytest.mark.parametrize("length", [10, 30])  # tables are longer than two histories, and not
+def test_few_targets_score_alike_in_graphs_that_do_not_know_how_many(targets, length):
+    model = small_model("twin")
+    batch = tensors(random_batch(seed=8, length=length, targets=targets))
+    spec = {n: tf.TensorSpec([None] * x.shape.rank, x.dtype) for n, x in batch.items()}
+    program = tf.function(model, input_signature=[spec])
+    np.testing.assert_allclose(program(batch), model(batch), rtol=1e-4, atol=1e-5)
+
+
 def test_position_encoding_is_read():
     model = small_model("twin", position_encoding=True)
     batch = random_batch()

@@ -83,6 +83,29 @@ def test_recall_gather_subsequence_and_distance_by_loops(embedding, monkeypatch,
             assert mask[b, t, k] == valid
 
 
+def test_targets_share_a_moment_while_they_follow_each_other_and_see_the_same(embedding):
+    batch = random_batch(users=2, targets=6)
+    batch["target_valid"][:] = True
+    batch["history_length"][1] = 9
+    batch["target_hist_end"][:] = [[9, 9, 9, 9, 9, 9], [9, 9, 5, 5, 5, 9]]
+    batch["target_local_begin"][:] = [[3, 3, 3, 3, 3, 3], [3, 3, 3, 4, 4, 3]]
+    batch["target_time"][:] = [[50, 50, 50, 50, 50, 50], [50, 60, 60, 60, 60, 60]]
+    seen = View.of(tensors(batch), embedding, 1)
+    moments, place = seen.moments()
+    assert place.numpy().tolist() == [[0, 0, 0, 0, 0, 0], [0, 1, 2, 3, 3, 4]]
+    targets = np.array([[0, 0, 0, 0, 0], [0, 1, 2, 3, 5]])
+    for given, shown in (
+        (seen.window.first, moments.window.first),
+        (seen.window.stop, moments.window.stop),
+        (seen.local.stop, moments.local.stop),
+        (seen.target_time, moments.target_time),
+        (seen.target, moments.target),
+        (seen.target_ids["item"], moments.target_ids["item"]),
+    ):
+        expected = [given.numpy()[b, targets[b]] for b in range(2)]
+        np.testing.assert_array_equal(shown.numpy(), expected)
+
+
 @pytest.mark.parametrize("masked", [0, 100])
 def test_recent_reads_the_newest(embedding, monkeypatch, masked):
     monkeypatch.setattr(view, "MASKED_LENGTH", masked)

@@ -45,6 +45,7 @@ ROOMS = {
         "compare",
         "predict",
         "serve",
+        "items",
         "doctor",
         "ablation",
         "bench",

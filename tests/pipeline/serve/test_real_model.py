@@ -15,13 +15,13 @@ import tensorflow as tf
 
 from models import contract
 from models.config import DinConfig
+from models.example_request import ExampleRequests, as_json
 from models.preprocessing import feature_sizes
 from models.registry import build_model
 from models.settings import HistorySettings
 from models.signatures import ServingModule
 from models.training_config import RunSettings
 from pipeline.cli import main
-from pipeline.serve.example_request import ExampleRequests, as_json
 from pipeline.serve.model import Model
 from tests.models.transformed import HISTORY, random_splits, serialize, transform
 from tests.pipeline.serve.tiny import Rest, Rpc, predict_request, running
@@ -45,7 +45,8 @@ def exported(tmp_path_factory):
     module.export(str(folder / ".staging-8"))
     given = transformed.fn_args(folder, {}).custom_config
     settings = RunSettings.from_custom_config(given)
-    told = contract.of(module, transformed.output, settings, span, {})
+    requests = contract.example_requests(module, transformed.output, settings, span)
+    told = contract.of(module, transformed.output, settings, span, {}, requests)
     contract.write(str(folder / ".staging-8"), told)
     (folder / "serving").mkdir()
     os.rename(folder / ".staging-8", folder / "serving" / "8")
@@ -57,7 +58,7 @@ def test_both_protocols_against_the_signatures(exported):
     model = Model(folder / "8")
     serialized = [serialize(example) for example in examples]
     wanted = model.signature("serving_default")({"examples": np.array(serialized, object)})
-    inputs = ExampleRequests(model.signature("score"), model.path).draw(20, 5)
+    inputs = ExampleRequests.of_model(model.signature("score").inputs, str(model.path)).draw(20, 5)
     scores = model.signature("score")(inputs)["probability"]
     assert np.ptp(scores) > 0.001
     with running(folder) as server:
@@ -114,7 +115,7 @@ def test_the_requests_of_the_readme_are_answered(exported):
 def test_rank(exported, tmp_path, capfd):
     folder, _ = exported
     model = Model(folder / "8")
-    inputs = ExampleRequests(model.signature("score"), model.path).draw(20, 5)
+    inputs = ExampleRequests.of_model(model.signature("score").inputs, str(model.path)).draw(20, 5)
     scores = model.signature("score")(inputs)["probability"][0]
     (tmp_path / "request.json").write_text(as_json(inputs))
     words = ["--request", str(tmp_path / "request.json"), "--json"]

@@ -1,0 +1,1 @@
+"""Rows of items, made anew of a table of items, without training."""

@@ -1,0 +1,105 @@
+"""A table of items as a model's item maker takes it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pydantic
+
+from components.behavior_example_gen.cells.columns import IdColumn
+from components.behavior_example_gen.cells.features import cut_ids, to_feature
+from components.behavior_example_gen.cells.parse import is_list, tidy, to_id
+from components.behavior_example_gen.config.log_config import MISSING, CsvConfig
+from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.read.file import read_table
+from components.errors import InputError
+from models import features
+from models.feature_config import Features, IdFeature, IdsFeature, NumberFeature, VectorFeature
+
+ID = "item"  # the column of ids; each feature's is called as the feature is
+
+
+@dataclasses.dataclass(frozen=True)
+class Items:
+    """Items and what is known of them.
+
+    Attributes:
+      ids: as vocabularies have them.
+      raw: features of the split `items` by name, one item's after the other.
+    """
+
+    ids: list[bytes]
+    raw: Mapping[str, np.ndarray]
+
+
+def read(path: str, told: Mapping[str, object], integers: bool) -> Items:
+    """Reads a file of items: CSV, JSON lines or Parquet.
+
+    Args:
+      path: of the file. Of rows with equal ids, the first one counts.
+      told: the configurations of the features of items, by name, as the model's contract has them.
+      integers: whether ids are whole numbers.
+
+    Raises:
+      InputError: naming the column or the cell that cannot be read.
+    """
+    configured = pydantic.TypeAdapter(Features).validate_python(dict(told))
+    columns = [ID, *configured]
+    folder, name = os.path.split(os.path.abspath(path))
+    try:
+        table = read_table(folder, name, CsvConfig(), columns, "items")
+    except LogError as error:
+        raise InputError(f"--items {path}: {error}") from None
+    cells = {name: table[name] for name in columns}
+    cells |= {n: tidy(x, MISSING, True) for n, x in cells.items() if not _is_vector(configured, n)}
+    ids = to_id(cells[ID], IdColumn(column=ID, type="int" if integers else "string"))
+    for fault, rows in ids.faults.items():
+        if rows.any():
+            row = int(np.flatnonzero(rows)[0])
+            raise InputError(f"--items {path}: {ID} of row {row + 1} is {fault}: {cells[ID][row]}")
+    codes = ids.values.dictionary_encode().indices.to_numpy()
+    first = pa.array(np.sort(np.unique(codes, return_index=True)[1]))
+    kept = ids.values.take(first)
+    raw: dict[str, np.ndarray] = {features.ITEM_ID: _numpy(kept)}
+    for name, feature in configured.items():
+        column = features.item_feature(name)
+        if isinstance(feature, VectorFeature):
+            raw[column] = _vectors(path, name, cells[name].take(first), feature.dim)
+            continue
+        assert isinstance(feature, IdFeature | IdsFeature | NumberFeature), "it is of items"
+        found = to_feature(cells[name].take(first), feature)
+        for fault, rows in found.faults.items():
+            if fault != "missing" and rows.any():
+                row = int(np.flatnonzero(rows)[0])
+                raise InputError(f"--items {path}: {name} of {ID} {kept[row]} is {fault}")
+        values = found.values
+        if isinstance(feature, IdsFeature):
+            values, sizes = cut_ids(values, feature, MISSING, True)
+            raw[features.length_of(column)] = sizes
+        raw[column] = _numpy(values)
+    texts = kept.cast(pa.string()).to_pylist() if integers else kept.to_pylist()
+    return Items([t.encode() if isinstance(t, str) else t for t in texts], raw)
+
+
+def _is_vector(configured: Features, name: str) -> bool:
+    return isinstance(configured.get(name), VectorFeature)
+
+
+def _numpy(values: pa.Array) -> np.ndarray:
+    return values.to_numpy(zero_copy_only=False)
+
+
+def _vectors(path: str, name: str, lists: pa.Array, dim: int) -> np.ndarray:
+    """The numbers of all vectors, NaN of a missing one."""
+    sizes = pc.list_value_length(lists).fill_null(dim).to_numpy() if is_list(lists.type) else None
+    if sizes is None or (sizes != dim).any():
+        raise InputError(f"--items {path}: {name} must hold lists of {dim} numbers in each row")
+    whole = np.full([len(lists), dim], np.nan, np.float32)
+    known = np.asarray(lists.is_valid())
+    whole[known] = pc.list_flatten(lists).to_numpy().reshape(-1, dim)
+    return whole.ravel()

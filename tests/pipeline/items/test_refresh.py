@@ -1,0 +1,145 @@
+"""Rows made anew are those that training's own table has; further items score as their like."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import tensorflow as tf
+
+from components.errors import InputError
+from models import contract, features, trainer
+from pipeline.cli import main
+from pipeline.items.refresh import Refreshed, refresh
+from tests.models import features_of_all_kinds
+from tests.models.features_of_all_kinds import items_of
+from tests.models.transformed import Transformed, transform
+
+TRAINING = {"epochs": 1, "max_steps": 3, "early_stopping": {"metric": "loss"}}
+# A row is a sum of some features: in another order, of float32 rounds differently.
+OTHER_ORDER = 1e-6
+
+
+@pytest.fixture(scope="module")
+def transformed(tmp_path_factory) -> Transformed:
+    """Users with features of every kind, and a table of items."""
+    folder = tmp_path_factory.mktemp("transformed_features")
+    return transform(folder, features_of_all_kinds.splits(), features_of_all_kinds.SETTINGS)
+
+
+@pytest.fixture(scope="module", params=["float32", "bfloat16", "int8"])
+def pushed(request, transformed, tmp_path_factory) -> Path:
+    """A folder with a version of a trained model, whose rows are stored in one of the ways."""
+    folder = tmp_path_factory.mktemp("items")
+    training = TRAINING | {"item_rows": request.param}
+    arguments = transformed.fn_args(folder, training, item_bias=True)
+    arguments.serving_model_dir = str(folder / "serving" / "7")
+    trainer.run_fn(arguments)
+    return folder / "serving"
+
+
+@pytest.fixture(scope="module")
+def known(transformed) -> dict:
+    return items_of(transformed.splits)
+
+
+def write(path: Path, items: dict) -> str:
+    """Writes a table of items by their ids."""
+    columns = {"item": list(items)} | {
+        name: [one[name] for one in items.values()]
+        for name in ("author", "tags", "price", "length", "cover")
+    }
+    columns["author"] = [a.decode() for a in columns["author"]]
+    columns["words"] = columns["tags"] = [[t.decode() for t in tags] for tags in columns["tags"]]
+    pq.write_table(pa.table(columns), path)
+    return str(path)
+
+
+def rows_of(version: Path) -> dict[str, np.ndarray]:
+    reader = tf.train.load_checkpoint(str(version / "variables" / "variables"))
+    return {
+        name: reader.get_tensor(name).astype(np.float32)
+        for name in reader.get_variable_to_shape_map()
+        if name.startswith("item_rows/")
+    }
+
+
+def scores(version: Path, targets: list[int], history: list[int]) -> np.ndarray:
+    told = json.loads((version / features.CONTRACT).read_text())
+    signature = tf.saved_model.load(str(version)).signatures["score"]
+    _, spec = signature.structured_input_signature
+    given = {}
+    for name in spec:
+        value = np.array(told["example"][name])
+        if name.startswith("target_"):
+            value = np.repeat(value[:, :1], len(targets), 1)
+        given[name] = value
+    given["target_item"] = np.array([targets])
+    given["history_item"][0, : len(history)] = history
+    return signature(**{n: tf.constant(v, spec[n].dtype) for n, v in given.items()})[
+        features.PROBABILITY
+    ].numpy()[0]
+
+
+def test_what_is_known_of_items_makes_the_rows_that_they_have(pushed, known, tmp_path):
+    told = refresh(pushed / "7", write(tmp_path / "items.parquet", known), tmp_path / "out")
+    assert told == Refreshed(known=features_of_all_kinds.ITEMS, new=0)
+    before, after = rows_of(pushed / "7"), rows_of(tmp_path / "out")
+    assert before.keys() == after.keys() and before
+    for name, rows in before.items():
+        assert np.abs(rows).max() > 0
+        # A rounding may take a number to the next one that there is: 1 of int8, 2^-7 of bfloat16.
+        step = {"float32": OTHER_ORDER, "bfloat16": 2**-7 * np.abs(rows).max(), "int8": 1.0}
+        kind = tf.train.load_checkpoint(str(pushed / "7" / "variables" / "variables"))
+        store = kind.get_variable_to_dtype_map()[name].name
+        np.testing.assert_allclose(after[name], rows, atol=step[store])
+        assert np.mean(np.abs(after[name] - rows) > OTHER_ORDER) < 0.01
+
+
+def test_a_further_item_scores_as_one_of_the_same_features(pushed, known, tmp_path):
+    (like, *_) = (item for item, one in known.items() if not one["count"])  # no row of its own id
+    table = write(tmp_path / "items.parquet", {1000: known[like], 1001: known[like]})
+    assert refresh(pushed / "7", table, tmp_path / "out") == Refreshed(known=0, new=2)
+    before = scores(pushed / "7", [like, 1000, 2000], [1, 2, 1000])
+    assert before[1] == before[2] != before[0]  # both are unknown
+    after = scores(tmp_path / "out", [like, 1000, 1001, 2000], [1, 2, like])
+    assert after[0] == after[1] == after[2] != after[3]
+    assert after[0] == scores(pushed / "7", [like], [1, 2, like])[0]
+    assert after[0] == scores(tmp_path / "out", [like], [1, 2, 1000])[0]
+    assert after[3] == scores(pushed / "7", [2000], [1, 2, like])[0]
+    said = json.loads((tmp_path / "out" / features.CONTRACT).read_text())
+    assert said["vocabularies"]["item"] == features_of_all_kinds.ITEMS + 2
+    assert (
+        f"{features_of_all_kinds.ITEMS + 2} values of `item`"
+        in (tmp_path / "out" / contract.README).read_text()
+    )
+
+
+@pytest.mark.parametrize("pushed", ["float32"], indirect=True)
+def test_the_command_pushes_the_next_version(pushed, known, tmp_path, capfd):
+    table = write(tmp_path / "items.parquet", {1000: known[1]})
+    assert main(["items", "--model", str(pushed), "--items", table]) == 0
+    assert "rows of 0 items of 7 made anew, and of 1 that it did not know" in capfd.readouterr().out
+    versions = sorted(int(path.name) for path in pushed.iterdir())
+    assert len(versions) == 2 and versions[0] == 7
+
+
+@pytest.mark.parametrize("pushed", ["float32"], indirect=True)
+def test_faults_of_the_table_are_named(pushed, known, tmp_path):
+    without = pq.read_table(write(tmp_path / "a.parquet", known)).drop(["price"])
+    pq.write_table(without, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="price"):
+        refresh(pushed / "7", str(tmp_path / "a.parquet"), tmp_path / "out")
+    short = {1: known[1] | {"cover": [1.0, 2.0]}}
+    with pytest.raises(InputError, match="cover must hold lists of 3 numbers in each row"):
+        refresh(pushed / "7", write(tmp_path / "b.parquet", short), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_model_of_ids_alone_is_refused(tmp_path):
+    with pytest.raises(InputError, match="knows items by their ids alone"):
+        refresh(tmp_path, "items.csv", tmp_path / "out")
