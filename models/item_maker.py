@@ -55,7 +55,8 @@ class ItemMaker(tf.Module):
 
     def export(self, path: str) -> None:
         """Writes the SavedModel to the folder `path`."""
-        made = tf.function(self.rows, input_signature=[self._spec]).get_concrete_function()
+        rows = tf.function(self.rows, input_signature=[self._spec], autograph=False)
+        made = rows.get_concrete_function()
         self.weights = list(made.variables)
         tf.saved_model.save(self, path, {SIGNATURE: made})
 

@@ -64,7 +64,8 @@ def _retrieved(model: CtrModel, batch: Mapping[str, tf.Tensor]) -> Selection | N
 
 
 def _auc(model: CtrModel, split: Split, shapes: Sequence[BatchShape]) -> float:
-    predict = tf.function(lambda batch: tf.sigmoid(model(batch)))  # with the rows that it has now
+    # Traced anew: with the rows that it has now.
+    predict = tf.function(lambda batch: tf.sigmoid(model(batch)), autograph=False)
     parts = []
     for dataset, _ in split.batches(shapes, None):
         for batch in dataset:
