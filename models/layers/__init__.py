@@ -6,6 +6,7 @@ from models.layers.fourier_transformer import FourierTransformer
 from models.layers.hash_pooling import HashCollisionPooling
 from models.layers.interest_fusion import InterestFusion
 from models.layers.item_bias import ItemBias
+from models.layers.mass_search import MassSearch
 from models.layers.position_encoding import TargetPositionEncoding
 from models.layers.relevance import TargetRelevance
 from models.layers.request_features import RequestFeatures
@@ -33,6 +34,7 @@ __all__ = [
     "InnerProductSearch",
     "InterestFusion",
     "ItemBias",
+    "MassSearch",
     "RecencySearch",
     "RequestFeatures",
     "SearchUnit",
