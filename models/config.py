@@ -121,6 +121,13 @@ class MirrnConfig(RetrievalConfig):
         ("target", "local", "global"), description="Which queries retrieve."
     )
     hash_bits: Width = Field(32, description="m: sign bits of a SimHash code.")
+    agreement_margin: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of m: of the K behaviours that a query retrieves, those are kept whose "
+        "agreement with it is so close to the best's; 1 keeps all (paper).",
+    )
     local_query: Literal["mean", "gru", "last_m"] = Field(
         "mean",
         description=(
@@ -143,6 +150,10 @@ class MirrnConfig(RetrievalConfig):
     )
     refinement: Literal["fourier", "self_attention", "none"] = Field(
         "fourier", description="What mixes a retrieved subsequence before it is averaged."
+    )
+    shared_refinement: bool = Field(
+        False,
+        description="Whether one refinement serves all queries, and not, as released, one each.",
     )
     fourier_mix: Literal["block", "diagonal"] = Field(
         "block", description="Complex weights per head: a block (paper) or its diagonal (released)."

@@ -1,5 +1,6 @@
 """The layers of all models; one idea a file."""
 
+from models.layers.agreement_search import AgreementSearch
 from models.layers.behavior_embedding import BehaviorEmbedding, embedding_of
 from models.layers.cross_feature_bias import CrossFeatureBias
 from models.layers.fourier_transformer import FourierTransformer
@@ -24,6 +25,7 @@ from models.layers.target_attention import TargetAttention
 from models.layers.visibility import Selection, Window
 
 __all__ = [
+    "AgreementSearch",
     "BehaviorEmbedding",
     "CategorySearch",
     "ConsistentSearch",
