@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -22,7 +23,7 @@ from models.view import View
 # Up to so many targets, behaviours are scored by parts instead of as rows: see benchmarks.
 FEW_TARGETS = 2
 
-SEARCHES = {
+SEARCHES: dict[str, Callable[[int], ConsistentSearch]] = {
     "per_head": functools.partial(ConsistentSearch, per_head=True),
     "shared": ConsistentSearch,
     "mass": MassSearch,
