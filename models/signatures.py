@@ -9,13 +9,14 @@ The SavedModel holds vocabularies and weights and needs nothing but TensorFlow.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import features, inputs, positions, requests
+from models.calibration import Calibration
 from models.inputs import Layout
 from models.settings import HistorySettings
 
@@ -50,9 +51,11 @@ class ServingModule(tf.Module):
       transform_output: of the Transform run on whose examples the model was trained.
       settings: how its examples were cut.
       span: first and last second of the examples; None: their times are an order.
+      calibrations: of each label, the primary one's first; None: logits are taken as they are.
 
     Attributes:
-      outputs: what both signatures return, the primary label's probability first.
+      probabilities: what both signatures return, the primary label's first.
+      logits: what they return beside it where there are calibrations: logits before these.
     """
 
     def __init__(
@@ -61,15 +64,18 @@ class ServingModule(tf.Module):
         transform_output: tft.TFTransformOutput,
         settings: HistorySettings,
         span: tuple[int, int] | None = None,
+        calibrations: Sequence[Calibration] | None = None,
     ) -> None:
         super().__init__()
         self._settings, self._span = settings, span
         # A SavedModel keeps what it can reach from here. A Keras model would drag its own saved
         # form along: a function keeps it out of sight, the variables that it reads suffice.
         self._logits = lambda batch: model.label_logits(batch, training=False)
-        self.outputs = [
-            features.PROBABILITY, *(features.probability(name) for name in model.labels.others)
-        ]  # fmt: skip
+        others = model.labels.others
+        self.probabilities = [features.PROBABILITY, *map(features.probability, others)]
+        self.logits = [features.LOGIT, *map(features.logit, others)] if calibrations else []
+        # Hidden likewise: what a module keeps in a list would be wrapped, and saved.
+        self._calibrated = lambda logits: _calibrated(logits, calibrations)
         self._variables = lambda: list(model.variables)
         model.embed_all_items()
         self._layout = dataclasses.replace(Layout.of(model.sizes, settings.match), distinct=False)
@@ -106,7 +112,8 @@ class ServingModule(tf.Module):
 
         Returns:
           `probability` [n, T] float32, T the most targets of an example, 0 where it has fewer; and
-          of each label beside the primary one `probability_<name>`, likewise.
+          of each label beside the primary one `probability_<name>`, likewise. Of a calibrated model
+          besides `logit` and `logit_<name>`, before calibration.
 
         Raises:
           tf.errors.InvalidArgumentError: naming the feature that is missing, of another type or
@@ -123,7 +130,7 @@ class ServingModule(tf.Module):
             `target_category`, `target_time` [n, T].
 
         Returns:
-          `probability` [n, T] float32, and `probability_<name>`, likewise.
+          What `serving_default` does.
 
         Raises:
           tf.errors.InvalidArgumentError: naming the tensor whose shape does not fit the others.
@@ -166,17 +173,18 @@ class ServingModule(tf.Module):
             scores = self._score_users(rows, targets)
             return tf.pad(scores, [[0, step - tf.shape(scores)[0]], [0, 0], [0, 0]])
 
+        outputs = self.probabilities + self.logits
         scores = tf.map_fn(
             score_chunk,
             tf.range(chunks),
-            fn_output_signature=tf.TensorSpec([None, None, len(self.outputs)], tf.float32),
+            fn_output_signature=tf.TensorSpec([None, None, len(outputs)], tf.float32),
             parallel_iterations=1,
         )
-        scores = tf.reshape(scores, [chunks * step, targets, len(self.outputs)])[:users]
-        return dict(zip(self.outputs, tf.unstack(scores, axis=-1), strict=True))
+        scores = tf.reshape(scores, [chunks * step, targets, len(outputs)])[:users]
+        return dict(zip(outputs, tf.unstack(scores, axis=-1), strict=True))
 
     def _score_users(self, raw: dict[str, tf.RaggedTensor], targets: tf.Tensor) -> tf.Tensor:
-        """Returns the probabilities [n, `targets`, labels] of ragged raw features."""
+        """Returns all outputs [n, `targets`, outputs] of ragged raw features."""
         settings = self._settings
         given_end = raw.pop(features.TARGET_HIST_END, None)
         full_length = _row_lengths(raw[features.HISTORY_ITEM])
@@ -215,7 +223,18 @@ class ServingModule(tf.Module):
                 match=settings.match,
             )
         logits = tf.cast(self._logits(batch), tf.float32)
-        return tf.where(batch[features.TARGET_VALID][..., None], tf.sigmoid(logits), 0.0)
+        scores = tf.sigmoid(self._calibrated(logits))
+        if self.logits:
+            scores = tf.concat([scores, logits], -1)
+        return tf.where(batch[features.TARGET_VALID][..., None], scores, 0.0)
+
+
+def _calibrated(logits: tf.Tensor, calibrations: Sequence[Calibration] | None) -> tf.Tensor:
+    """Returns the logits [..., labels], each label's calibrated."""
+    if not calibrations:
+        return logits
+    of_labels = zip(calibrations, tf.unstack(logits, axis=-1), strict=True)
+    return tf.stack([calibration(logit) for calibration, logit in of_labels], -1)
 
 
 def _newest(raw: dict[str, tf.RaggedTensor], length: int) -> dict[str, tf.RaggedTensor]:

@@ -16,7 +16,16 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import content, contract, feature_config, features, item_table, leaks, warmup
+from models import (
+    calibration,
+    content,
+    contract,
+    feature_config,
+    features,
+    item_table,
+    leaks,
+    warmup,
+)
 from models.buckets import BatchShape, choose_shapes
 from models.checkpoints import Checkpoints, Progress
 from models.gsu_recall import gsu_recall
@@ -101,7 +110,10 @@ def run_fn(fn_args: FnArgs) -> None:
     owed = importance(model, steps, validation, shapes, settings, settings.seed)
     recall = gsu_recall(model, _longest_users(validation, shapes))
     span = train.span if settings.history.clock else None
-    served = ServingModule(model, transform_output, settings.history, span)
+    calibrations = None
+    if config.calibration != "none":
+        calibrations = calibration.fit(config.calibration, *scored.predictions())
+    served = ServingModule(model, transform_output, settings.history, span, calibrations)
     served.export(fn_args.serving_model_dir)
     kept = progress.curve[(progress.best or progress.epoch) - 1]
     told = contract.of(served, transform_output, settings, train.span, kept)
@@ -115,6 +127,7 @@ def run_fn(fn_args: FnArgs) -> None:
         **({"importance": owed} if owed else {}),
         "validation_protocol": scored.protocol,
         "best_by": loop.best_by,
+        "calibrations": calibration.told(calibrations),
     }
     tf.io.gfile.makedirs(fn_args.model_run_dir)
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, TRAINING_JSON), "w") as file:
