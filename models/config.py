@@ -16,7 +16,7 @@ Width = Annotated[int, Field(ge=1, le=16_384)]
 PositiveInt = Annotated[int, Field(ge=1, le=1_000_000)]
 NonNegativeInt = Annotated[int, Field(ge=0, le=1_000_000)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
-Search = Literal["per_head", "shared"]
+Search = Literal["per_head", "shared", "mass"]
 
 
 class FrameConfig(Section):
@@ -94,7 +94,8 @@ class TwinConfig(RetrievalConfig):
         description=(
             "Whose ranking retrieves: per_head reads the heads' rankings in turn until K unique "
             "behaviours are found (paper), which is all that the attention ranks highest; shared "
-            "ranks by the mean over heads, which is faster and ranked better at 10,000 behaviours."
+            "ranks by the mean over heads, which is faster and ranked better at 10,000 behaviours; "
+            "mass by the mean over heads of their softmax, which keeps most of the attention."
         ),
     )
     cross_features: bool = Field(
@@ -103,7 +104,9 @@ class TwinConfig(RetrievalConfig):
         "short-term attention.",
     )
     projection: bool = Field(
-        True, description="Whether relevance projects query and key; false takes plain slices."
+        True,
+        description="Whether the projections of query and key are learned; false keeps them as "
+        "they start, scaled slices.",
     )
     position_encoding: bool = Field(
         False, description="Whether distance and age of a retrieved behaviour bias its attention."
@@ -118,6 +121,14 @@ class MirrnConfig(RetrievalConfig):
         ("target", "local", "global"), description="Which queries retrieve."
     )
     hash_bits: Width = Field(32, description="m: sign bits of a SimHash code.")
+    agreement_margin: float = Field(
+        0.18,
+        ge=0,
+        le=1,
+        description="Share of m: of the K behaviours that a query retrieves, those are kept whose "
+        "agreement with it is so close to the best's; 1 keeps all (paper), which costs 0.03 AUC "
+        "where fewer than K belong to a query (docs/findings.md).",
+    )
     local_query: Literal["mean", "gru", "last_m"] = Field(
         "mean",
         description=(
@@ -140,6 +151,10 @@ class MirrnConfig(RetrievalConfig):
     )
     refinement: Literal["fourier", "self_attention", "none"] = Field(
         "fourier", description="What mixes a retrieved subsequence before it is averaged."
+    )
+    shared_refinement: bool = Field(
+        False,
+        description="Whether one refinement serves all queries, and not, as released, one each.",
     )
     fourier_mix: Literal["block", "diagonal"] = Field(
         "block", description="Complex weights per head: a block (paper) or its diagonal (released)."

@@ -49,11 +49,15 @@ def of(
     """
     of_label = {
         output: f"chance that the label{f' {name}' if name else ''} is 1"
-        for output, name in zip(served.outputs, settings.labels.names, strict=True)
+        for output, name in zip(served.probabilities, settings.labels.names, strict=True)
     }
     for name, task in settings.labels.others.items():
         if task.given:
             of_label[features.probability(name)] += f", and {task.given} is"
+    of_label |= {
+        output: f"logit of `{probability}` before calibration"
+        for output, probability in zip(served.logits, served.probabilities, strict=False)
+    }
     spec, read = served.score_spec(), tables(transform_output, settings)
     history = settings.history
     new = {

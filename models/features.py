@@ -71,6 +71,7 @@ SERVING_DEFAULT = "serving_default"
 SCORE = "score"
 SCORE_NEW_ITEMS = "score_new_items"  # as `score`, with features of the targets' items
 PROBABILITY = "probability"  # [B, T]
+LOGIT = "logit"  # [B, T], before calibration
 CONTRACT = "everlong_model.json"  # beside it: what a service must know
 
 PADDING_ID = 0  # of every id feature; known values follow from 1, the last id is "unknown"
@@ -114,6 +115,11 @@ def label_feature(name: str) -> str:
 def probability(label: str) -> str:
     """Returns the output of a label beside the primary one: `"like"` -> `"probability_like"`."""
     return PROBABILITY + "_" + label
+
+
+def logit(label: str) -> str:
+    """Returns the output of a label beside the primary one: `"like"` -> `"logit_like"`."""
+    return LOGIT + "_" + label
 
 
 # How a served model holds the numbers of items' rows.

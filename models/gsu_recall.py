@@ -1,7 +1,8 @@
-"""How much of what exact attention ranks highest each search unit finds (TWIN, Fig. 4)."""
+"""How much of what exact attention reads each search unit brings back (TWIN, Fig. 4)."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -11,25 +12,40 @@ from models.config import MirrnConfig
 from models.interests import RetrievedInterest
 from models.layers import (
     CategorySearch,
-    ConsistentSearch,
     HammingSearch,
     InnerProductSearch,
     RecencySearch,
     Selection,
+    TargetAttention,
+    Window,
 )
+from models.layers.by_user import by_user
+from models.layers.mass_search import log_mass
+from models.layers.relevance import relevance
 from models.layers.simhash import signs
 from models.mirrn import GranularQueries
+from models.twin import SEARCHES
 from models.view import View
 
+# Of a search unit: what is told of it.
+OVERLAP, MASS_KEPT, OUTPUT_ERROR = "overlap", "mass_kept", "output_error"
 
-def gsu_recall(model: CtrModel, batch: Mapping[str, tf.Tensor]) -> dict[str, float]:
-    """Returns by search unit the share of exact attention's top K that it finds.
 
-    All units search by the embeddings of this one model, whose attention over what was retrieved
-    is the judge: its heads' rankings of the whole visible history, read round robin until K
-    behaviours are collected, as TWIN does (arXiv 2302.02352, section 4.3 and Fig. 4). TWIN's own
-    search, `twin_per_head`, finds all of them by construction as long as its keys are fresh; what
-    `twin_shared`, one ranking by the mean over heads, loses is the price of its speed.
+def gsu_recall(model: CtrModel, batch: Mapping[str, tf.Tensor]) -> dict[str, dict[str, float]]:
+    """Returns by search unit how much of what exact attention reads it brings back.
+
+    All units search by the embeddings of this one model, whose attention is the judge:
+
+    - `overlap`, the share that is found of its heads' rankings of the whole visible history, read
+      round robin until K behaviours are collected, as TWIN does (arXiv 2302.02352, section 4.3 and
+      Fig. 4). `twin_per_head` finds all of them by construction as long as its keys are fresh.
+    - `mass_kept`, how much attention the K found would get, of how much the best K would, where all
+      of the visible history is attended to, mean over heads. `twin_mass` keeps 1 by construction.
+    - `output_error`, how far the attention's output moves when only the K found are read, as a
+      share of its length when all are: |output(K) - output(all)| / |output(all)|.
+
+    Overlap counts all K alike, though most hardly count: a search may miss half of them at a loss
+    of a few per cent of mass.
 
     Args:
       model: trained.
@@ -37,8 +53,8 @@ def gsu_recall(model: CtrModel, batch: Mapping[str, tf.Tensor]) -> dict[str, flo
         behaviours: of fewer, any search finds all.
 
     Returns:
-      Shares in 0..1; empty where no target counts, or the model does not attend to behaviours that
-      it retrieves.
+      Means over targets; empty where no target counts, or the model does not attend to behaviours
+      that it retrieves.
     """
     interest = model.long_term
     if not isinstance(interest, RetrievedInterest):
@@ -49,12 +65,48 @@ def gsu_recall(model: CtrModel, batch: Mapping[str, tf.Tensor]) -> dict[str, flo
     if not tf.reduce_any(counted):
         return {}
     queries = interest.relevance(view.target)
-    exact = ConsistentSearch(count, per_head=True)(queries, view.rows, view.window)
     found = {
-        "twin_per_head": exact,
-        "twin_shared": ConsistentSearch(count)(queries, view.rows, view.window),
+        f"twin_{name}": search(count)(queries, view.rows, view.window)
+        for name, search in SEARCHES.items()
     } | _other_units(model, view, count)
-    return {unit: share(selection, exact, counted) for unit, selection in found.items()}
+    length = view.rows.shape[1] * queries.shape[2]
+    judge = functools.partial(judged, interest.attention)
+    measures = by_user(judge, length, queries, view.rows, view.window, found)
+    return tf.nest.map_structure(
+        lambda x: float(tf.reduce_mean(tf.boolean_mask(x, counted))), measures
+    )
+
+
+def judged(
+    attention: TargetAttention,
+    queries: tf.Tensor,
+    rows: tf.Tensor,
+    window: Window,
+    found: Mapping[str, Selection],
+) -> dict[str, dict[str, tf.Tensor]]:
+    """Returns what `gsu_recall` does, of each target, [B, T].
+
+    Args:
+      attention: the judge.
+      queries: [B, T, H, D].
+      rows: [B, L, D].
+      window: what each target sees.
+      found: by search unit, those of TWIN's among them, of [B, T, K].
+    """
+    length = tf.shape(rows)[1]
+    mass = tf.exp(log_mass(relevance(queries, rows), *window))
+    exact = attention(queries, rows, window.mask(length))
+    masks = {unit: selection.mask(length) for unit, selection in found.items()}
+    kept = {unit: tf.reduce_sum(tf.where(mask, mass, 0), -1) for unit, mask in masks.items()}
+    return {
+        unit: {
+            OVERLAP: overlap(found[unit], found["twin_per_head"]),
+            MASS_KEPT: kept[unit] / kept["twin_mass"],
+            OUTPUT_ERROR: tf.norm(attention(queries, rows, mask) - exact, axis=-1)
+            / tf.norm(exact, axis=-1),
+        }
+        for unit, mask in masks.items()
+    }
 
 
 def _other_units(model: CtrModel, view: View, count: int) -> dict[str, Selection]:
@@ -79,10 +131,9 @@ def _other_units(model: CtrModel, view: View, count: int) -> dict[str, Selection
     }
 
 
-def share(found: Selection, exact: Selection, counted: tf.Tensor) -> float:
-    """Returns the mean share of `exact` that is `found`, over the targets `counted` [B, T] bool."""
+def overlap(found: Selection, exact: Selection) -> tf.Tensor:
+    """Returns the share of `exact` that is `found`, [B, T]; NaN where `exact` is empty."""
     same = found.positions[..., None] == exact.positions[..., None, :]
     same &= found.valid[..., None] & exact.valid[..., None, :]
     hits = tf.reduce_sum(tf.cast(same, tf.float32), [-1, -2])
-    size = tf.reduce_sum(tf.cast(exact.valid, tf.float32), -1)
-    return float(tf.reduce_mean(tf.boolean_mask(hits / size, counted)))
+    return hits / tf.reduce_sum(tf.cast(exact.valid, tf.float32), -1)

@@ -11,7 +11,7 @@ from models import features
 from models.base import CtrModel
 from models.buckets import BatchShape
 from models.features import Store
-from models.gsu_recall import share
+from models.gsu_recall import overlap
 from models.inputs import Split
 from models.layers import Selection
 from models.metric_table import evaluate
@@ -49,7 +49,8 @@ def embed_all_items(
     cost = {"auc": _auc(model, split, shapes), "auc_float32": before}
     found = _retrieved(model, longest)
     if exact is not None and found is not None:
-        cost["recall"] = share(found, exact, tf.reduce_any(exact.valid, -1))
+        counted = tf.reduce_any(exact.valid, -1)
+        cost["recall"] = float(tf.reduce_mean(tf.boolean_mask(overlap(found, exact), counted)))
     return cost
 
 

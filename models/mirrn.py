@@ -11,9 +11,9 @@ from models.config import MirrnConfig
 from models.features import FeatureSizes
 from models.interests import Interest
 from models.layers import (
+    AgreementSearch,
     BehaviorEmbedding,
     FourierTransformer,
-    HammingSearch,
     InterestFusion,
     Selection,
     SelfAttention,
@@ -119,9 +119,12 @@ class MirrnInterest(Interest):
     MIRRN, arXiv 2411.15005: SimHash retrieval per granularity, target-aware position encoding,
     multi-head Fourier transformer, mean over K, multi-head target attention over the interests.
 
-    Deviates from the paper in that behaviours carry their cross features (behaviour type ...), and,
-    with `local_query: gru`, in that the GRU's state joins the interests: hashing passes no
-    gradient, so nothing else would train it.
+    As in the released code, each granularity has a refinement of its own.
+
+    Deviates from the paper in that of the K retrieved only those are kept that agree with their
+    query about as well as the best (`agreement_margin`: 1 keeps all), in that behaviours carry
+    their cross features (behaviour type ...), and, with `local_query: gru`, in that the GRU's state
+    joins the interests: hashing passes no gradient, so nothing else would train it.
     """
 
     def __init__(self, config: MirrnConfig, embedding: BehaviorEmbedding, **kwargs):
@@ -129,18 +132,23 @@ class MirrnInterest(Interest):
         self.config = config
         self.min_length = max(config.top_k, config.local_last)
         self.queries = GranularQueries(config, name="queries")
-        self.search = HammingSearch(config.top_k)
+        self.search = AgreementSearch(config.top_k, config.agreement_margin * config.hash_bits)
         # Switched off, it stays at its initial zeros.
         self.position = TargetPositionEncoding(
             embedding.behavior_dim, trainable=config.position_encoding
         )
-        self.refine = REFINEMENTS[config.refinement](config, embedding.behavior_dim)
+        queries = len(config.granularities)
+        own = 1 if config.shared_refinement else queries
+        refinement = REFINEMENTS[config.refinement]
+        self.refine = [
+            refinement(config, embedding.behavior_dim, name=f"refine_{i}") for i in range(own)
+        ] * (queries // own)
         self.state = (
             tf.keras.layers.Dense(embedding.behavior_dim, name="state")
             if self.queries.gru
             else None
         )
-        interests = len(config.granularities) + (self.state is not None)
+        interests = queries + (self.state is not None)
         self.fusion = InterestFusion(
             config.num_heads, interests, embedding.behavior_dim, embedding.inherent_dim
         )
@@ -174,11 +182,14 @@ class MirrnInterest(Interest):
         codes, states = self.queries(view, projected, names)
         found = self.search(codes, signs(projected), view.window)
         chosen = Selection(*(merge_axes(x, 1) for x in found)).oldest_first()
-        shape = tf.shape(view.target)
-        behaviors = view.subsequence(chosen, self.position)
-        refined = self.refine(behaviors, training=training)
-        refined = tf.reshape(refined, [shape[0], shape[1], len(names), refined.shape[-1]])
-        interests = dict(zip(names, tf.unstack(refined, axis=2), strict=True))
+        behaviors = view.subsequence(chosen, self.position).of_each_query(len(names))
+        refine: dict[str, Refinement] = dict(
+            zip(self.config.granularities, self.refine, strict=True)
+        )
+        interests = {
+            name: refine[name](read, training=training)
+            for name, read in zip(names, behaviors, strict=True)
+        }
         if self.state is not None and states is not None:
             interests[_STATE] = self.state(states)
         return interests

@@ -10,7 +10,7 @@ The SavedModel holds vocabularies and weights and needs nothing but TensorFlow.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import features, inputs, positions, requests
+from models.calibration import Calibration
 from models.feature_config import Feature
 from models.inputs import Layout
 from models.layers.rank import BLOCK
@@ -56,9 +57,11 @@ class ServingModule(tf.Module):
       settings: how its examples were cut.
       span: first and last second of the examples; None: their times are an order.
       configured: the features, by name: what a request may tell of items follows from them.
+      calibrations: of each label, the primary one's first; None: logits are taken as they are.
 
     Attributes:
-      outputs: what both signatures return, the primary label's probability first.
+      probabilities: what both signatures return, the primary label's first.
+      logits: what they return beside it where there are calibrations: logits before these.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class ServingModule(tf.Module):
         settings: HistorySettings,
         span: tuple[int, int] | None = None,
         configured: Mapping[str, Feature] = MappingProxyType({}),
+        calibrations: Sequence[Calibration] | None = None,
     ) -> None:
         super().__init__()
         self.new_items = NewItems(configured, model.sizes.item_features)
@@ -75,9 +79,11 @@ class ServingModule(tf.Module):
         # A SavedModel keeps what it can reach from here. A Keras model would drag its own saved
         # form along: a function keeps it out of sight, the variables that it reads suffice.
         self._logits = lambda batch: model.label_logits(batch, training=False)
-        self.outputs = [
-            features.PROBABILITY, *(features.probability(name) for name in model.labels.others)
-        ]  # fmt: skip
+        others = model.labels.others
+        self.probabilities = [features.PROBABILITY, *map(features.probability, others)]
+        self.logits = [features.LOGIT, *map(features.logit, others)] if calibrations else []
+        # Hidden likewise: what a module keeps in a list would be wrapped, and saved.
+        self._calibrated = lambda logits: _calibrated(logits, calibrations)
         self._variables = lambda: list(model.variables)
         model.embed_all_items()
         # By this name, and in this order, further items' rows take the place of these.
@@ -125,7 +131,8 @@ class ServingModule(tf.Module):
 
         Returns:
           `probability` [n, T] float32, T the most targets of an example, 0 where it has fewer; and
-          of each label beside the primary one `probability_<name>`, likewise.
+          of each label beside the primary one `probability_<name>`, likewise. Of a calibrated model
+          besides `logit` and `logit_<name>`, before calibration.
 
         Raises:
           tf.errors.InvalidArgumentError: naming the feature that is missing, of another type or
@@ -143,7 +150,7 @@ class ServingModule(tf.Module):
             them or none.
 
         Returns:
-          `probability` [n, T] float32, and `probability_<name>`, likewise.
+          What `serving_default` does.
 
         Raises:
           tf.errors.InvalidArgumentError: naming the tensor whose shape does not fit the others.
@@ -191,20 +198,22 @@ class ServingModule(tf.Module):
             scores = score_users(rows, targets)
             return tf.pad(scores, [[0, step - tf.shape(scores)[0]], [0, 0], [0, 0]])
 
+        outputs = self.probabilities + self.logits
+
         def in_chunks() -> tf.Tensor:
             scores = tf.map_fn(
                 score_chunk,
                 tf.range(chunks),
-                fn_output_signature=tf.TensorSpec([None, None, len(self.outputs)], tf.float32),
+                fn_output_signature=tf.TensorSpec([None, None, len(outputs)], tf.float32),
                 parallel_iterations=1,
             )
-            return tf.reshape(scores, [chunks * step, targets, len(self.outputs)])[:users]
+            return tf.reshape(scores, [chunks * step, targets, len(outputs)])[:users]
 
         scores = tf.cond(chunks > 1, in_chunks, lambda: score_users(raw, targets))
-        return dict(zip(self.outputs, tf.unstack(scores, axis=-1), strict=True))
+        return dict(zip(outputs, tf.unstack(scores, axis=-1), strict=True))
 
     def _score_users(self, raw: dict[str, tf.RaggedTensor], targets: tf.Tensor) -> tf.Tensor:
-        """Returns the probabilities [n, `targets`, labels] of ragged raw features."""
+        """Returns all outputs [n, `targets`, outputs] of ragged raw features."""
         settings, raw = self._settings, dict(raw)
         given_end = raw.pop(features.TARGET_HIST_END, None)
         told = {name: raw.pop(name) for name in self.new_items.features if name in raw}
@@ -249,7 +258,18 @@ class ServingModule(tf.Module):
             items = batch[features.TARGET_ITEM]
             batch |= self.new_items.batch(told, items, unknown, self.transform)
         logits = tf.cast(self._logits(batch), tf.float32)
-        return tf.where(batch[features.TARGET_VALID][..., None], tf.sigmoid(logits), 0.0)
+        scores = tf.sigmoid(self._calibrated(logits))
+        if self.logits:
+            scores = tf.concat([scores, logits], -1)
+        return tf.where(batch[features.TARGET_VALID][..., None], scores, 0.0)
+
+
+def _calibrated(logits: tf.Tensor, calibrations: Sequence[Calibration] | None) -> tf.Tensor:
+    """Returns the logits [..., labels], each label's calibrated."""
+    if not calibrations:
+        return logits
+    of_labels = zip(calibrations, tf.unstack(logits, axis=-1), strict=True)
+    return tf.stack([calibration(logit) for calibration, logit in of_labels], -1)
 
 
 def _unpadded(history: dict[str, tf.Tensor], length: tf.Tensor) -> dict[str, tf.RaggedTensor]:

@@ -17,6 +17,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import (
+    calibration,
     content,
     contract,
     feature_config,
@@ -118,7 +119,12 @@ def run_fn(fn_args: FnArgs) -> None:
         told_cost = ", ".join(f"{name} {value:.4f}" for name, value in cost.items())
         log.info("items' rows are exported as %s: %s", config.item_rows, told_cost)
     span = train.span if settings.history.clock else None
-    served = ServingModule(model, transform_output, settings.history, span, settings.features)
+    calibrations = None
+    if config.calibration != "none":
+        calibrations = calibration.fit(config.calibration, *scored.predictions())
+    served = ServingModule(
+        model, transform_output, settings.history, span, settings.features, calibrations
+    )
     served.export(fn_args.serving_model_dir)
     if items is not None:
         maker = ItemMaker(model, transform_output, settings)
@@ -137,6 +143,7 @@ def run_fn(fn_args: FnArgs) -> None:
         **({"importance": owed} if owed else {}),
         "validation_protocol": scored.protocol,
         "best_by": loop.best_by,
+        "calibrations": calibration.told(calibrations),
     }
     tf.io.gfile.makedirs(fn_args.model_run_dir)
     with tf.io.gfile.GFile(os.path.join(fn_args.model_run_dir, TRAINING_JSON), "w") as file:

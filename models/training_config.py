@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import Field
 
+from models.calibration import Method
 from models.config import ModelConfig
 from models.features import Store
 from models.label_config import ONE_LABEL, LabelTasks
@@ -92,6 +93,12 @@ class TrainingConfig(Section):
     )
     early_stopping: EarlyStoppingConfig | None = Field(
         EarlyStoppingConfig(), description="When to stop early; null: train all epochs."
+    )
+    calibration: Method = Field(
+        "none",
+        description="What turns trained logits into rates, fitted on the validation split and "
+        "exported with the model: platt (a straight line), isotonic (a rising line); the order of "
+        "targets stays, and `logit` tells the logit as it was.",
     )
     jit_compile: Literal["auto", "on", "off"] = Field(
         "auto", description="XLA compilation of the training step; auto: on for a GPU only."

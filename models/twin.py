@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -10,22 +12,34 @@ from models.base import CtrModel
 from models.config import TwinConfig
 from models.features import FeatureSizes
 from models.interests import RetrievedInterest
-from models.layers import BehaviorEmbedding, ConsistentSearch, Selection, TargetPositionEncoding
+from models.layers import (
+    BehaviorEmbedding,
+    ConsistentSearch,
+    MassSearch,
+    Selection,
+    TargetPositionEncoding,
+)
 from models.layers.either import either
 from models.view import View
 
 # Up to so many targets, behaviours are scored by parts instead of as rows: see benchmarks.
 FEW_TARGETS = 2
 
+SEARCHES: dict[str, Callable[[int], ConsistentSearch]] = {
+    "per_head": functools.partial(ConsistentSearch, per_head=True),
+    "shared": ConsistentSearch,
+    "mass": MassSearch,
+}
+
 
 class TwinInterest(RetrievedInterest):
     """Retrieves by the attention's own relevance (CP-GSU), then attends to what was found (ESU).
 
     TWIN, arXiv 2302.02352. Both stages take their relevance from one layer, so with fresh
-    parameters `search: per_head` finds exactly what the attention's heads rank highest. `shared`
-    ranks by their mean, which with one head is the same and with several is not: a behaviour that
-    matters to one head alone may be missed. A position encoding, where configured, biases the
-    attention alone.
+    parameters `search: per_head` finds exactly what the attention's heads rank highest, and `mass`
+    what they read most of. `shared` ranks by their mean, which with one head is the same and with
+    several is not: a behaviour that matters to one head alone may be missed. A position encoding,
+    where configured, biases the attention alone.
     """
 
     def __init__(self, config: TwinConfig, embedding: BehaviorEmbedding):
@@ -34,7 +48,7 @@ class TwinInterest(RetrievedInterest):
             embedding,
             projection=config.projection,
         )
-        self.search = ConsistentSearch(config.top_k, per_head=config.search == "per_head")
+        self.search = SEARCHES[config.search](config.top_k)
         self.position = (
             TargetPositionEncoding(config.num_heads) if config.position_encoding else None
         )

@@ -66,7 +66,7 @@ class Validation:
 
     def __call__(self) -> dict[str, float]:
         """Scores the split: every metric that models are compared by, under `key` of its name."""
-        scored, others = self._score(self._split.batches(self._shapes, None))
+        scored, others = self.predictions()
         within = [name for name in COMPARED if METRICS[name].within_users]
         ranked = scored
         if self.protocol == lists.FROZEN:
@@ -79,6 +79,10 @@ class Validation:
         for name, predictions in others.items():
             found |= {key(n, name): v for n, v in evaluate(predictions, _OF_OTHERS).items()}
         return found
+
+    def predictions(self) -> tuple[Predictions, dict[str, Predictions]]:
+        """Scores the split: the primary label's predictions, and those of the others by name."""
+        return self._score(self._split.batches(self._shapes, None))
 
     def _score(
         self, batches: Iterator[tuple[tf.data.Dataset, list[np.ndarray]]]

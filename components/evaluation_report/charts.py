@@ -140,29 +140,35 @@ def by_slice(findings: Findings, feature: str) -> str | None:
 
 
 def gsu_recall(training: dict[str, Any]) -> str | None:
-    """Share of the exactly most relevant behaviours that the search finds, by search."""
+    """How much of what exact attention reads each search brings back; see `models.gsu_recall`."""
     found = training.get("gsu_recall")
     if not found:
         return None
     figure = go.Figure()
-    # Lying, so that names and numbers stay legible on a phone.
-    figure.add_bar(
-        orientation="h",
-        x=list(found.values())[::-1],
-        y=[name.replace("_", " ") for name in found][::-1],
-        marker_color=figures.CANDIDATE,
-        hovertemplate="%{x:.1%}",
-        text=[f"{value:.0%}" for value in found.values()][::-1],
-        textposition="outside",
-        textangle=0,
-        constraintext="none",
+    looks = (
+        ("mass_kept", "attention kept, of the best K's", figures.CANDIDATE),
+        ("overlap", "found of the heads' best", figures.SECOND),
+        ("output_error", "error of the output", figures.BASELINE),
     )
+    # Lying, so that names and numbers stay legible on a phone; from below, as plotly stacks them.
+    for measure, name, color in reversed(looks):
+        values = [of_unit[measure] for of_unit in found.values()][::-1]
+        figure.add_bar(
+            name=name,
+            orientation="h",
+            x=values,
+            y=[unit.replace("_", " ") for unit in found][::-1],
+            marker_color=color,
+            hovertemplate="%{x:.1%}",
+            text=[f"{value:.0%}" for value in values],
+            textposition="outside",
+            textangle=0,
+            constraintext="none",
+        )
     figure.update_layout(
-        xaxis={"title": "found of the exact best", "tickformat": ".0%", "range": [0, 1.25]},
-        yaxis={"type": "category"},
-        showlegend=False,
+        xaxis={"tickformat": ".0%"}, yaxis={"type": "category"}, legend_traceorder="reversed"
     )
-    return figures.to_json(figure)
+    return figures.to_json(figure, 120 + 60 * len(found))
 
 
 def losses(curve: list[dict[str, Any]]) -> str | None:

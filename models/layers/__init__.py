@@ -1,11 +1,13 @@
 """The layers of all models; one idea a file."""
 
+from models.layers.agreement_search import AgreementSearch
 from models.layers.behavior_embedding import BehaviorEmbedding, embedding_of
 from models.layers.cross_feature_bias import CrossFeatureBias
 from models.layers.fourier_transformer import FourierTransformer
 from models.layers.hash_pooling import HashCollisionPooling
 from models.layers.interest_fusion import InterestFusion
 from models.layers.item_bias import ItemBias
+from models.layers.mass_search import MassSearch
 from models.layers.position_encoding import TargetPositionEncoding
 from models.layers.relevance import TargetRelevance
 from models.layers.request_features import RequestFeatures
@@ -23,6 +25,7 @@ from models.layers.target_attention import TargetAttention
 from models.layers.visibility import Selection, Window
 
 __all__ = [
+    "AgreementSearch",
     "BehaviorEmbedding",
     "CategorySearch",
     "ConsistentSearch",
@@ -33,6 +36,7 @@ __all__ = [
     "InnerProductSearch",
     "InterestFusion",
     "ItemBias",
+    "MassSearch",
     "RecencySearch",
     "RequestFeatures",
     "SearchUnit",

@@ -58,7 +58,8 @@ class TargetRelevance(tf.keras.layers.Layer):
       num_heads: int, H > 0.
       features: int, J, number of cross features in a behaviour's row.
       cross_dim: int, width of each.
-      projection: bool; False takes head h's slice of the target itself as its query.
+      projection: bool; False keeps `W_h` and `W_q` as they start: relevance is the product of head
+        h's slices of target and behaviour, at that one temperature.
     Call arguments:
       target: [B, T, Dq] float; the first Dq columns of a behaviour's row align with it.
     Returns:
@@ -111,7 +112,7 @@ class TargetRelevance(tf.keras.layers.Layer):
         else:
             head = tf.range(width) // self.head_dim
             own = tf.cast(head == tf.range(self.num_heads)[:, None], rows.dtype)  # [H, Dq]
-            query = rows[:, None, :] * own
+            query = _GAIN**2 * rows[:, None, :] * own
         query = query * self.head_dim**-0.5
         if self.bias is not None:
             cross = tf.cast(self.bias.absorbed(), query.dtype)

@@ -57,6 +57,10 @@ class Subsequence(NamedTuple):
         turned = turn(*(getattr(self, name) for name in names))
         return self._replace(**dict(zip(names, turned, strict=True)))
 
+    def of_each_query(self, count: int) -> list[Subsequence]:
+        """Returns those of each of `count` queries of a target, which follow each other."""
+        return [self._turned(lambda *x, i=i: [y[:, i::count] for y in x]) for i in range(count)]
+
     def parts(self) -> list[Subsequence]:
         """Returns the subsequences of the first users, of those that follow ..., about equal.
 

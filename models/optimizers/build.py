@@ -40,6 +40,8 @@ def build_optimizer(
     dense = tf.keras.optimizers.Adam(
         schedule(config.learning_rate), weight_decay=config.weight_decay or None, jit_compile=False
     )
+    # Biases, and the scales and offsets of LayerNorm: pulled to 0 they would fit less, not simpler.
+    dense.exclude_from_weight_decay([v for v in rest if v.shape.rank < 2])
     sparse.build(tables)
     dense.build(rest)
     return tfrs.experimental.optimizers.CompositeOptimizer(

@@ -13,14 +13,15 @@ from models.optimizers.gradients import touched
 class LazyAdam(tf.keras.optimizers.Optimizer):
     """Adam on the touched rows of embedding tables.
 
-    For a row with summed gradient `g` at step `t`:
+    For a row with summed gradient `g` that is touched for the `t`-th time:
     `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`,
     `w = w - lr (sqrt(1 - b2^t) / (1 - b1^t)) m / (sqrt(v) + epsilon) - lr decay w`.
 
     Deviates from Adam (Kingma and Ba, arXiv 1412.6980) in that the moments of other rows do not
-    decay, nor do those rows move: a step costs O(touched rows), not O(table). Rows that a batch
-    names repeatedly are summed first (by the base class); a gradient of exactly 0 does not touch
-    its row. A dense gradient touches every row.
+    decay, nor do those rows move: a step costs O(touched rows), not O(table). So a row's bias is
+    corrected by its own count: by the optimizer's, a row that is first touched late would move by
+    3.2 learning rates at once. Rows that a batch names repeatedly are summed first (by the base
+    class); a gradient of exactly 0 does not touch its row. A dense gradient touches every row.
 
     Args:
       learning_rate: float or `LearningRateSchedule`.
@@ -48,23 +49,25 @@ class LazyAdam(tf.keras.optimizers.Optimizer):
         self.beta_1, self.beta_2, self.epsilon, self.decay = beta_1, beta_2, epsilon, decay
 
     def build(self, var_list: list[tf.Variable]) -> None:
-        """Creates two moments for each variable."""
+        """Creates two moments for each variable, and a count for each of its rows."""
         super().build(var_list)
         if getattr(self, "_built", False):
             return
         self._built = True
         self._first = [self.add_variable_from_reference(v, "m") for v in var_list]
         self._second = [self.add_variable_from_reference(v, "v") for v in var_list]
+        self._count = [
+            self.add_variable_from_reference(v, "count", [v.shape[0]] + [1] * (v.shape.rank - 1))
+            for v in var_list
+        ]
 
     def update_step(self, gradient: tf.Tensor | tf.IndexedSlices, variable: tf.Variable) -> None:
         """Updates one variable; a sparse gradient names each row once."""
         index = self._index_dict[self._var_key(variable)]
-        first, second = self._first[index], self._second[index]
+        first, second, count = self._first[index], self._second[index], self._count[index]
         dtype = variable.dtype
         rate = tf.cast(self.learning_rate, dtype)
-        step = tf.cast(self.iterations + 1, dtype)
         beta_1, beta_2 = tf.cast(self.beta_1, dtype), tf.cast(self.beta_2, dtype)
-        scale = rate * tf.sqrt(1 - beta_2**step) / (1 - beta_1**step)
 
         sparse = isinstance(gradient, tf.IndexedSlices)
         if sparse:
@@ -80,9 +83,12 @@ class LazyAdam(tf.keras.optimizers.Optimizer):
             else:
                 table.assign(rows)
 
+        step = read(count) + 1
+        scale = rate * tf.sqrt(1 - beta_2**step) / (1 - beta_1**step)
         m = read(first) * beta_1 + values * (1 - beta_1)
         v = read(second) * beta_2 + tf.square(values) * (1 - beta_2)
         weights = read(variable) * (1 - rate * self.decay)
+        write(count, step)
         write(first, m)
         write(second, v)
         write(variable, weights - scale * m / (tf.sqrt(v) + self.epsilon))

@@ -59,5 +59,5 @@ def _searches(config: RetrievalConfig, model: CtrModel) -> tuple[int, int]:
     if isinstance(config, DareConfig):
         assert model.long_term is not None, "it retrieves"
         return 1, model.long_term.attention_embedding.behavior_dim
-    by_head = isinstance(config, TwinConfig) and config.search == "per_head"
+    by_head = isinstance(config, TwinConfig) and config.search != "shared"
     return config.num_heads if by_head else 1, model.embedding.behavior_dim

@@ -29,6 +29,7 @@ VARIANTS = {
     "din full": {"last": None},
     "twin": RETRIEVE,
     "twin per head": RETRIEVE | {"search": "per_head", "position_encoding": True},
+    "twin mass": RETRIEVE | {"search": "mass"},
     "twin plain": RETRIEVE
     | {"cross_features": False, "projection": False, "short_seq_len": 0, "item_bias": False},
     "mirrn": RETRIEVE | HASH,

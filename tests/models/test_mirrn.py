@@ -48,21 +48,23 @@ def interest_by_loops(model, seen):
             code = query_by_loops(mirrn, grain, seen, b, t, width) @ projection >= 0
             distance = (keys[b] != code).sum(-1)
             found = sorted(range(first, stop), key=lambda p: (distance[p], p))[: config.top_k]
+            margin = config.agreement_margin * config.hash_bits
+            found = [p for p in found if distance[p] <= distance[found[0]] + margin]
             found = sorted(found, reverse=True)  # oldest first
             x = np.zeros((config.top_k, rows.shape[-1]))
             for k, p in enumerate(found):
                 gap = target_time[b, t] - time[b, p]
                 phi = position_basis(np.array(p - first), np.array(gap)).numpy()
                 x[k] = rows[b, p] + phi @ mirrn.position.kernel.numpy()
-            y = refine_by_numpy(mirrn, x, len(found))
+            y = refine_by_numpy(mirrn, mirrn.refine[g], x)
             out[b, t, g] = y[: len(found)].mean(0) if found else 0
     return mirrn.fusion(seen.target, out.astype(np.float32)).numpy()  # itself tested
 
 
-def refine_by_numpy(mirrn, x, count):
+def refine_by_numpy(mirrn, refinement, x):
     if mirrn.config.refinement == "none":
         return x
-    transformer = mirrn.refine.transformer
+    transformer = refinement.transformer
     real, imaginary, scale, offset = (w.numpy() for w in transformer.weights)
     spectrum = np.fft.rfft(x, axis=0)
     mixed = np.zeros_like(spectrum)
@@ -84,6 +86,9 @@ def refine_by_numpy(mirrn, x, count):
         {"fourier_mix": "diagonal", "fourier_transform": "fft"},
         {"local_query": "last_m", "global_query": "cluster"},
         {"granularities": ["global", "target"], "refinement": "none"},
+        {"agreement_margin": 0.0},
+        {"agreement_margin": 0.12, "shared_refinement": True},
+        {"agreement_margin": 1.0},
     ],
 )
 def test_interest_is_the_papers(switches):
@@ -102,6 +107,19 @@ def test_both_transforms_give_the_same_logits(mix, transform):
     other = small_model("mirrn", fourier_mix=mix, fourier_transform=transform)
     other.set_weights(reference.get_weights())
     np.testing.assert_allclose(other(batch), reference(batch), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_each_query_has_a_refinement_of_its_own_unless_it_is_shared(shared):
+    import tensorflow as tf
+
+    model = small_model("mirrn", shared_refinement=shared)
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(tensors(random_batch()))
+    blocks = [w for w in model.long_term.trainable_weights if w.name.endswith("real:0")]
+    assert len(blocks) == (1 if shared else 3)
+    gradients = tape.gradient(loss, blocks)
+    assert all(gradient is not None and (gradient.numpy() != 0).any() for gradient in gradients)
 
 
 def test_gru_is_trained():

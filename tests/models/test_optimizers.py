@@ -39,8 +39,11 @@ def summed(ids: np.ndarray, values: np.ndarray) -> dict[int, np.ndarray]:
 def numpy_lazy_adam(start: np.ndarray) -> np.ndarray:
     w = start.copy()
     m, v = np.zeros_like(w), np.zeros_like(w)
-    for t, (ids, values) in enumerate(gradients(), start=1):
+    touches = np.zeros(len(w))
+    for ids, values in gradients():
         for row, g in summed(ids, values).items():
+            touches[row] += 1
+            t = touches[row]
             m[row] = 0.9 * m[row] + 0.1 * g
             v[row] = 0.999 * v[row] + 0.001 * g**2
             rate = RATE * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
@@ -100,6 +103,22 @@ def test_a_gradient_of_exactly_0_does_not_touch(optimizer, jit_compile):
     for variable, old in zip((table, *states), before, strict=True):
         np.testing.assert_array_equal(variable.numpy()[2], old[2])
         assert (variable.numpy()[4] != old[4]).any()
+
+
+def test_a_row_that_lazy_adam_touches_late_moves_as_one_that_it_touches_at_once():
+    """By one learning rate, whatever the gradient; by the steps of all rows it would be by 3.2."""
+    table = tf.Variable(tf.zeros([ROWS, 1]))
+    applied = LazyAdam(learning_rate=RATE)
+    applied.build([table])
+
+    @tf.function
+    def step(rows):
+        gradient = tf.IndexedSlices(tf.constant([[7.0]]), rows, tf.constant([ROWS, 1]))
+        applied.apply_gradients([(gradient, table)])
+
+    for row in [0] * 300 + [5]:
+        step(tf.constant([row]))
+    assert table.numpy()[5, 0] == pytest.approx(-RATE, rel=1e-4)
 
 
 def test_lazy_adam_equals_keras_adam_on_dense_gradients():
@@ -180,3 +199,18 @@ def test_tables_and_the_rest_have_each_their_own_optimizer(name, kind):
     composite.apply_gradients([(gradient, table), (tf.ones([2]), weight)])
     assert (table.numpy() != 1).tolist() == [[False] * 2, [False] * 2, [True] * 2, [False] * 2]
     assert (weight.numpy() != 1).all()
+
+
+def test_weight_decay_leaves_biases_and_scales_alone():
+    table, kernel, bias = (tf.Variable(tf.ones(shape)) for shape in ([4, 2], [3, 2], [2]))
+    model = types.SimpleNamespace(
+        embedding_variables=[table], trainable_variables=[table, kernel, bias]
+    )
+    config = TrainingConfig(
+        learning_rate=0.5, weight_decay=0.1, schedule=ScheduleConfig(decay="none")
+    )
+    composite = build_optimizer(config, model, total_steps=10)
+    composite.apply_gradients([(tf.zeros_like(v), v) for v in (table, kernel, bias)])
+    np.testing.assert_allclose(table, np.full([4, 2], 0.95))
+    np.testing.assert_allclose(kernel, np.full([3, 2], 0.95))
+    np.testing.assert_array_equal(bias, np.ones(2))

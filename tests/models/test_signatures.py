@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from models import features, signatures
 from models.buckets import BatchShape
+from models.calibration import Calibration
 from models.config import DinConfig
 from models.features import PROBABILITY, SCORE, SERVING_DEFAULT, FeatureSizes
 from models.inputs import Layout, Split
@@ -232,3 +233,23 @@ def test_the_vocabularies_are_assets(case):
     assets = {path.name for path in (folder / "model" / "assets").iterdir()}
     assert {features.ITEM, features.CATEGORY} <= assets
     assert not list(folder.glob("model/keras*"))
+
+
+def test_a_calibrated_model_returns_the_logit_as_it_was(case):
+    transformed, model, _, exported = case
+    line = Calibration((0.0,), (-0.5,), slope=0.5)
+    served = ServingModule(
+        model, transformed.output, HistorySettings(**HISTORY), calibrations=[line]
+    )
+    examples = tf.constant([serialize(e) for e in transformed.splits["validation"][:3]])
+    found = served.serving_default(examples)
+    assert list(found) == ["probability", "logit"]
+    plain = exported[SERVING_DEFAULT](examples)["probability"].numpy()
+    there = plain > 0  # what is padded has neither
+    logit = found["logit"].numpy()
+    np.testing.assert_allclose(1 / (1 + np.exp(-logit[there])), plain[there], atol=OTHER_ORDER)
+    calibrated = 1 / (1 + np.exp(0.5 - 0.5 * logit))
+    np.testing.assert_allclose(
+        found["probability"], np.where(there, calibrated, 0), atol=OTHER_ORDER
+    )
+    assert not logit[~there].any()

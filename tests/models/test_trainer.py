@@ -110,6 +110,7 @@ def test_a_run_is_complete(trained):
     served = {w.ref(): w for w in tf.saved_model.load(str(trained / "serving")).weights}
     assert result["parameters"] == sum(w.numpy().size for w in served.values() if w.trainable)
     assert list(result["importance"]) == ["dwell"]
+    assert result["calibrations"] is None
     assert list((trained / "run").glob("events*"))
     assert not list((trained / "checkpoints").iterdir())
 
@@ -181,10 +182,15 @@ def test_every_model_has_checkpoints(name, tmp_path):
 
 def test_xla(transformed, tmp_path):
     training = {"max_steps": 2, "jit_compile": "on", "optimizer": "adagrad", "clip_norm": 1.0}
-    trainer.run_fn(transformed.fn_args(tmp_path, training | {"weight_decay": 0.01}))
+    training |= {"weight_decay": 0.01, "calibration": "isotonic"}
+    trainer.run_fn(transformed.fn_args(tmp_path, training))
     result = report(tmp_path)
     assert (result["steps"], result["epochs"]) == (2, 1)
     assert result["jit_compile"]["steps"] is True
+    (calibration,) = result["calibrations"]
+    assert len(calibration["knots"]) == len(calibration["values"]) > 0
+    told = json.loads((tmp_path / "serving" / "everlong_model.json").read_text())
+    assert told["signatures"]["serving_default"]["outputs"] == ["probability", "logit"]
 
 
 def test_an_empty_split_is_named(transformed, tmp_path):

@@ -19,7 +19,7 @@ from tests.models.layers.test_search import literal_round_robin
 from tests.models.small_models import small_model
 
 
-def interest_by_loops(model, seen, per_head):
+def interest_by_loops(model, seen, search):
     """GSU then ESU for each target, from the layers' weights alone."""
     twin = model.long_term
     queries = twin.relevance(seen.target).numpy()  # itself tested against equation 5
@@ -29,11 +29,14 @@ def interest_by_loops(model, seen, per_head):
     for b, t in np.ndindex(*first.shape):
         alpha = queries[b, t] @ rows[b].T
         visible = range(first[b, t], stop[b, t])
-        if per_head:
+        if search == "per_head":
             ranked = [sorted(visible, key=lambda p, h=h: -alpha[h, p]) for h in range(num_heads)]
             chosen = literal_round_robin(ranked, twin.config.top_k)
         else:
             mean = alpha.mean(0)
+            if search == "mass" and visible:
+                weights = np.exp(alpha[:, visible] - alpha[:, visible].max(1, keepdims=True))
+                mean[visible] = (weights / weights.sum(1, keepdims=True)).mean(0)
             chosen = sorted(visible, key=lambda p: -mean[p])[: twin.config.top_k]
         values = []
         for h in range(num_heads):
@@ -48,13 +51,13 @@ def interest_by_loops(model, seen, per_head):
     return out
 
 
-@pytest.mark.parametrize("search", ["shared", "per_head"])
+@pytest.mark.parametrize("search", ["shared", "per_head", "mass"])
 def test_interest_is_what_search_and_attention_say(search):
     model = small_model("twin", search=search)
     seen = View.of(tensors(random_batch(seed=8, length=20)), model.embedding, 3)
     np.testing.assert_allclose(
         model.long_term(seen),
-        interest_by_loops(model, seen, search == "per_head"),
+        interest_by_loops(model, seen, search),
         rtol=1e-4,
         atol=1e-4,
     )
@@ -75,14 +78,14 @@ def test_search_agrees_with_the_attention_that_reads():
         assert set(chosen.positions.numpy()[b, t][valid]) == set(best)
 
 
-@pytest.mark.parametrize("search", ["shared", "per_head"])
+@pytest.mark.parametrize("search", ["shared", "per_head", "mass"])
 def test_few_targets_find_what_loops_find_in_a_history_too_long_for_masks(search):
     model = small_model("twin", search=search)
     batch = random_batch(seed=8, length=MASKED_LENGTH + 1, targets=FEW_TARGETS)
     seen = View.of(tensors(batch), model.embedding, 3)
     np.testing.assert_allclose(
         model.long_term(seen),
-        interest_by_loops(model, seen, search == "per_head"),
+        interest_by_loops(model, seen, search),
         rtol=1e-4,
         atol=1e-4,
     )

@@ -47,7 +47,11 @@ TRAINING = {
     "epochs": 3,
     "peak_memory_mib": 1834.2,
     "importance": {"tab": 0.0104, "author": 0.0521, "age": -0.002, "<hour>": None},
-    "gsu_recall": {"twin_per_head": 1.0, "sim_hard": 0.66, "recency": 0.05},
+    "gsu_recall": {
+        "twin_per_head": {"overlap": 1.0, "mass_kept": 0.96, "output_error": 0.11},
+        "sim_hard": {"overlap": 0.66, "mass_kept": 0.85, "output_error": 0.31},
+        "recency": {"overlap": 0.05, "mass_kept": 0.2, "output_error": 1.2},
+    },
     "curve": [
         {
             "epoch": epoch,
@@ -167,7 +171,7 @@ def test_the_page_tells_the_verdict_first_and_every_part(report, page):
         "ROC", "Calibration", "Distribution of the scores",
         "AUC by history length",
         "History length: 512–1,023", "User activity:",
-        "Loss by epoch", "Ranking of the validation split", "Recall of the search",
+        "Loss by epoch", "Ranking of the validation split", "What searches keep",
         "Features by what the model owes to them",
         "21,346 targets per second", "1,834 MiB",
         "Dropped, of 5,000 rows in the log", "negative time",

@@ -30,7 +30,7 @@ def by_loops(layer: TargetRelevance, target, rows):
             key = layer.key_kernel.numpy()[h] @ inherent
         else:
             part = slice(h * head_dim, (h + 1) * head_dim)
-            query, key = target[b, t, part], inherent[part]
+            query, key = 16 * target[b, t, part], 16 * inherent[part]
         alpha[b, t, h, p] = query @ key / np.sqrt(head_dim)
         for j in range(FEATURES):
             scalar = cross[j * CROSS : (j + 1) * CROSS] @ layer.bias.compress.numpy()[h, j]
@@ -49,6 +49,13 @@ def test_relevance_is_the_papers(projection):
     np.testing.assert_allclose(
         relevance(queries, tf.constant(rows)), expected, rtol=1e-4, atol=1e-5
     )
+
+
+def test_without_a_learned_projection_relevance_is_as_hot_as_with_it_at_the_start():
+    target, _ = draw()
+    learned, fixed = (TargetRelevance(HEADS, 0, CROSS, projection=p) for p in (True, False))
+    np.testing.assert_allclose(learned(tf.constant(target)), fixed(tf.constant(target)), rtol=1e-5)
+    assert not fixed.trainable_variables
 
 
 def test_relevance_of_gathered_behaviors_is_the_same():

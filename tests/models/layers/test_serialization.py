@@ -35,8 +35,10 @@ CASES = [
     (layers.HashCollisionPooling(3), (SIGNS[:, :3], SIGNS, ROWS, MASK)),
     (layers.InnerProductSearch(2), (TARGET, ROWS[..., :4], WINDOW)),
     (layers.HammingSearch(2), (SIGNS[:, :3, None], SIGNS, WINDOW)),
+    (layers.AgreementSearch(2, 1.5), (SIGNS[:, :3, None], SIGNS, WINDOW)),
     (layers.CategorySearch(2), (IDS, tf.tile(IDS, [1, 2])[:, :5], WINDOW)),
     (layers.RecencySearch(2), (IDS, IDS, WINDOW)),
+    (layers.MassSearch(2), (QUERIES, ROWS, WINDOW)),
     (layers.ConsistentSearch(2, per_head=True), (QUERIES, ROWS, WINDOW)),
 ]
 

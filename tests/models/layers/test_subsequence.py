@@ -11,6 +11,33 @@ from models.layers.subsequence import Subsequence
 B, T, K, L, D, F = 2, 3, 4, 5, 6, 2
 
 
+def draw(gathered, targets=T):
+    """Subsequences, their behaviours [B, T, K, D] and a kernel [D, 3]."""
+    rng = np.random.default_rng(0)
+    shape = (B, targets, K)
+    valid = rng.random(shape) < 0.7
+    phi = (rng.normal(size=(*shape, F)) * valid[..., None]).astype(np.float32)
+    weights, kernel = (rng.normal(size=s).astype(np.float32) for s in ((F, D), (D, 3)))
+    rows = np.pad(rng.normal(size=(B, L, D)), [(0, 0), (0, 1), (0, 0)]).astype(np.float32)
+    positions = np.where(valid, rng.integers(0, L, shape), L).astype(np.int32)
+    chosen = np.stack([rows[b][positions[b]] for b in range(B)])
+    behaviors = Subsequence(
+        *map(tf.constant, (chosen if gathered else rows, positions, phi, weights, valid))
+    )
+    if gathered:
+        behaviors = behaviors._replace(positions=None)
+    return behaviors, chosen + phi @ weights, kernel
+
+
+@pytest.mark.parametrize("gathered", [False, True])
+def test_those_of_each_query(gathered):
+    behaviors, chosen, kernel = draw(gathered, targets=2 * T)
+    for query, found in enumerate(behaviors.of_each_query(2)):
+        expected = chosen[:, [query, query + 2, query + 4]] @ kernel
+        np.testing.assert_allclose(found.times(kernel), expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(found.valid, behaviors.valid.numpy()[:, query::2])
+
+
 @pytest.mark.parametrize("gathered", [False, True])
 @pytest.mark.parametrize(
     ("turn", "order"),
@@ -22,21 +49,10 @@ B, T, K, L, D, F = 2, 3, 4, 5, 6, 2
     ],
 )
 def test_products_in_another_order(gathered, turn, order):
-    rng = np.random.default_rng(0)
-    valid = rng.random((B, T, K)) < 0.7
-    phi = (rng.normal(size=(B, T, K, F)) * valid[..., None]).astype(np.float32)
-    weights, kernel = (rng.normal(size=s).astype(np.float32) for s in ((F, D), (D, 3)))
-    rows = np.pad(rng.normal(size=(B, L, D)), [(0, 0), (0, 1), (0, 0)]).astype(np.float32)
-    positions = np.where(valid, rng.integers(0, L, (B, T, K)), L).astype(np.int32)
-    chosen = np.stack([rows[b][positions[b]] for b in range(B)])
-    behaviors = Subsequence(
-        *map(tf.constant, (chosen if gathered else rows, positions, phi, weights, valid))
-    )
-    if gathered:
-        behaviors = behaviors._replace(positions=None)
+    behaviors, chosen, kernel = draw(gathered)
     turned = turn(behaviors)
-    expected = (chosen + phi @ weights) @ kernel
+    expected = chosen @ kernel
     np.testing.assert_allclose(
         turned.times(tf.constant(kernel), 1.0), expected[:, :, order] + 1, rtol=1e-4, atol=1e-5
     )
-    np.testing.assert_array_equal(turned.valid, valid[:, :, order])
+    np.testing.assert_array_equal(turned.valid, behaviors.valid.numpy()[:, :, order])
