@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import textwrap
 
 import pytest
@@ -23,7 +24,7 @@ PROGRAM = textwrap.dedent("""
         raise ValueError("shapes differ")
     values = {"value": given["inputs"]["parameterValues"]["text"] + "!"}
     artifacts = {"model": {"artifacts": [{"metadata": {"n": 1, "told": sys.argv[2]}}]}}
-    os.makedirs(os.path.dirname(given["outputs"]["outputFile"]))
+    os.makedirs(given["outputs"]["artifacts"]["model"]["artifacts"][0]["uri"])
     open(given["outputs"]["outputFile"], "w").write(
         json.dumps({"parameterValues": values, "artifacts": artifacts}))
 """)
@@ -108,6 +109,13 @@ def test_what_did_not_change_is_taken_from_the_cache(tmp_path):
     done, ran = run(tmp_path)
     assert (ran, done.cached) == ([], ["B", "A"])
     assert done.made["A"]["parameters"] == {"value": "x!!"}
+
+
+def test_what_is_gone_is_made_again(tmp_path):
+    done, _ = run(tmp_path)
+    shutil.rmtree(done.made["A"]["artifacts"]["model"]["uri"])
+    done, ran = run(tmp_path)
+    assert (ran, done.cached) == (["A"], ["B"])
 
 
 def test_a_changed_parameter_runs_what_it_reaches(tmp_path):
