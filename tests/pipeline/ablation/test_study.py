@@ -65,7 +65,9 @@ def test_a_study_is_not_called_like_what_all_studies_share(tmp_path, name):
 
 
 def test_a_missing_study_names_those_that_there_are():
-    with pytest.raises(ConfigError, match="features, granularities, item_bias, length, models"):
+    with pytest.raises(
+        ConfigError, match="features, granularities, item_bias, length, mirrn, models"
+    ):
         load_study("granularity")
 
 
