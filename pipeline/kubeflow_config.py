@@ -10,6 +10,9 @@ from pydantic import Field
 
 from components import secrets
 from models.section import Section
+from pipeline import __version__
+
+TOKEN = "KFP_TOKEN"  # environment variable with a bearer token, where Kubeflow asks for one
 
 # The steps of a compiled pipeline; `default` is what all of them get.
 StepName = Literal[
@@ -133,7 +136,7 @@ class KubeflowConfig(Section):
     """How the pipeline runs on Kubeflow."""
 
     image: str = Field(
-        "everlong:0.1.0", description="Image of every step, built from docker/Dockerfile."
+        f"everlong:{__version__}", description="Image of every step, built from docker/Dockerfile."
     )
     pipeline_root: str | None = Field(
         None,

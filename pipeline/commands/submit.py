@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import re
@@ -73,19 +74,26 @@ def execute(arguments: argparse.Namespace) -> int:
         if arguments.dry_run:
             terminal.line(_told(arguments, config, experiment, parameters))
             return DONE
-        from pipeline.kubeflow.submit import Kubeflow, Schedule
+        from pipeline.kubeflow.submit import Job, Kubeflow, Schedule
 
         kubeflow = Kubeflow(arguments.endpoint, arguments.namespace)
-        account = config.kubeflow.service_account
+        job = Job(
+            package=package,
+            name=name,
+            experiment=experiment,
+            parameters=parameters,
+            root=config.kubeflow.pipeline_root,
+            service_account=config.kubeflow.service_account,
+        )
         if arguments.schedule is not None:
             schedule = Schedule(
                 arguments.schedule, arguments.max_concurrency, not arguments.no_catchup
             )
-            page = kubeflow.recur(package, name, experiment, parameters, account, schedule)
+            page = kubeflow.recur(job, schedule)
             terminal.line(f"recurring run {page}")
             return DONE
-        run_name = f"{name} {time.strftime('%Y-%m-%d %H:%M:%S')}"
-        run, page = kubeflow.run(package, run_name, experiment, parameters, account)
+        named = f"{name} {time.strftime('%Y-%m-%d %H:%M:%S')}"
+        run, page = kubeflow.run(dataclasses.replace(job, name=named))
         terminal.line(f"run {page}")
         if not arguments.wait:
             return DONE

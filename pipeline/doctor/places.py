@@ -11,9 +11,9 @@ from pathlib import Path
 from pipeline.config import Config
 from pipeline.destination import check_destination, serving_folder
 from pipeline.doctor.probe import Doubt, Fault, Probe
+from pipeline.kubeflow_config import TOKEN
 
 HEALTH = "/apis/v2beta1/healthz"  # of Kubeflow Pipelines' API server
-TOKEN = "KFP_TOKEN"  # environment variable with a bearer token, where Kubeflow asks for one
 TIMEOUT_SECONDS = 5.0
 
 

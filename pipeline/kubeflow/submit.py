@@ -16,11 +16,32 @@ import urllib3
 from kfp import client as kfp_client
 
 from pipeline.errors import ConfigError
+from pipeline.kubeflow_config import TOKEN
 from pipeline.terminal.exit_codes import DONE, FAILED, INTERRUPTED
 
-TOKEN = "KFP_TOKEN"  # environment variable with a bearer token, where Kubeflow asks for one
 POLL_SECONDS = 10.0
 _ENDED = {"SUCCEEDED": DONE, "SKIPPED": FAILED, "FAILED": FAILED, "CANCELED": INTERRUPTED}
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What is handed over.
+
+    Attributes:
+      package: the compiled pipeline.
+      name: of the run.
+      experiment: that it belongs to; it is made if there is none.
+      parameters: of the run.
+      root: of its artifacts. Open-source Kubeflow does not read the one in the package.
+      service_account: of its steps; None: the cluster's default.
+    """
+
+    package: Path
+    name: str
+    experiment: str
+    parameters: Mapping[str, Any]
+    root: str | None
+    service_account: str | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,56 +76,36 @@ class Kubeflow:
                 existing_token=os.environ.get(TOKEN),
             )
 
-    def run(
-        self,
-        package: Path,
-        name: str,
-        experiment: str,
-        parameters: Mapping[str, Any],
-        service_account: str | None,
-    ) -> tuple[str, str]:
+    def run(self, job: Job) -> tuple[str, str]:
         """Starts a run; returns its id, and the address of its page.
-
-        Args:
-          package: the compiled pipeline.
-          name: of the run.
-          experiment: that it belongs to; it is made if there is none.
-          parameters: of the run.
-          service_account: of its steps; None: the cluster's default.
 
         Raises:
           ConfigError: if Kubeflow cannot be reached, or refuses.
         """
         with self._told():
             run = self._client.run_pipeline(
-                self._experiment(experiment),
-                name,
-                str(package),
-                params=dict(parameters),
-                service_account=service_account,
+                self._experiment(job.experiment),
+                job.name,
+                str(job.package),
+                params=dict(job.parameters),
+                pipeline_root=job.root,
+                service_account=job.service_account,
             )
         return run.run_id, f"{self._endpoint}/#/runs/details/{run.run_id}"
 
-    def recur(
-        self,
-        package: Path,
-        name: str,
-        experiment: str,
-        parameters: Mapping[str, Any],
-        service_account: str | None,
-        schedule: Schedule,
-    ) -> str:
-        """Makes a run that recurs; returns the address of its page. Arguments as of `run`."""
+    def recur(self, job: Job, schedule: Schedule) -> str:
+        """Makes a run that recurs; returns the address of its page."""
         with self._told():
             made = self._client.create_recurring_run(
-                self._experiment(experiment),
-                name,
+                self._experiment(job.experiment),
+                job.name,
                 cron_expression=schedule.cron,
                 max_concurrency=schedule.max_concurrency,
                 no_catchup=not schedule.catchup,
-                params=dict(parameters),
-                pipeline_package_path=str(package),
-                service_account=service_account,
+                params=dict(job.parameters),
+                pipeline_package_path=str(job.package),
+                pipeline_root=job.root,
+                service_account=job.service_account,
             )
         return f"{self._endpoint}/#/recurringrun/details/{made.recurring_run_id}"
 

@@ -97,7 +97,8 @@ def test_a_run_is_handed_over_with_its_parameters(server, capfd, monkeypatch):
     assert run["experiment_id"] == "e1"
     assert run["service_account"] == "trainer"
     assert run["runtime_config"]["parameters"] == {"train_steps": 20, "run_date": "2026-08-31"}
-    assert "pipeline_root" not in run["runtime_config"]  # the spec has it
+    # Open-source Kubeflow reads this one, and Vertex AI that of the spec.
+    assert run["runtime_config"]["pipeline_root"] == "minio://mlpipeline/everlong"
     spec = run["pipeline_spec"]["pipeline_spec"]
     assert spec["defaultPipelineRoot"] == "minio://mlpipeline/everlong"
     assert spec["pipelineInfo"]["name"] == "simulated"
@@ -114,7 +115,10 @@ def test_a_schedule_is_a_recurring_run(server, capfd):
     assert server.experiments[0]["display_name"] == "nightly"
     assert body["trigger"] == {"cron_schedule": {"cron": "0 0 4 * * *"}}
     assert (body["max_concurrency"], body["no_catchup"], body["mode"]) == (2, True, "ENABLE")
-    assert body["runtime_config"]["parameters"] == {"run_date": "[[ScheduledTime]]"}
+    assert body["runtime_config"] == {
+        "parameters": {"run_date": "[[ScheduledTime]]"},
+        "pipeline_root": "minio://mlpipeline/everlong",
+    }
 
 
 @pytest.mark.parametrize(
