@@ -9,14 +9,12 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from models.metrics import Predictions
-
-Method = Literal["none", "platt", "isotonic"]
 
 LEAST_SLOPE = 0.01  # where scores say nothing, or the contrary, their order is kept all the same
 NEWTON_STEPS = 50

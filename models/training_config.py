@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 import pydantic
 from pydantic import Field
 
-from models.calibration import Method
 from models.config import ModelConfig
 from models.features import Store
 from models.label_config import ONE_LABEL, LabelTasks
@@ -94,7 +93,7 @@ class TrainingConfig(Section):
     early_stopping: EarlyStoppingConfig | None = Field(
         EarlyStoppingConfig(), description="When to stop early; null: train all epochs."
     )
-    calibration: Method = Field(
+    calibration: Literal["none", "platt", "isotonic"] = Field(
         "none",
         description="What turns trained logits into rates, fitted on the validation split and "
         "exported with the model: platt (a straight line), isotonic (a rising line); the order of "

@@ -45,7 +45,10 @@ def _packages() -> str:
             f"cannot be compared: there is no {LOCK}; install with make setup or docker/Dockerfile"
         )
     locked = dict(re.findall(r"^([\w.-]+)==(\S+)", LOCK.read_text(encoding="utf-8"), re.M))
-    found = {_normal(d.name): d.version for d in importlib.metadata.distributions()}
+    found: dict[str, str] = {}
+    for package in importlib.metadata.distributions():
+        # The first on the path is what an import finds; setuptools puts copies of its own behind.
+        found.setdefault(_normal(package.name), package.version)
     wrong = [
         f"{name} is {found.get(name, 'missing')}, not {version}"
         for name, version in locked.items()

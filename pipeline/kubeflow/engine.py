@@ -25,12 +25,17 @@ from kfp.pipeline_spec import pipeline_spec_pb2 as pb2
 
 from components.errors import InputError
 from pipeline.kubeflow.executor_input import Made, cache_key, executor_input
+from pipeline.kubeflow.name import CONFIGURATION, PREDECESSORS
 from pipeline.kubeflow.step import PLACEHOLDER
 from pipeline.result_file import write_atomically
 from pipeline.run.progress import WHAT
 from pipeline.terminal.console import Terminal
 from pipeline.terminal.exit_codes import BAD_INPUT
 
+_DOES = WHAT | {
+    CONFIGURATION: "reading the parameters of the run and the state of the log",
+    PREDECESSORS: "looking up the latest blessed model and the statistics of earlier data",
+}
 _SOURCE = Path(__file__).resolve().parents[2]
 _ERROR_LINE = re.compile(r"(?:\w+\.)*\w*(?:Error|Exception): \S.*")
 
@@ -100,7 +105,7 @@ class Engine:
         name = time.strftime("%Y%m%d-%H%M%S-") + uuid.uuid4().hex[:8]
         for number, task in enumerate(order, 1):
             start = time.monotonic()
-            self._terminal.line(f"[{number:2}/{len(order)}] {task}: {WHAT.get(task, 'running')}")
+            self._terminal.line(f"[{number:2}/{len(order)}] {task}: {_DOES.get(task, 'running')}")
             with self._terminal.running(f"      {task}"):
                 made, cached = self._execute(task, values, run.made, name)
             run.made[task], run.seconds[task] = made, round(time.monotonic() - start, 2)

@@ -12,14 +12,12 @@ from tfx.orchestration.portable.input_resolution.exceptions import InputResoluti
 from pipeline.terminal.console import Terminal
 
 WHAT = {
-    "Configuration": "reading the parameters of the run and the state of the log",
     "BehaviorExampleGen": "sorting, sessionizing and cutting the log into user-major examples",
     "StatisticsGen": "computing statistics of the examples",
     "ImportSchemaGen": "taking the curated schema",
     "ExampleValidator": "checking the examples against the schema",
     "Transform": "building vocabularies and turning ids into indices",
     "Trainer": "training and exporting the model",
-    "Predecessors": "looking up the latest blessed model and the statistics of earlier data",
     "LatestBlessedModel": "looking up the latest blessed model",
     "Evaluator": "evaluating the exported model against the gate",
     "EarlierStatistics": "looking up the statistics of earlier data",

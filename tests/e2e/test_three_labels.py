@@ -32,11 +32,11 @@ def _names(name: str) -> list[str]:
 
 
 def write_files(folder: Path) -> None:
-    """Users click videos of the authors of their number, watch the long ones, like tag 3."""
+    """Users click the videos of author 0, watch the long ones, like tag 3."""
     random = np.random.default_rng(0)
     size = USERS * ROWS
     user, video = np.repeat(np.arange(USERS), ROWS), random.integers(0, VIDEOS, size)
-    click = random.random(size) < np.where(video % 5 == user % 5, 0.8, 0.2)
+    click = random.random(size) < np.where(video % 5 == 0, 0.8, 0.2)
     view = random.random(size) < np.where(video % 2 == 0, 0.8, 0.2)
     like = random.random(size) < np.where(video % 4 == 3, 0.7, 0.1)
     log = {

@@ -25,7 +25,7 @@ def test_a_name_is_all_that_a_model_needs(name):
         ({"name": "twins"}, "Input tag 'twins' found .* does not match any of the expected tags"),
         ({"name": "twin", "header": 3}, "Extra inputs are not permitted"),
         ({"name": "twin", "top_k": 0}, "greater than or equal to 1"),
-        ({"name": "twin", "search": "both"}, "Input should be 'per_head' or 'shared'"),
+        ({"name": "twin", "search": "both"}, "Input should be 'per_head', 'shared' or 'mass'"),
         ({"name": "mirrn", "granularities": ["local", "weekly"]}, "'target', 'local' or 'global'"),
         ({"name": "mirrn", "dropout": 1}, "less than 1"),
         ({"name": "sdim", "hash_bits": 10}, "`hash_bits` must be a multiple .* 10 and 3"),
