@@ -99,7 +99,7 @@ def install() -> None:
         "installing requirements/lock.txt and test.txt, at first about 1 GB to fetch",
         [uv, *SYNC, "requirements/lock.txt", "requirements/test.txt"],
         environment,
-        "check the network, the index (pip's or UV_DEFAULT_INDEX) and 4 GB of free disk; what is "
+        "check the network, the index (pip's or UV_DEFAULT_INDEX) and 5 GB of free disk; what is "
         f"fetched already is kept, so run it again. A wrong hash: {again}.",
     )
     step("installing everlong, editable", [uv, *SELF], environment, f"mend setup.py; {again}.")

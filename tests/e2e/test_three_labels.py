@@ -128,4 +128,4 @@ def test_a_run_compared_by_a_label(run: Run, scored: pa.Table, tmp_path: Path, c
 
 def test_a_label_that_a_run_has_not_is_refused(run: Run, capfd):
     assert main(["compare", str(run.output), str(run.output), "--label", "share"]) == 2
-    assert "(there: long_view, like)" in capfd.readouterr().err
+    assert "(there: like, long_view)" in capfd.readouterr().err
