@@ -10,6 +10,7 @@ from kfp.client import client as kfp_client
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from pipeline import config as configuration
+from pipeline import __version__
 from pipeline.cli import main
 from pipeline.config import SHIPPED
 from pipeline.kubeflow.compile import documents
@@ -121,7 +122,7 @@ def test_settings_reach_the_container_the_task_and_kubernetes():
     trainer = executors["Trainer_executor"]["container"]
     assert (trainer["image"], trainer["env"]) == ("gpu:1", [{"name": "LEVEL", "value": "3"}])
     assert trainer["resources"]["accelerator"]["resourceType"] == "nvidia.com/gpu"
-    assert executors["Transform_executor"]["container"]["image"] == "everlong:0.1.0"
+    assert executors["Transform_executor"]["container"]["image"] == f"everlong:{__version__}"
     retried = {
         task["retryPolicy"]["maxRetryCount"] for task in written["root"]["dag"]["tasks"].values()
     }
