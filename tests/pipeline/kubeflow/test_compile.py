@@ -9,8 +9,8 @@ from google.protobuf import json_format
 from kfp.client import client as kfp_client
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from pipeline import config as configuration
 from pipeline import __version__
+from pipeline import config as configuration
 from pipeline.cli import main
 from pipeline.config import SHIPPED
 from pipeline.kubeflow.compile import documents
