@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 
 def add_config(parser: argparse.ArgumentParser, required: bool = True) -> None:
@@ -21,6 +22,11 @@ def add_config(parser: argparse.ArgumentParser, required: bool = True) -> None:
         dest="overrides",
         help="override one key, such as training.epochs=2; may be repeated",
     )
+
+
+def add_model(parser: argparse.ArgumentParser, what: str) -> None:
+    """Adds `--model DIR`, which must be given; `what` the folder may be, for the help."""
+    parser.add_argument("--model", type=Path, required=True, metavar="DIR", help=what)
 
 
 def add_parameters(parser: argparse.ArgumentParser, whose: str) -> None:

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from components.errors import InputError
+from pipeline.arguments import add_model
 from pipeline.serve.folder import check_model
 from pipeline.serve.versions import SAVED_MODEL, children
 from pipeline.terminal.console import quiet
@@ -17,13 +18,7 @@ SUMMARY = "push a model with rows of further items, or of items whose features c
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="a folder of versions: the newest is taken, and the next one is pushed to it",
-    )
+    add_model(parser, "a folder of versions: the newest is taken, and the next one is pushed to it")
     parser.add_argument(
         "--items",
         required=True,

@@ -13,7 +13,7 @@ from components.behavior_example_gen.config.ingest_config import SPLITS
 from components.errors import InputError
 from models.lists import REQUEST
 from models.metric_table import METRICS
-from pipeline.arguments import add_config
+from pipeline.arguments import add_config, add_model
 from pipeline.config import load
 from pipeline.result_file import check_output
 from pipeline.terminal.console import quiet
@@ -24,13 +24,7 @@ SUMMARY = "score every target of a split with an exported model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="an exported SavedModel, or the folder of a run: its latest model",
-    )
+    add_model(parser, "an exported SavedModel, or the folder of a run: its latest model")
     add_config(parser)
     parser.add_argument(
         "--split", default="eval", metavar="SPLIT", help=f"{', '.join(SPLITS)} (default: eval)"

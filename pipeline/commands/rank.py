@@ -10,6 +10,7 @@ from pathlib import Path
 
 from components import unique_keys
 from components.errors import InputError
+from pipeline.arguments import add_model
 from pipeline.bench.arguments import positive
 from pipeline.result_file import table
 from pipeline.serve.folder import check_model
@@ -20,13 +21,7 @@ SUMMARY = "score one user's targets with an exported model and print them, best 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="a folder of versions, whose newest is taken, or an exported SavedModel",
-    )
+    add_model(parser, "a folder of versions, whose newest is taken, or an exported SavedModel")
     parser.add_argument(
         "--request",
         default="-",

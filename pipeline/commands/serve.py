@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from components.errors import InputError
 from models.features import SCORE
+from pipeline.arguments import add_model
 from pipeline.bench.arguments import positive
 from pipeline.serve.folder import check_model
 from pipeline.serve.versions import SAVED_MODEL
@@ -26,12 +27,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--model",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="a folder of versions, whose newest is served and followed, or an exported SavedModel",
+    add_model(
+        parser,
+        "a folder of versions, whose newest is served and followed, or an exported SavedModel",
     )
     parser.add_argument(
         "--name",
