@@ -32,6 +32,7 @@ def frozen_batches(
       unknown: id of unknown categories, which match nothing.
     """
 
+    @tf.autograph.experimental.do_not_convert
     def with_positions(batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         history_category, target_category = (
             batch[name] for name in (features.HISTORY_CATEGORY, features.TARGET_CATEGORY)

@@ -128,7 +128,7 @@ def _auc(steps: Steps, examples: Examples, shapes: Sequence[BatchShape]) -> floa
         for name in (features.HISTORY_ITEM, features.TARGET_ITEM)
     )
     labels, scores = [], []
-    for batch in examples.dataset(plan_batches(shapes, lengths, targets, None)):
+    for batch in map(examples.batch, plan_batches(shapes, lengths, targets, None)):
         valid = batch[features.TARGET_VALID].numpy()
         labels.append(batch[features.LABEL].numpy()[valid])
         scores.append(steps.predict(batch).numpy()[valid, 0])

@@ -88,6 +88,12 @@ class Examples:
         gathered = dataset.map(self._gather, num_parallel_calls=2, deterministic=True)
         return untuned(gathered.prefetch(2))
 
+    def batch(self, batch: Batch) -> dict[str, tf.Tensor]:
+        """Returns one of the padded batches: of few, this costs less than tracing a dataset."""
+        shape = tf.constant([batch.shape.length, batch.shape.targets])
+        return self._gather(tf.constant(batch.rows), shape)
+
+    @tf.autograph.experimental.do_not_convert
     def _gather(self, rows: tf.Tensor, shape: tf.Tensor) -> dict[str, tf.Tensor]:
         ragged = {name: tf.gather(column, rows) for name, column in self.columns.items()}
         batch = pad(ragged, shape[0], shape[1], self.layout)
@@ -198,6 +204,7 @@ class Split:
     def _read(self, skip: int) -> Iterator[Examples]:
         """Yields the parts that follow the first `skip` examples; reading is the same each time."""
 
+        @tf.autograph.experimental.do_not_convert
         def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
             parsed = tf.io.parse_example(serialized, self._spec)
             return {name: narrow(name, values) for name, values in parsed.items()}

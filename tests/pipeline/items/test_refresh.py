@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -68,21 +69,25 @@ def rows_of(version: Path) -> dict[str, np.ndarray]:
     }
 
 
-def scores(version: Path, targets: list[int], history: list[int]) -> np.ndarray:
+def scorer(version: Path) -> Callable[[list[int], list[int]], np.ndarray]:
+    """Loads a version: what scores targets, by their items, after a history of items."""
     told = json.loads((version / features.CONTRACT).read_text())
-    signature = tf.saved_model.load(str(version)).signatures["score"]
-    _, spec = signature.structured_input_signature
-    given = {}
-    for name in spec:
-        value = np.array(told["example"][name])
-        if name.startswith("target_"):
-            value = np.repeat(value[:, :1], len(targets), 1)
-        given[name] = value
-    given["target_item"] = np.array([targets])
-    given["history_item"][0, : len(history)] = history
-    return signature(**{n: tf.constant(v, spec[n].dtype) for n, v in given.items()})[
-        features.PROBABILITY
-    ].numpy()[0]
+    model = tf.saved_model.load(str(version))
+    _, spec = model.signatures["score"].structured_input_signature
+
+    def scores(targets: list[int], history: list[int]) -> np.ndarray:
+        given = {}
+        for name in spec:
+            value = np.array(told["example"][name])
+            if name.startswith("target_"):
+                value = np.repeat(value[:, :1], len(targets), 1)
+            given[name] = value
+        given["target_item"] = np.array([targets])
+        given["history_item"][0, : len(history)] = history
+        given = {n: tf.constant(v, spec[n].dtype) for n, v in given.items()}
+        return model.signatures["score"](**given)[features.PROBABILITY].numpy()[0]
+
+    return scores
 
 
 def test_what_is_known_of_items_makes_the_rows_that_they_have(pushed, known, tmp_path):
@@ -104,13 +109,14 @@ def test_a_further_item_scores_as_one_of_the_same_features(pushed, known, tmp_pa
     (like, *_) = (item for item, one in known.items() if not one["count"])  # no row of its own id
     table = write(tmp_path / "items.parquet", {1000: known[like], 1001: known[like]})
     assert refresh(pushed / "7", table, tmp_path / "out") == Refreshed(known=0, new=2)
-    before = scores(pushed / "7", [like, 1000, 2000], [1, 2, 1000])
+    scores_before, scores_after = scorer(pushed / "7"), scorer(tmp_path / "out")
+    before = scores_before([like, 1000, 2000], [1, 2, 1000])
     assert before[1] == before[2] != before[0]  # both are unknown
-    after = scores(tmp_path / "out", [like, 1000, 1001, 2000], [1, 2, like])
+    after = scores_after([like, 1000, 1001, 2000], [1, 2, like])
     assert after[0] == after[1] == after[2] != after[3]
-    assert after[0] == scores(pushed / "7", [like], [1, 2, like])[0]
-    assert after[0] == scores(tmp_path / "out", [like], [1, 2, 1000])[0]
-    assert after[3] == scores(pushed / "7", [2000], [1, 2, like])[0]
+    assert after[0] == scores_before([like], [1, 2, like])[0]
+    assert after[0] == scores_after([like], [1, 2, 1000])[0]
+    assert after[3] == scores_before([2000], [1, 2, like])[0]
     said = json.loads((tmp_path / "out" / features.CONTRACT).read_text())
     assert said["vocabularies"]["item"] == features_of_all_kinds.ITEMS + 2
     assert (
