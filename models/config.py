@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator
-from typing import Annotated, Literal, Union
+from typing import Annotated, ClassVar, Literal, Union
 
 import pydantic
 from pydantic import Field
@@ -21,6 +21,9 @@ Search = Literal["per_head", "shared", "mass"]
 
 class FrameConfig(Section):
     """What all models share: embeddings, the short-term module, and the head."""
+
+    # Longest history that the model can read; None: it has no bound of its own.
+    longest: ClassVar[int | None] = None
 
     name: str
     item_dim: Width = Field(32, description="Width of an item's embedding.")
@@ -111,6 +114,17 @@ class TwinConfig(RetrievalConfig):
     position_encoding: bool = Field(
         False, description="Whether distance and age of a retrieved behaviour bias its attention."
     )
+
+
+class HstuConfig(FrameConfig):
+    """HSTU (arXiv 2402.17152): causal attention without a softmax over the whole history."""
+
+    # It compares each behaviour with each other: memory and time grow with the square.
+    longest: ClassVar[int | None] = 2048
+
+    name: Literal["hstu"]
+    blocks: Width = Field(2, description="Blocks, one on the other.")
+    block_dropout: Rate = Field(0.0, description="Dropout rate of what a block adds.")
 
 
 class MirrnConfig(RetrievalConfig):

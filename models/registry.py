@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from models import dare, features, mirrn, twin
+from models import dare, features, hstu, mirrn, twin
 from models.base import CtrModel
 from models.baselines import avg_pooling, din, eta, sdim, sim_hard, sim_soft
 from models.config import ModelConfig
@@ -18,6 +18,7 @@ BUILDERS: dict[str, Callable[..., CtrModel]] = {
     "dare": dare.build,
     "din": din.build,
     "eta": eta.build,
+    "hstu": hstu.build,
     "mirrn": mirrn.build,
     "sdim": sdim.build,
     "sim_hard": sim_hard.build,

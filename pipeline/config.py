@@ -98,6 +98,15 @@ def _options(args: list[str]) -> Iterator[tuple[str, str]]:
         yield name, value if equals or after.startswith("--") else after
 
 
+def check_length(model: ModelConfig, length: int) -> None:
+    """Raises `ValueError` where the model cannot read histories of so many behaviours."""
+    if model.longest is not None and length > model.longest:
+        raise ValueError(
+            f"`history.max_length` must be at most {model.longest:,} with `model.name: "
+            f"{model.name}`, which compares every behaviour with every other. Received: {length:,}"
+        )
+
+
 class Config(Section):
     """One run, from the behaviour log to the pushed model."""
 
@@ -174,6 +183,11 @@ class Config(Section):
                 f"items, so nothing reads the features of events. Received: `features` "
                 f"{', '.join(unread)}; remove them, or set `model.cross_features: true`"
             )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _histories_fit(self) -> Config:
+        check_length(self.model, self.history.max_length)
         return self
 
     @pydantic.model_validator(mode="after")

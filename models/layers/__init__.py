@@ -4,6 +4,7 @@ from models.layers.agreement_search import AgreementSearch
 from models.layers.behavior_embedding import BehaviorEmbedding, embedding_of
 from models.layers.cross_feature_bias import CrossFeatureBias
 from models.layers.fourier_transformer import FourierTransformer
+from models.layers.gated_attention import Encoded, Gaps, GatedAttention
 from models.layers.hash_pooling import HashCollisionPooling
 from models.layers.interest_fusion import InterestFusion
 from models.layers.item_bias import ItemBias
@@ -30,7 +31,10 @@ __all__ = [
     "CategorySearch",
     "ConsistentSearch",
     "CrossFeatureBias",
+    "Encoded",
     "FourierTransformer",
+    "Gaps",
+    "GatedAttention",
     "HammingSearch",
     "HashCollisionPooling",
     "InnerProductSearch",

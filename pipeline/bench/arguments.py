@@ -11,7 +11,7 @@ import pydantic
 
 from models.config import MODELS
 from pipeline.arguments import add_config
-from pipeline.config import Config, load
+from pipeline.config import Config, check_length, load
 from pipeline.errors import ConfigError, describe
 
 
@@ -146,7 +146,15 @@ def configs(parsed: argparse.Namespace, models: Collection[str] = MODELS) -> lis
 
 
 def with_length(config: Config, length: int) -> Config:
-    """Returns the configuration with histories of at most `length` behaviours."""
+    """Returns the configuration with histories of at most `length` behaviours.
+
+    Raises:
+      ConfigError: if its model cannot read as many.
+    """
+    try:
+        check_length(config.model, length)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     history = config.history.model_copy(update={"max_length": length})
     return config.model_copy(update={"history": history})
 

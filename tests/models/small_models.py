@@ -32,6 +32,7 @@ VARIANTS = {
     "twin mass": RETRIEVE | {"search": "mass"},
     "twin plain": RETRIEVE
     | {"cross_features": False, "projection": False, "short_seq_len": 0, "item_bias": False},
+    "hstu": {},
     "mirrn": RETRIEVE | HASH,
     "mirrn diagonal gru": RETRIEVE
     | HASH

@@ -113,6 +113,15 @@ def test_a_fault_names_the_key_the_value_and_the_way_out(own, override, words):
         assert word in message
 
 
+def test_a_model_that_compares_all_behaviors_bounds_their_number(own):
+    long = ["model.name=hstu", "history.max_length=2049"]
+    with pytest.raises(
+        ConfigError, match=r"at most 2,048 with `model.name: hstu`.*Received: 2,049"
+    ):
+        configuration.load(str(own), long)
+    assert configuration.load(str(own), [long[0], "history.max_length=2048"]).model.blocks == 2
+
+
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [

@@ -30,6 +30,13 @@ CASES = [
     (layers.SimHash(6, 4, seed=5), (ROWS,)),
     (layers.TargetAttention(2, 6, 2, 4), (QUERIES, ROWS, MASK)),
     (layers.FourierTransformer(2, "diagonal", "matmul", 0.1), (QUERIES, MASK[..., :2])),
+    (
+        layers.GatedAttention(2, 3, max_steps=4),
+        (
+            layers.Encoded(ROWS + 3, ROWS[:, :3] + 4),
+            layers.Gaps.of(tf.range(10, 0, -1)[:5][None] * tf.ones([2, 1], tf.int32), IDS, IDS),
+        ),
+    ),
     (layers.InterestFusion(2, 2, 6, 4), (TARGET, QUERIES)),
     (layers.ItemBias(3), (IDS,)),
     (layers.HashCollisionPooling(3), (SIGNS[:, :3], SIGNS, ROWS, MASK)),
