@@ -50,7 +50,6 @@ FEATURES = (
     ("season", 30, 1),
 )
 BATCHES = 30  # of a variant's turn
-ROUNDS = 12
 BAR = 0.75  # of the targets a second with 2 features, with 10
 
 
@@ -103,13 +102,15 @@ class Variant:
         return time.perf_counter() - started, targets
 
 
-def measure(config: Config, data: dict[str, str], length: int) -> list[dict[str, object]]:
+def measure(
+    config: Config, data: dict[str, str], length: int, rounds: int
+) -> list[dict[str, object]]:
     """Returns the rows of one model: targets a second by the number of features."""
     variants = {count: Variant(config, data, count) for count in COUNTS}
     for variant in variants.values():
         variant.turn(3 * BATCHES)  # every shape is compiled
     found: dict[int, list[float]] = {count: [] for count in COUNTS}
-    for number in range(ROUNDS):
+    for number in range(rounds):
         order = COUNTS if number % 2 else COUNTS[::-1]
         for count in order:
             seconds, targets = variants[count].turn(BATCHES)
@@ -132,7 +133,7 @@ def measure(config: Config, data: dict[str, str], length: int) -> list[dict[str,
 def main() -> None:
     """Measures the models that are named; prints and writes their rows."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
-    arguments.add_measured(parser, ("twin", "mirrn"), "the configuration's own", rounds=1)
+    arguments.add_measured(parser, ("twin", "mirrn"), "the configuration's own", rounds=12)
     parsed = parser.parse_args()
     result_file.check_writable(parsed.json)
     parsed.overrides = ["features=null", *parsed.overrides]
@@ -144,7 +145,7 @@ def main() -> None:
         with quiet(parsed.work_dir.resolve() / "log.txt") as terminal:
             data = prepare(config, folder, terminal)
         for name in parsed.models or [config.model.name]:
-            rows += measure(arguments.with_model(config, name), data, length)
+            rows += measure(arguments.with_model(config, name), data, length, parsed.rounds)
             for row in rows[-len(COUNTS) :]:
                 print({key: value for key, value in row.items() if key != "by_round"})
     if parsed.json:

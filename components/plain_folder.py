@@ -12,8 +12,10 @@ from pathlib import Path
 from components.errors import InputError
 
 
-def plain(folder: Path) -> Path:
+def plain(folder: str) -> str:
     """Returns a path to a folder that has no characters of patterns: its own, or that of a link.
+
+    A URI, such as gs://bucket/model, is returned as it is.
 
     The link is the same each time. It lies in the system's temporary folder, and may be removed
     when nothing is running.
@@ -21,13 +23,13 @@ def plain(folder: Path) -> Path:
     Raises:
       InputError: if something else is in its place.
     """
-    if not glob.has_magic(str(folder)):
+    if "://" in folder or not glob.has_magic(folder):
         return folder
-    folder = folder.absolute()  # a link leads on from where it lies
-    name = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
+    target = Path(folder).absolute()  # a link leads on from where it lies
+    name = hashlib.sha256(str(target).encode()).hexdigest()[:16]
     link = Path(tempfile.gettempdir()) / f"everlong-{os.getuid()}-{name}"
     with contextlib.suppress(FileExistsError):
-        link.symlink_to(folder)
-    if not link.is_symlink() or link.lstat().st_uid != os.getuid() or link.readlink() != folder:
-        raise InputError(f"{link}: is in the place of a link to {folder}. Remove it.")
-    return link
+        link.symlink_to(target)
+    if not link.is_symlink() or link.lstat().st_uid != os.getuid() or link.readlink() != target:
+        raise InputError(f"{link}: is in the place of a link to {target}. Remove it.")
+    return str(link)

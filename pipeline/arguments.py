@@ -26,7 +26,7 @@ def add_config(parser: argparse.ArgumentParser, required: bool = True) -> None:
 
 def add_model(parser: argparse.ArgumentParser, what: str) -> None:
     """Adds `--model DIR`, which must be given; `what` the folder may be, for the help."""
-    parser.add_argument("--model", type=Path, required=True, metavar="DIR", help=what)
+    parser.add_argument("--model", type=_local, required=True, metavar="DIR", help=what)
 
 
 def add_parameters(parser: argparse.ArgumentParser, whose: str) -> None:
@@ -39,3 +39,11 @@ def add_parameters(parser: argparse.ArgumentParser, whose: str) -> None:
         dest="parameters",
         help=f"a parameter {whose}, such as run_date=2026-08-31; may be repeated",
     )
+
+
+def _local(text: str) -> Path:
+    if "://" in text:  # a `Path` would make gs:/x of gs://x
+        raise argparse.ArgumentTypeError(
+            f"must be a folder of a local or mounted file system; copy it here. Received: {text!r}"
+        )
+    return Path(text)

@@ -63,14 +63,16 @@ def describe(error: pydantic.ValidationError, model: type[pydantic.BaseModel], s
     valid = sorted(set(keys(model)))
     lines = []
     for fault in error.errors(include_url=False):
-        key, general = _key(fault["loc"], model)
+        key, general, owners = _key(fault["loc"], model)
         if fault["type"] == "extra_forbidden" and key in RENAMED:
             spelling = respelled(key, secrets.shown(fault["input"], key))
             value = spelling or f"value {_short(fault['input'], key)}"
             problem = f"is called {RENAMED[key]} now ({value})"
         elif fault["type"] == "extra_forbidden":
             known = general in valid
-            way_out = _owners(key, general, model) if known else _nearest(key, general, valid)
+            way_out = (
+                _owners(key, general, model) if known else _nearest(key, general, owners, valid)
+            )
             problem = f"unknown key (value {_short(fault['input'], key)}){way_out}"
         elif fault["type"] == "missing":
             problem = "must be given"
@@ -95,10 +97,13 @@ def describe(error: pydantic.ValidationError, model: type[pydantic.BaseModel], s
     return "\n".join([f"{source}: {len(lines)} faults; nothing was started", *lines])
 
 
-def _key(location: tuple[int | str, ...], model: type[pydantic.BaseModel]) -> tuple[str, str]:
-    """The dotted key of a fault, and the same with NAME where a user chose a name.
+def _key(
+    location: tuple[int | str, ...], model: type[pydantic.BaseModel]
+) -> tuple[str, str, list[type[pydantic.BaseModel]]]:
+    """The dotted key of a fault, the same with NAME where a user chose a name, and the sections.
 
-    Without the marks that pydantic adds for members of unions, and for the name itself.
+    Without the marks that pydantic adds for members of unions, and for the name itself. The
+    sections are those in which the last part, if none has it, could be a key.
     """
     candidates, of_user = [model], False
     parts: list[int | str] = []
@@ -119,10 +124,11 @@ def _key(location: tuple[int | str, ...], model: type[pydantic.BaseModel]) -> tu
             # A key that no section knows, or one of a free mapping; a union's mark is neither.
             (part == location[-1] or not candidates) and part not in _marks(candidates)
         ):
+            candidates = [c for c in candidates if part in tags(c)] or candidates
             continue
         parts.append(part)
         general.append(part)
-    return ".".join(map(str, parts)), ".".join(map(str, general))
+    return ".".join(map(str, parts)), ".".join(map(str, general)), candidates
 
 
 def _fields(section: type[pydantic.BaseModel]) -> dict[int | str, pydantic.fields.FieldInfo]:
@@ -151,14 +157,12 @@ def _marks(candidates: list[type[pydantic.BaseModel]]) -> set[str]:
     return marks
 
 
-def _nearest(key: str, general: str, valid: list[str]) -> str:
-    parent, _, last = general.rpartition(".")
+def _nearest(
+    key: str, general: str, owners: list[type[pydantic.BaseModel]], valid: list[str]
+) -> str:
+    last = general.rpartition(".")[2]
     own = key.removesuffix(last)
-    siblings = {
-        k.rpartition(".")[2]: own + k.rpartition(".")[2]
-        for k in valid
-        if k.rpartition(".")[0] == parent
-    }
+    siblings = {str(name): f"{own}{name}" for owner in owners for name in _fields(owner)}
     if near := difflib.get_close_matches(last, siblings, 1):
         return f"; the nearest valid key is {siblings[near[0]]}"
     if "NAME" not in general.split("."):  # else, as of a feature, only its own keys are of use

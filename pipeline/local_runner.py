@@ -65,7 +65,7 @@ def run(
     """
     start = time.monotonic()
     output.mkdir(parents=True, exist_ok=True)
-    output = plain(output)
+    output = Path(plain(str(output)))
     pipeline = create_pipeline(
         config, places(config, output), fingerprint(config.ingest), cache=from_node is None
     )
@@ -97,7 +97,7 @@ def run_to_transform(config: Config, output: Path, terminal: Terminal) -> Output
       ComponentFailed: if a component raised.
     """
     output.mkdir(parents=True, exist_ok=True)
-    output = plain(output)
+    output = Path(plain(str(output)))
     pipeline = create_pipeline(config, places(config, output), fingerprint(config.ingest))
     name, _ = execute(config, pipeline, output, terminal, RunOptions(to_nodes=["Transform"]))
     return of_run(output / METADATA, name)

@@ -16,7 +16,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, path_utils
 
 from components.pusher import objects, versions
-from components.pusher.verify import requests, verify
+from components.pusher.verify import here, requests, verify
 
 # Properties of `PushedModel`, as TFX's Pusher names them.
 PUSHED, DESTINATION, VERSION = "pushed", "pushed_destination", "pushed_version"
@@ -48,10 +48,12 @@ class Executor(base_executor.BaseExecutor):
             for path in sorted(fileio.glob(io_utils.all_files_pattern(uri)))
         ]
         destination = exec_properties["destination"]
-        push = objects.push if versions.is_remote(destination) else versions.push
-        version, made = push(
-            model, destination, functools.partial(verify, examples=requests(files))
-        )
+        tried = functools.partial(verify, examples=requests(files))
+        if versions.is_remote(destination):
+            version, made = objects.push(model, destination, tried)
+        else:
+            with here(model) as near:
+                version, made = versions.push(near, destination, tried)
         place = os.path.join(destination, version)
         log.info("%s %s", "pushed" if made else "this model is the newest version already:", place)
         _archive(model, pushed.uri)

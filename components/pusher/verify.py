@@ -34,8 +34,8 @@ def verify(folder: str, examples: np.ndarray) -> None:
       UnservableError: if it does not load, or gives anything but probabilities.
     """
     try:
-        with _here(folder) as here:
-            scores = Model(here)(examples)
+        with here(folder) as near:
+            scores = Model(near)(examples)
     except Exception as error:  # TensorFlow has many ways to fail
         raise UnservableError(f"the model in {folder} cannot be served: {error}") from error
     if not (len(scores) and np.all((scores >= 0) & (scores <= 1))):
@@ -46,11 +46,11 @@ def verify(folder: str, examples: np.ndarray) -> None:
 
 
 @contextlib.contextmanager
-def _here(folder: str) -> Iterator[str]:
+def here(folder: str) -> Iterator[str]:
     """A folder of this machine with what is in the folder, which may be in an object store."""
     if "://" not in folder:
         yield folder
         return
-    with tempfile.TemporaryDirectory() as here:
-        io_utils.copy_dir(folder, here)
-        yield here
+    with tempfile.TemporaryDirectory() as near:
+        io_utils.copy_dir(folder, near)
+        yield near

@@ -107,7 +107,8 @@ def schema_text(ingest: IngestConfig, own: str | None = None) -> str:
         schema = assemble(_parse(CURATED.read_text(encoding="utf-8"), str(CURATED)), ingest)
     else:
         try:
-            text = Path(own).read_text(encoding="utf-8")
+            with open(own, encoding="utf-8") as file:  # a `Path` would make gs:/x of gs://x
+                text = file.read()
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(
                 f"`data_schema`: cannot read {own!r} ({error}). Give a TFMD schema in text format "

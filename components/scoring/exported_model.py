@@ -6,7 +6,6 @@ import concurrent.futures
 import dataclasses
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
@@ -53,7 +52,7 @@ class Model:
     """An exported model.
 
     Args:
-      path: folder of the SavedModel.
+      path: folder of the SavedModel, of this machine or a URI that TensorFlow opens.
 
     Attributes:
       reads: the raw features that it reads.
@@ -62,7 +61,7 @@ class Model:
 
     def __init__(self, path: str):
         # The signature alone would not keep it alive.
-        self._loaded = tf.saved_model.load(str(plain(Path(path))))
+        self._loaded = tf.saved_model.load(plain(path))
         self._signature = self._loaded.signatures[features.SERVING_DEFAULT]
         self.reads = {*raw_features(path), features.TARGET_HIST_END}
         of_label = features.probability("")

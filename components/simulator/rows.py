@@ -169,7 +169,7 @@ def _distinct(category: np.ndarray, item: np.ndarray, begins: np.ndarray, size: 
         at = np.flatnonzero(place == later)
         others = at[:, None] - 1 - np.arange(later)
         same = category[others] == category[at, None]
-        for _ in range(size):
+        for _ in range(min(size, later)):  # each of the others is passed once at most
             shown = (same & (item[others] == item[at, None])).any(axis=1)
             item[at[shown]] = (item[at[shown]] + 1) % size
     return item

@@ -74,7 +74,8 @@ def _targets(record: bytes) -> int:
 
 def main(folder: Path, threads: int) -> None:
     """Runs the job of a folder; `result.json`, written last, says that it is complete."""
-    folder = plain(folder)  # TensorFlow takes paths of checkpoints and models for patterns
+    # TensorFlow takes paths of checkpoints and models for patterns.
+    folder = Path(plain(str(folder)))
     job = Job.model_validate_json((folder / "job.json").read_text(encoding="utf-8"))
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)

@@ -39,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="six fields, seconds first, such as '0 0 4 * * *': a run every day at 4",
     )
     parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="put the schedule in the place of the one that the experiment has of this pipeline; "
+        "without it such a one is an error",
+    )
+    parser.add_argument(
         "--max-concurrency",
         type=int,
         default=1,
@@ -89,7 +95,7 @@ def execute(arguments: argparse.Namespace) -> int:
             schedule = Schedule(
                 arguments.schedule, arguments.max_concurrency, not arguments.no_catchup
             )
-            page = kubeflow.recur(job, schedule)
+            page = kubeflow.recur(job, schedule, arguments.replace)
             terminal.line(f"recurring run {page}")
             return DONE
         named = f"{name} {time.strftime('%Y-%m-%d %H:%M:%S')}"
@@ -122,6 +128,8 @@ def _check(arguments: argparse.Namespace) -> None:
             )
         if arguments.wait:
             raise ConfigError("--wait: a schedule has no end to wait for; leave one of both out")
+    if arguments.replace and arguments.schedule is None:
+        raise ConfigError("--replace: is of a schedule; give --schedule, or leave it out")
     if not 1 <= arguments.max_concurrency <= 10:
         raise ConfigError(f"--max-concurrency {arguments.max_concurrency}: Kubeflow takes 1 to 10")
 

@@ -131,12 +131,32 @@ class Engine:
         if cached and all(os.path.isdir(one["uri"]) for one in cached["artifacts"].values()):
             return cached, True
         log = self._folder / "steps" / run / f"{name}.txt"
-        self._start(name, container, given, log)
+        self._try(name, task.retry_policy.max_retry_count, container, given, log)
         result = _collect(given)
         if task.caching_options.enable_cache:
             self._cache[key] = result
             write_atomically(self._cache_file, json.dumps(self._cache, indent=1) + "\n")
         return result, False
+
+    def _try(
+        self,
+        name: str,
+        retries: int,
+        container: Mapping[str, Any],
+        given: Mapping[str, Any],
+        log: Path,
+    ) -> None:
+        """Runs a container's command, and again at once after a failure, so often as it may.
+
+        Refused input stays refused, so it is not tried again, as a cluster would.
+        """
+        for retry in range(1, retries + 1):
+            try:
+                return self._start(name, container, given, log)
+            except StepFailed as error:
+                self._terminal.line(f"        {error}; retry {retry} of {retries}")
+            log = log.with_name(f"{name}-{retry}.txt")
+        self._start(name, container, given, log)
 
     def _start(
         self, name: str, container: Mapping[str, Any], given: Mapping[str, Any], log: Path

@@ -36,7 +36,7 @@ def run(
     """
     start = time.monotonic()
     output.mkdir(parents=True, exist_ok=True)
-    output = plain(output)
+    output = Path(plain(str(output)))
     kubeflow = config.kubeflow.model_copy(update={"pipeline_root": str(output / "artifacts")})
     push = config.push.model_copy(update={"destination": serving_folder(config, output)})
     compiled = documents(config.model_copy(update={"kubeflow": kubeflow, "push": push}))

@@ -20,6 +20,7 @@ from pipeline.kubeflow_config import TOKEN
 from pipeline.terminal.exit_codes import DONE, FAILED, INTERRUPTED
 
 POLL_SECONDS = 10.0
+_PAGE = 100  # recurring runs of an answer
 _ENDED = {"SUCCEEDED": DONE, "SKIPPED": FAILED, "FAILED": FAILED, "CANCELED": INTERRUPTED}
 
 
@@ -93,11 +94,31 @@ class Kubeflow:
             )
         return run.run_id, f"{self._endpoint}/#/runs/details/{run.run_id}"
 
-    def recur(self, job: Job, schedule: Schedule) -> str:
-        """Makes a run that recurs; returns the address of its page."""
+    def recur(self, job: Job, schedule: Schedule, replace: bool) -> str:
+        """Makes a run that recurs; returns the address of its page.
+
+        Two of one pipeline would train twice a day, and write one folder at a time.
+
+        Args:
+          job: what recurs.
+          schedule: when.
+          replace: whether recurring runs of that name in the experiment are deleted, as soon as
+            the new one is there; if not, such a one is an error.
+
+        Raises:
+          ConfigError: if there is one, Kubeflow cannot be reached, or refuses.
+        """
         with self._told():
+            experiment = self._experiment(job.experiment)
+            earlier = list(self._recurring(experiment, job.name))
+            if earlier and not replace:
+                raise ConfigError(
+                    f"--schedule: {job.name!r} recurs already in the experiment "
+                    f"{job.experiment!r}: {', '.join(map(self._page, earlier))}; --replace puts "
+                    "this schedule in its place, and another --experiment beside it"
+                )
             made = self._client.create_recurring_run(
-                self._experiment(job.experiment),
+                experiment,
                 job.name,
                 cron_expression=schedule.cron,
                 max_concurrency=schedule.max_concurrency,
@@ -107,7 +128,9 @@ class Kubeflow:
                 pipeline_root=job.root,
                 service_account=job.service_account,
             )
-        return f"{self._endpoint}/#/recurringrun/details/{made.recurring_run_id}"
+            for one in earlier:
+                self._client.delete_recurring_run(one)
+        return self._page(made.recurring_run_id)
 
     def wait(self, run: str) -> tuple[str, int]:
         """Waits for a run's end; returns its state and the exit code that tells it.
@@ -120,6 +143,23 @@ class Kubeflow:
             if state in _ENDED:
                 return state, _ENDED[state]
             time.sleep(POLL_SECONDS)
+
+    def _recurring(self, experiment: str, name: str) -> Iterator[str]:
+        """Yields the ids of an experiment's recurring runs of that name."""
+        page = ""
+        while True:
+            found = self._client.list_recurring_runs(page, _PAGE, experiment_id=experiment)
+            yield from (
+                one.recurring_run_id
+                for one in found.recurring_runs or ()
+                if one.display_name == name
+            )
+            page = found.next_page_token or ""
+            if not page:
+                return
+
+    def _page(self, recurring: str) -> str:
+        return f"{self._endpoint}/#/recurringrun/details/{recurring}"
 
     def _experiment(self, name: str) -> str:
         return self._client.create_experiment(name, namespace=self._namespace).experiment_id

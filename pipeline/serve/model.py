@@ -83,7 +83,7 @@ class Model:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        folder = str(plain(path))
+        folder = plain(str(path))
         # Signatures alone would not keep its variables alive.
         self._loaded = tf.saved_model.load(folder)
         self._signatures = {

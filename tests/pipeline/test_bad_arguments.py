@@ -95,6 +95,7 @@ ABLATE = ["ablate", "--config", "good.yaml", "--study", "models"]
              "test"],
             "there are train, validation, eval",
         ),
+        (["serve", "--model", "gs://bucket/serving"], "copy it here. Received: 'gs://bucket/serving'"),
         (["simulate", "--config", "demo"], "--out"),
         (["simulate", "--config", "good.yaml", "--out", "l.csv"], "log.simulator"),
         (["simulate", "--config", "demo", "--out", "l.xlsx"], ".parquet"),

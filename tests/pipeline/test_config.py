@@ -100,7 +100,14 @@ def test_overrides_are_yaml_and_reach_nested_keys(own):
         ("features={x: {of: context, as: hour_of_day}}", ["features.x.from: must be given"]),
         (
             "features={x: {of: user, column: c, type: ids, weights: ':'}}",
-            ["features.x.weights: unknown key (value ':'); valid keys here: as, before, "],
+            [
+                "features.x.weights: unknown key (value ':'); valid keys here: column, max_values, "
+                "min_count, of, pooling, separator, table, type"
+            ],
+        ),
+        (
+            "features={x: {of: user, column: c, type: number, scale: log1p}}",
+            ["features.x.scale: unknown key", "keys here: boundaries, buckets, column, of, type"],
         ),
         ("features={x: c}", ["features.x: must be a section, such as {key: value}. Received: 'c'"]),
         ("log.columns.item=u", ["`user` and `item` must be different columns", "'u' for both"]),

@@ -28,6 +28,7 @@ from models.feature_config import IdFeature, IdsFeature, NumberFeature
 ColumnFeature = IdFeature | IdsFeature | NumberFeature
 _SEPARATORS = (",", ";", "|")
 _LOOKED_AT = 1000  # cells of a block
+WEIGHTS = "12:0.7"  # stands for ids that have weights
 BEYOND = "beyond 32-bit floats"
 
 
@@ -60,7 +61,8 @@ def _joined(lists: pa.Array, feature: IdsFeature) -> Column:
     torn = np.zeros(len(lists), bool)
     owner = np.repeat(np.arange(len(lists)), np.diff(ends))
     torn[owner[np.asarray(pc.match_substring(inner, feature.separator))]] = True
-    return Column(texts, {f"a list with an id that holds {feature.separator!r}": torn})
+    fault = f"a list with an id that holds {feature.separator!r}; set another `separator`"
+    return Column(texts, {fault: torn})
 
 
 def separators(cells: pa.Array, feature: IdsFeature) -> collections.Counter[str]:
@@ -68,13 +70,14 @@ def separators(cells: pa.Array, feature: IdsFeature) -> collections.Counter[str]
 
     Returns:
       How many cells hold the feature's separator and each usual one; by "[", how many are lists as
-      programs print them; by "", how many hold anything.
+      programs print them; by `WEIGHTS`, how many have weights; by "", how many hold anything.
     """
     if not is_text(cells.type):
         return collections.Counter()
     text = cells[:_LOOKED_AT].cast(pa.string()).drop_null()
     found = {mark: pc.match_substring(text, mark) for mark in {feature.separator, *_SEPARATORS}}
     found["["] = pc.match_substring_regex(text, r"^\s*(\[.*\]|\{.*\}|\(.*\))\s*$")
+    found[WEIGHTS] = pc.match_substring_regex(text, r":\d*\.\d+(\D|$)")
     counted = {mark: pc.sum(which).as_py() or 0 for mark, which in found.items()}
     return collections.Counter({"": len(text), **counted})
 

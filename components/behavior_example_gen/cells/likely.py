@@ -23,6 +23,7 @@ EXCEL = "excel"
 _FIRST = 7_305 * 86_400  # 1990, in seconds
 _YEAR = 366 * 86_400
 _DATES = {"%Y%m%d": 0, "%Y%m%d%H": 1, "%Y%m%d%H%M": 2, "%Y%m%d%H%M%S": 3, "%Y%m%d%H%M%S%f": 4}
+_SHORT_HOUR = "%y%m%d%H"
 _PLACES = [1, 10**2, 10**4, 10**6, 10**9]  # behind the day
 _EXCEL_DAYS = 25_569  # of a spreadsheet before 1970
 _DAYS = (
@@ -59,10 +60,18 @@ def readings(cells: pa.Array) -> collections.Counter[str]:
     for layout, place in _DATES.items():
         days = numbers // _PLACES[place]
         within = (days >= 1990_01_01) & (days < 2100_00_00)
-        if within.any():
-            digits = pa.array(numbers[within]).cast(pa.string())
-            found[layout] = int(read_format(digits, layout)[1].sum())
+        found[layout] = _readable(numbers[within], layout)
+    # Hours of a year without its century; 20 would be the days of one that begins with it.
+    years = numbers // 10**6
+    within = (years >= 10) & (years < 30) & (years != 20)
+    found[_SHORT_HOUR] = _readable(numbers[within], _SHORT_HOUR)
     return +found
+
+
+def _readable(numbers: np.ndarray, layout: str) -> int:
+    if not len(numbers):
+        return 0
+    return int(read_format(pa.array(numbers).cast(pa.string()), layout)[1].sum())
 
 
 def unusual(times: np.ndarray) -> int:

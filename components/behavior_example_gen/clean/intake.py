@@ -61,6 +61,9 @@ class Intake:
             for name, joined in self.tables.tables.items():
                 notes.repeated[name] = joined.repeated
             notes.separators |= self._separators
+            for name, (joined, values) in self.tables.features.items():
+                if unreadable := joined.unreadable[name]:
+                    notes.unreadable[name] = unreadable, len(values)
         counts.spans, counts.readings = spans, readings
         if block.batch.num_rows:
             names = block.batch.schema.names

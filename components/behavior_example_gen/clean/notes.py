@@ -108,6 +108,7 @@ class Notes:
       alone: items whose value of a feature no other item has, and items that have one, by feature.
       separators: of the first cells of each block, as `cells.features.separators`, by feature.
       copies: rows whose value of a feature is the item's id, and rows looked at, by feature.
+      unreadable: rows of a joined table whose number is none, and all of them, by feature.
     """
 
     missing: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -125,6 +126,7 @@ class Notes:
     alone: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
     separators: dict[str, collections.Counter[str]] = dataclasses.field(default_factory=dict)
     copies: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    unreadable: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
     def look_at(self, key: str, cells: pa.Array, kind: str) -> None:
         """Counts the ids of a column, of type "int" or "string", that may be others than meant."""
@@ -163,6 +165,7 @@ class Notes:
                 for name in self.separators | other.separators
             },
             _sums(self.copies, other.copies),
+            self.unreadable | other.unreadable,  # likewise
         )
 
 

@@ -6,6 +6,7 @@ import datetime
 import json
 from collections.abc import Iterator
 
+from components.behavior_example_gen.cells.features import WEIGHTS
 from components.behavior_example_gen.clean.account import Counts
 from components.behavior_example_gen.clean.notes import iso
 from components.behavior_example_gen.config.ingest_config import IngestConfig, section
@@ -67,7 +68,8 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
                 f"{belongs}."
             )
     for name, (alone, items) in counts.notes.alone.items():
-        if items >= _LEAST_ITEMS and alone > _ALONE * items:
+        differing = counts.notes.differing[name] > _DIFFERING * counts.notes.valued[name]
+        if items >= _LEAST_ITEMS and alone > _ALONE * items and not differing:
             found.append(
                 f"`features.{name}`: {alone:,} of {items:,} items have a value that no other item "
                 f"has, so it tells which item it is, as `log.columns.item` does. Remove it, or "
@@ -87,6 +89,12 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
             f"clicks are of one event, make one of them, or leave one kind out by `log.where`."
         )
     found += _of_separators(counts, config)
+    for name, (rows, total) in counts.notes.unreadable.items():
+        found.append(
+            f"`features.{name}`: {rows:,} of {total:,} cells of "
+            f"{config.column_features()[name].column!r} are no numbers, and missing. Mend them, or "
+            f"list them in `log.missing`."
+        )
     for name, targets in counts.notes.young.items():
         total = sum(split["targets"] for split in counts.splits.values())
         found.append(
@@ -125,13 +133,20 @@ def _of_separators(counts: Counts, config: IngestConfig) -> Iterator[str]:
     for name, marks in counts.notes.separators.items():
         feature, cells = config.features[name], marks[""]
         assert isinstance(feature, IdsFeature), "only these have a separator"
-        others = {mark: n for mark, n in marks.items() if mark not in ("", "[", feature.separator)}
+        told = ("", "[", WEIGHTS, feature.separator)
+        others = {mark: n for mark, n in marks.items() if mark not in told}
         other = max(others, key=others.__getitem__, default="")
         if marks["["] * 2 > cells:
             yield (
                 f"`features.{name}`: {marks['['] / cells:.0%} of the cells of {feature.column!r} "
                 f"are lists as programs print them, such as ['a', 'b']: brackets and marks are "
                 f"parts of its values. Write a{feature.separator}b, or lists in Parquet."
+            )
+        elif marks[WEIGHTS] * 2 > cells:
+            yield (
+                f"`features.{name}`: {marks[WEIGHTS] / cells:.0%} of the cells of "
+                f"{feature.column!r} hold weights, such as {WEIGHTS}, which are not read but parts "
+                f"of its values: 12:0.7 and 12:0.8 are two. Write the ids alone."
             )
         elif other and not marks[feature.separator] and others[other] * 2 > cells:
             yield (

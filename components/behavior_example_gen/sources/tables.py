@@ -17,6 +17,7 @@ from components.behavior_example_gen.config.ingest_config import IngestConfig, T
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.file import read_table
 from components.behavior_example_gen.sources.columns import Columns
+from models.feature_config import NumberFeature
 
 
 class JoinedTable:
@@ -31,6 +32,7 @@ class JoinedTable:
       keys: [n] ids, of the type that the log's have.
       cells: [n] each, by column, tidy.
       repeated: how many rows were left out, as their key came before.
+      unreadable: how many numbers are missing because they are none, by feature that was read.
 
     Raises:
       LogError: if the table cannot be read, or has no row.
@@ -49,6 +51,7 @@ class JoinedTable:
         codes = keys.take(pa.array(known)).dictionary_encode().indices.to_numpy()
         first = pa.array(known[np.sort(np.unique(codes, return_index=True)[1])])
         self.repeated = len(known) - len(first)
+        self.unreadable: collections.Counter[str] = collections.Counter()
         self.keys = keys.take(first)
         self.cells = {name: self._tidy(read[name].take(first)) for name in columns}
 
@@ -59,8 +62,11 @@ class JoinedTable:
     def feature(self, name: str, feature: ColumnFeature) -> pa.Array:
         """Reads a feature's column: [n], as `to_feature`.
 
+        A number that is none is missing: the row is no event, to be dropped for it.
+
         Raises:
-          LogError: naming a cell that cannot be read.
+          LogError: naming a cell that cannot be read; a number, if there are more of these than
+            `log.max_bad_row_share` of the rows.
         """
         where = f"`features.{name}`: in `log.tables.{self._name}` ({self._table.files}),"
         cells = self.cells[feature.column]
@@ -72,12 +78,19 @@ class JoinedTable:
         column = to_feature(cells, feature)
         for fault, rows in column.faults.items():
             if fault != "missing" and rows.any():
+                count, most = int(rows.sum()), self._config.log.max_bad_row_share
+                is_number = isinstance(feature, NumberFeature)
+                if is_number and count <= most * len(rows):
+                    self.unreadable[name] += count
+                    continue
                 row = int(np.flatnonzero(rows)[0])
                 key = self.keys[row].as_py()
+                way_out = f", or allow more of them: `log.max_bad_row_share` is {most}"
                 raise LogError(
                     f"{where} {feature.column} of the {self._table.of} "
                     f"{key.decode() if isinstance(key, bytes) else key} is {fault}: "
-                    f"{cells[row].as_py()!r}. Mend it, or list it in `log.missing`."
+                    f"{cells[row].as_py()!r}, one of {count:,} such in {len(rows):,} rows. Mend "
+                    f"it, or list it in `log.missing`{way_out if is_number else ''}."
                 )
         return column.values
 

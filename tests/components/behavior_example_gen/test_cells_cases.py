@@ -233,6 +233,7 @@ def test_ids_that_a_file_holds_as_floats():
     ("cells", "column", "says"),
     [
         (["2020091401", "2020101523"], "ts", '`log.columns.time.format: "%Y%m%d%H"`'),
+        (["14102100", "14103023"], "ts", '`log.columns.time.format: "%y%m%d%H"`'),
         (["18519", "18520"], "ts", "`log.columns.time.unit: day`"),
         (["14/09/2020 10:00", "15/09/2020 11:30"], "ts",
          'Set `log.columns.time.format: "%d/%m/%Y %H:%M"`.'),

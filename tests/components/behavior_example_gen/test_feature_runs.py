@@ -299,6 +299,22 @@ def test_refused_before_anything_starts(tmp_path, features, table, says):
         check_log(_config(tmp_path, features, log={"tables": tables}))
 
 
+def test_a_few_unreadable_numbers_of_a_table_are_missing_and_told(tmp_path):
+    _log(tmp_path)
+    tables = _tables(tmp_path, min_known=0)
+    lines = ["0,from 30", *(f"{user},{user}" for user in range(1, 100))]
+    (tmp_path / "people.csv").write_text("\n".join(["who,age", *lines]) + "\n")
+    config = _config(tmp_path, JOINED, log={"tables": tables, "max_bad_row_share": 0.01})
+    check_log(config)
+    counts = runs.execute(config, tmp_path / "out")
+    users = {e["user_id"][0]: e["user_age"][0] for e in runs.features(tmp_path / "out", "train")}
+    assert math.isnan(users.pop(0)) and all(age == user for user, age in users.items()) and users
+    (said,) = [one for one in counts["warnings"] if "features.age" in one]
+    assert "1 of 100 cells of 'age' are no numbers, and missing" in said
+    with pytest.raises(LogError, match=r"one of 1 such in 100 rows.* `log.max_bad_row_share` is 0"):
+        check_log(_config(tmp_path, JOINED, log={"tables": tables, "max_bad_row_share": 0.009}))
+
+
 @pytest.mark.parametrize("of", ["item", "user", "context"])
 @pytest.mark.parametrize(
     ("column", "key"),
@@ -384,7 +400,10 @@ def test_lists_of_a_table_are_ids(tmp_path):
     with pytest.raises(LogError, match=r"'kinds' holds lists.*`type: ids`"):
         check_log(_config(tmp_path, as_one, log={"tables": tables}))
     torn = {"kinds": JOINED["kinds"] | {"separator": "y"}}
-    with pytest.raises(LogError, match=r"kinds of the item 0 is a list with an id that holds 'y'"):
+    with pytest.raises(
+        LogError,
+        match=r"kinds of the item 0 is a list with an id that holds 'y'; set another `separator`: ",
+    ):
         check_log(_config(tmp_path, torn, log={"tables": tables}))
 
 

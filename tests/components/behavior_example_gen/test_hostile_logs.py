@@ -50,6 +50,8 @@ def _config(folder, **sections):
         (lambda n: f"t{n % 3}|t{n % 2}", ",", "no cell of 'tags' holds the separator ','"),
         (lambda n: f"t{n % 3}|t{n % 2}", "|", None),
         (lambda n: f"t{n % 3}", "|", None),
+        (lambda n: f"t{n % 3}:0.{n}|t{n % 2}:.5", "|", "weights, such as 12:0.7"),
+        (lambda n: f"t:{n % 3}|t:{n % 2}", "|", None),
         (lambda n: f"t{n % 3}|{'x' if n % 9 else 'y;z'}", "|", None),
     ],
 )

@@ -62,6 +62,14 @@ def test_a_blessed_model_is_pushed_once_and_told_as_tfx_tells_it(examples, tmp_p
     assert again.get_string_custom_property("pushed_version") == version.name
 
 
+def test_a_model_in_an_object_store_is_pushed_to_a_folder(examples, tmp_path):
+    model = save_model(tmp_path / "model", 0.9)
+    model.uri = f"file://{model.uri}"
+    run(model, examples, tmp_path / "serving", tmp_path / "a")
+    (version,) = (tmp_path / "serving").iterdir()
+    assert "serving_default" in tf.saved_model.load(str(version)).signatures
+
+
 def test_a_model_that_was_not_blessed_is_not_pushed(examples, tmp_path):
     model = save_model(tmp_path / "model", 0.9)
     pushed = run(model, examples, tmp_path / "serving", tmp_path / "a", blessed=0)

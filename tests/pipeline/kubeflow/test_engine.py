@@ -20,7 +20,8 @@ PROGRAM = textwrap.dedent("""
     fault = given["inputs"]["parameterValues"].get("fault")
     if fault == "refuse":
         print("noise"); print("everlong: " + sys.argv[1] + ": `log.files`: no file"); sys.exit(2)
-    if fault:
+    ran = open(os.environ["RAN"]).read().split().count(sys.argv[1])
+    if fault and ran <= int(given["inputs"]["parameterValues"].get("times", 9)):
         raise ValueError("shapes differ")
     values = {"value": given["inputs"]["parameterValues"]["text"] + "!"}
     artifacts = {"model": {"artifacts": [{"metadata": {"n": 1, "told": sys.argv[2]}}]}}
@@ -44,11 +45,13 @@ def task(name, before=None, cached=True, **parameters):
     }
 
 
-def documents(tmp_path, second_cached=True):
+def documents(tmp_path, second_cached=True, retries=0):
     first = task("B", text={"componentInputParameter": "word"})
     value = {"taskOutputParameter": {"producerTask": "B", "outputParameterKey": "value"}}
     fault = {"componentInputParameter": "fault"}
-    second = task("A", "B", second_cached, text=value, fault=fault)
+    times = {"componentInputParameter": "times"}
+    second = task("A", "B", second_cached, text=value, fault=fault, times=times)
+    second["retryPolicy"] = {"maxRetryCount": retries}
     outputs = {
         "parameters": {"value": {"parameterType": "STRING"}},
         "artifacts": {"model": {"artifactType": TYPE}},
@@ -60,12 +63,15 @@ def documents(tmp_path, second_cached=True):
     }
     declared = {"parameterType": "STRING", "defaultValue": "x"}
     nothing = {"parameterType": "STRING", "defaultValue": ""}
+    always = {"parameterType": "STRING", "defaultValue": "9"}
     return [
         {
             "pipelineInfo": {"name": "p"},
             "defaultPipelineRoot": str(tmp_path / "root"),
             "root": {
-                "inputDefinitions": {"parameters": {"word": declared, "fault": nothing}},
+                "inputDefinitions": {
+                    "parameters": {"word": declared, "fault": nothing, "times": always}
+                },
                 "dag": {"tasks": {"A": second, "B": first}},
             },
             "components": {
@@ -82,9 +88,9 @@ def documents(tmp_path, second_cached=True):
     ]
 
 
-def run(tmp_path, parameters=None, **how):
+def run(tmp_path, parameters=None, said=None, **how):
     (tmp_path / "ran").write_text("")
-    engine = Engine(documents(tmp_path, **how), tmp_path, Terminal(io.StringIO()))
+    engine = Engine(documents(tmp_path, **how), tmp_path, Terminal(said or io.StringIO()))
     done = engine.run(parameters or {})
     return done, (tmp_path / "ran").read_text().split()
 
@@ -140,3 +146,20 @@ def test_a_failed_step_tells_its_error_and_what_was_done_is_kept(tmp_path):
 def test_a_step_that_refuses_its_input_is_quoted(tmp_path):
     with pytest.raises(InputError, match=r"^A: `log.files`: no file \(log: .*A.txt\)$"):
         run(tmp_path, {"fault": "refuse"})
+
+
+def test_a_failed_step_is_tried_again_as_often_as_it_may(tmp_path):
+    said = io.StringIO()
+    done, ran = run(tmp_path, {"fault": "raise", "times": "2"}, said, retries=2)
+    assert ran == ["B", "A", "A", "A"]
+    assert done.made["A"]["parameters"] == {"value": "x!!"}
+    assert "A failed: ValueError: shapes differ" in said.getvalue()
+    assert "retry 1 of 2" in said.getvalue() and "retry 2 of 2" in said.getvalue()
+    with pytest.raises(StepFailed, match=r"A-1.txt\)$"):
+        run(tmp_path, {"fault": "raise"}, retries=1)
+
+
+def test_refused_input_is_not_tried_again(tmp_path):
+    with pytest.raises(InputError):
+        run(tmp_path, {"fault": "refuse"}, retries=2)
+    assert (tmp_path / "ran").read_text().split() == ["B", "A"]

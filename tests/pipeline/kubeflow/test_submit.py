@@ -31,6 +31,13 @@ class Kubeflow(http.server.BaseHTTPRequestHandler):
                 if one["display_name"] == predicate["stringValue"]
             ]  # fmt: skip
             self._answer({"experiments": found, "total_size": len(found)})
+        elif path == "/apis/v2beta1/recurringruns":
+            asked = urllib.parse.parse_qs(query)
+            (experiment,) = asked["experiment_id"]
+            found = [one for one in self.server.recurring if one["experiment_id"] == experiment]
+            place = int(asked.get("page_token", ["0"])[0])  # a page holds one
+            more = {"next_page_token": str(place + 1)} if place + 1 < len(found) else {}
+            self._answer({"recurringRuns": found[place : place + 1], **more})
         elif re.fullmatch("/apis/v2beta1/runs/r1", path):
             state = self.server.states.pop(0)
             self._answer({"run_id": "r1", "state": state})
@@ -51,7 +58,17 @@ class Kubeflow(http.server.BaseHTTPRequestHandler):
         elif kind == "runs":
             self._answer({**body, "run_id": "r1"})
         else:
-            self._answer({**body, "recurring_run_id": "s1"})
+            number = self.server.numbers.pop(0)
+            self.server.recurring.append({**body, "recurring_run_id": f"s{number}"})
+            self._answer(self.server.recurring[-1])
+
+    def do_DELETE(self):
+        gone = self.path.rpartition("/")[2]
+        self.server.sent.append(("deleted", gone, None))
+        self.server.recurring = [
+            one for one in self.server.recurring if one["recurring_run_id"] != gone
+        ]
+        self._answer({})
 
     def _answer(self, body, status=200):
         told = json.dumps(body).encode()
@@ -71,6 +88,7 @@ def server(monkeypatch, tmp_path):
     monkeypatch.setattr("kfp.Client._LOCAL_KFP_CONTEXT", str(tmp_path / "context.json"))
     made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Kubeflow)
     made.sent, made.experiments, made.refuses, made.states = [], [], False, []
+    made.recurring, made.numbers = [], [1, 2, 3, 4]
     made.url = f"http://127.0.0.1:{made.server_port}"
     threading.Thread(target=made.serve_forever, daemon=True).start()
     yield made
@@ -121,6 +139,26 @@ def test_a_schedule_is_a_recurring_run(server, capfd):
     }
 
 
+def test_a_second_schedule_of_a_pipeline_is_refused_or_replaces_the_first(server, capfd):
+    at = ["--schedule", "0 0 4 * * *"]
+    assert command(server.url, *at) == DONE
+    capfd.readouterr()
+    assert command(server.url, *at) == BAD_INPUT
+    said = capfd.readouterr().err
+    assert "--schedule: 'simulated' recurs already in the experiment 'simulated'" in said
+    assert f"{server.url}/#/recurringrun/details/s1" in said and "--replace" in said
+    assert [one["recurring_run_id"] for one in server.recurring] == ["s1"]
+    # Another experiment's, or another pipeline's in this one, is left alone.
+    assert command(server.url, *at, "--experiment", "weekly") == DONE
+    server.recurring.insert(0, {**server.recurring[0], "display_name": "of others"})
+    server.recurring[0]["recurring_run_id"] = "s9"
+    assert command(server.url, *at, "--replace") == DONE
+    assert "recurring run" in capfd.readouterr().out
+    assert [one["recurring_run_id"] for one in server.recurring] == ["s9", "s2", "s3"]
+    # The new one is there before the old one goes.
+    assert [kind for kind, _, _ in server.sent[-2:]] == ["recurringruns", "deleted"]
+
+
 @pytest.mark.parametrize(
     ("state", "code"),
     [("SUCCEEDED", DONE), ("FAILED", FAILED), ("CANCELED", INTERRUPTED)],
@@ -162,6 +200,7 @@ def test_an_endpoint_that_cannot_be_reached_is_named(capfd):
         (["--endpoint", "localhost:8080"], "--endpoint 'localhost:8080': must be an address"),
         (["--schedule", "0 4 * * *"], "Kubeflow takes six fields, seconds first, .* Received: 5"),
         (["--schedule", "0 0 4 * * *", "--wait"], "--wait: a schedule has no end to wait for"),
+        (["--replace"], "--replace: is of a schedule"),
         (["--max-concurrency", "0"], "--max-concurrency 0: Kubeflow takes 1 to 10"),
         (["--parameter", "spam=1"], "--parameter spam: no such parameter"),
         (["--set", "kubeflow.pipeline_root=null"], "kubeflow.pipeline_root: must be given"),

@@ -186,6 +186,7 @@ def test_whole_numbers_of_a_unit(numbers, unit):
         (1_600_047_636, "s"), (1_600_047_636_005, "ms"), (1_600_047_636_005_123, "us"),
         (1_600_047_636_005_123_456, "ns"), (18_519, "day"), (20200914, "%Y%m%d"),
         (2020091401, "%Y%m%d%H"), (202009140140, "%Y%m%d%H%M"), (20200914014036, "%Y%m%d%H%M%S"),
+        (14102100, "%y%m%d%H"), (20101112, "%Y%m%d"), (26112923, "%y%m%d%H"),
     ],
 )  # fmt: skip
 def test_a_number_has_one_likely_reading(number, name):

@@ -134,21 +134,26 @@ def test_a_text_that_writes_ids_in_two_ways_is_refused(tmp_path, kind):
 
 def test_what_determines_the_item_is_told(tmp_path):
     rows = [
-        (f"u{n % 6}", f"i{i}", "c", TIMES + 60 * n, n % 2, f"s{i}", f"i{i}", i % 7)
+        (
+            *(f"u{n % 6}", f"i{i}", "c", TIMES + 60 * n, n % 2, f"s{i}", f"i{i}", i % 7),
+            f"o{i}-{n // 40}",  # another in each row, so that it is no item's, whatever the last
+        )
         for n, i in ((n, n % 40) for n in range(400))
     ]  # fmt: skip
-    _write(tmp_path / "a.csv", rows, "user,item,cat,ts,click,sku,copy,brand")
+    _write(tmp_path / "a.csv", rows, "user,item,cat,ts,click,sku,copy,brand,offer")
     features = {
         "sku": {"of": "item", "column": "sku"}, "brand": {"of": "item", "column": "brand"},
         "shown": {"of": "context", "column": "copy"}, "maker": {"of": "context", "column": "brand"},
+        "offer": {"of": "item", "column": "offer"},
     }  # fmt: skip
     counts = execute(_config(tmp_path, features=features), tmp_path / "out")
     assert [one.partition(":")[0] for one in counts["warnings"]] == [
+        "`features.offer`",
         "`features.sku`",
         "`features.shown`",
     ]
-    assert "40 of 40 items have a value that no other item has" in counts["warnings"][0]
-    assert "its column 'copy' holds the ids of `log.columns.item`" in counts["warnings"][1]
+    assert "40 of 40 items have a value that no other item has" in counts["warnings"][1]
+    assert "its column 'copy' holds the ids of `log.columns.item`" in counts["warnings"][2]
 
 
 JUDGED = st.tuples(
