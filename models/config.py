@@ -119,8 +119,8 @@ class TwinConfig(RetrievalConfig):
 class HstuConfig(FrameConfig):
     """HSTU (arXiv 2402.17152): causal attention without a softmax over the whole history."""
 
-    # It compares each behaviour with each other: memory and time grow with the square.
-    longest: ClassVar[int | None] = 2048
+    # It compares each behaviour with each other: at 2,000, scores of a usual batch take gigabytes.
+    longest: ClassVar[int | None] = 512
 
     name: Literal["hstu"]
     blocks: Width = Field(2, description="Blocks, one on the other.")
