@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(parsed: argparse.Namespace) -> int:
     options = arguments.synthetic_options(parsed)
     jobs = [
-        runs.Job(config, length, options)
+        runs.Job(arguments.with_length(config, length), length, options)
         for length in parsed.lengths or LENGTHS
         for config in arguments.configs(parsed)
     ]
