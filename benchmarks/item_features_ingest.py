@@ -31,7 +31,7 @@ EVENTS_BAR = 0.8  # of the events a second with 2 features, with 10
 BYTES_BAR = 1.05  # of the bytes of the examples, items included
 SHOWN = (
     *("name", "item_features", "events_per_second", "examples_mib"),
-    *("events_of_two_features", "bytes_of_two_features"),
+    *("cpu_seconds", "events_of_two_features", "cpu_of_two_features", "bytes_of_two_features"),
 )
 
 
@@ -108,6 +108,7 @@ def main() -> None:
     for (place, count), several in sorted(found.items()):
         few, row = runs.over_rounds(found[place, COUNTS[0]]), runs.over_rounds(several)
         row |= {"features_in": place, "item_features": count}
+        row["cpu_of_two_features"] = row["cpu_seconds"] / few["cpu_seconds"]
         row["events_of_two_features"] = row["events_per_second"] / few["events_per_second"]
         row["bytes_of_two_features"] = row["examples_mib"] / few["examples_mib"]
         rows.append(row | {"bars": [EVENTS_BAR, BYTES_BAR] if count == COUNTS[-1] else None})

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -123,10 +124,12 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
 
     config, folder = IngestConfig.model_validate(job["ingest"]), Path(job["folder"])
     shutil.rmtree(folder, ignore_errors=True)
+    started = time.process_time()
     try:
         counts = write_examples(
             config, str(folder), lambda: beam.Pipeline(argv=resolve(job["args"], "beam.args"))
         )
+        computed = time.process_time() - started
         size = sum(file.stat().st_size for file in folder.glob("Split-*/*"))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -138,6 +141,7 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
         "events": counts["rows"],
         "events_per_second": counts["rows"] / counts["seconds"],
         "seconds": counts["seconds"],
+        "cpu_seconds": computed,
         "peak_memory_mib": peak_memory_mib(),
         "users": counts["users"],
         "examples": sum(split["examples"] for split in counts["splits"].values()),
