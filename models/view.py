@@ -36,6 +36,7 @@ class View:
       target: [B, T, Dq] float, embedded targets.
       batch_items: [U] int32, the batch's distinct items, which "item" of `ids` and `target_ids` are
         places in; None: among all items, or, where items have no features, ids.
+      own_items: [U] int32, the items whose own rows these have; None: themselves.
       items: [U, D] float, the same, embedded, or the table of all; None where ids say all of them.
       fresh: `target_fresh` and `fresh_<name>` of a batch that has them.
     """
@@ -49,6 +50,7 @@ class View:
     target_time: tf.Tensor
     target: tf.Tensor
     batch_items: tf.Tensor | None = None
+    own_items: tf.Tensor | None = None
     items: tf.Tensor | ItemRows | None = None
     fresh: Mapping[str, tf.Tensor] = dataclasses.field(default_factory=dict)
 
@@ -77,7 +79,8 @@ class View:
             "item": batch[target_item],
             "category": batch[features.TARGET_CATEGORY],
         }
-        items = embedding.items(batch_items)
+        own_items = batch.get(features.OWN_ITEMS)
+        items = embedding.items(batch_items, own_items)
         prefixes = (features.TARGET_FRESH, features.fresh_feature(""))
         fresh = {name: values for name, values in batch.items() if name.startswith(prefixes)}
         return cls(
@@ -90,13 +93,14 @@ class View:
             target_time=batch[features.TARGET_TIME],
             target=embedding.targets(target_ids, items, fresh),
             batch_items=batch_items,
+            own_items=own_items,
             items=items,
             fresh=fresh,
         )
 
     def through(self, embedding: BehaviorEmbedding) -> View:
         """Returns the same view with other embeddings of behaviours and targets."""
-        items = embedding.items(self.batch_items)
+        items = embedding.items(self.batch_items, self.own_items)
         target = embedding.targets(self.target_ids, items, self.fresh)
         return dataclasses.replace(self, embedding=embedding, target=target, items=items)
 

@@ -95,11 +95,14 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         """Returns the name of the table of a behaviour's feature."""
         return self.cross_tables.get(feature, feature)
 
-    def items(self, ids: tf.Tensor | None = None) -> tf.Tensor | ItemRows | None:
+    def items(
+        self, ids: tf.Tensor | None = None, own: tf.Tensor | None = None
+    ) -> tf.Tensor | ItemRows | None:
         """Embeds items, of which each is a place for `call`; None where ids say all of them.
 
         Args:
           ids: int32 [U], such as the distinct items of a batch; None: all items.
+          own: int32 [U], the items whose own rows they have; None: themselves.
 
         Returns:
           [U, item_dim], or the table of all items that was made for serving.
@@ -110,7 +113,7 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
             return None
         if ids is None:
             ids = tf.range(self.item_features.count)
-        return self.own_rows(ids) + self.item_features(ids)
+        return self.own_rows(ids if own is None else own) + self.item_features(ids)
 
     def own_rows(self, ids: tf.Tensor) -> tf.Tensor:
         """Returns what items' ids add to their rows, [U, item_dim]."""
