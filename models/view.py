@@ -29,6 +29,7 @@ class View:
       embedding: of behaviours and targets.
       ids: [B, L] int32 by feature name, newest first.
       time: [B, L] int64, newest first.
+      length: L, padded; an int where it is static.
       window: the visible history of each target.
       local: the local subsequence of each target.
       target_ids: [B, T] int32 by feature name.
@@ -44,6 +45,7 @@ class View:
     embedding: BehaviorEmbedding
     ids: Mapping[str, tf.Tensor]
     time: tf.Tensor
+    length: int | tf.Tensor
     window: Window
     local: Window
     target_ids: Mapping[str, tf.Tensor]
@@ -72,7 +74,9 @@ class View:
             columns["item"], target_item = features.HISTORY_PLACE, features.TARGET_PLACE
         ids = {name: newest_first(batch[column], min_length) for name, column in columns.items()}
         time = newest_first(batch[features.HISTORY_TIME], min_length)
-        length = time.shape[1] or tf.shape(time)[1]
+        # Not the shape of `time`, which no graph would then leave out.
+        given = tf.shape(batch[features.HISTORY_TIME])[1]
+        length = time.shape[1] or tf.maximum(given, min_length)
         end = tf.minimum(batch[features.TARGET_HIST_END], batch[features.HISTORY_LENGTH][:, None])
         end = tf.where(batch[features.TARGET_VALID], end, 0)
         target_ids = {
@@ -87,6 +91,7 @@ class View:
             embedding=embedding,
             ids=ids,
             time=time,
+            length=length,
             window=Window.of(tf.zeros_like(end), end, length),
             local=Window.of(batch[features.TARGET_LOCAL_BEGIN], end, length),
             target_ids=target_ids,
@@ -111,11 +116,6 @@ class View:
         Looked up on demand: TensorFlow does not leave out of a graph what reads a table in vain.
         """
         return self.embedding(self.ids, self.items)
-
-    @property
-    def length(self) -> int | tf.Tensor:
-        """L, padded; an int where it is static."""
-        return self.time.shape[1] or tf.shape(self.time)[1]
 
     @property
     def is_static(self) -> bool:
@@ -238,7 +238,7 @@ def newest_first(values: tf.Tensor, min_length: int) -> tf.Tensor:
     short = min_length - (values.shape[1] or tf.shape(values)[1])
     if not isinstance(short, int) or short > 0:
         values = tf.pad(values, [[0, 0], [0, tf.maximum(short, 0)]])
-    return tf.reverse(values, [1])
+    return values[:, ::-1]  # `tf.reverse` takes twice as long
 
 
 def take(values: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:

@@ -11,6 +11,7 @@ from models.layers.either import either
 from models.layers.gather import gather_rows
 from models.layers.item_features import STDDEV, ItemFeatures
 from models.layers.item_rows import ItemRows
+from models.layers.linear import products
 
 AT_ONCE = 1 << 16  # items that are embedded together where all of them are
 
@@ -243,14 +244,14 @@ def _products(
 
     def of_rows() -> tf.Tensor:
         rows = table(ids) if stored else tf.gather(table, ids)
-        return tf.matmul(queries, tf.cast(rows, queries.dtype), transpose_b=True)
+        return products(queries, tf.cast(rows, queries.dtype), transpose_b=True)
 
     def of_table() -> tf.Tensor:
         flat = tf.reshape(queries, [-1, queries.shape[-1]])
         rows = tf.cast(table.all() if stored else table, queries.dtype)
-        products = tf.matmul(flat, rows, transpose_b=True)
-        products = tf.reshape(products, [-1, tf.shape(queries)[1], count])
-        return tf.gather(products, ids, axis=2, batch_dims=1)
+        found = tf.matmul(flat, rows, transpose_b=True)  # [B * T, count]
+        begin = tf.reshape(tf.range(tf.shape(flat)[0]) * count, [-1, tf.shape(queries)[1], 1])
+        return tf.gather(tf.reshape(found, [-1]), tf.cast(begin, ids.dtype) + ids[:, None])
 
     length = ids.shape[1] or tf.shape(ids)[1]
     return either(count > 2 * length, of_rows, of_table)
