@@ -99,6 +99,8 @@ class CtrModel(tfrs.Model):
         Of a label that is given another one it is the chance of both (`joint`).
         """
         if self.id_dropout is not None:
+            named = self.sizes.items is None or features.BATCH_ITEMS in batch
+            assert named or not training, "items have features: batches name their distinct items"
             batch = self.id_dropout(batch, training=training)
         modules = [module for module in (self.short_term, self.long_term) if module is not None]
         min_length = max((module.min_length for module in modules), default=1)
