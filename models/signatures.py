@@ -242,8 +242,8 @@ class ServingModule(tf.Module):
         batch = inputs.pad(ids, length, targets, self._layout)
         kept = _row_lengths(raw[features.HISTORY_ITEM])
         hist_end = positions.hist_end(
-            batch[features.HISTORY_TIME],
-            kept,
+            raw[features.HISTORY_TIME].flat_values[None] if one else batch[features.HISTORY_TIME],
+            None if one else kept,
             batch[features.TARGET_TIME],
             ties=settings.ties == "order",
         )

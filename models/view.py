@@ -72,10 +72,12 @@ class View:
         target_item = features.TARGET_ITEM
         if batch_items is not None:
             columns["item"], target_item = features.HISTORY_PLACE, features.TARGET_PLACE
-        ids = {name: newest_first(batch[column], min_length) for name, column in columns.items()}
-        time = newest_first(batch[features.HISTORY_TIME], min_length)
+        oldest_first = batch[features.HISTORY_TIME]
+        given = oldest_first.shape[1] or tf.shape(oldest_first)[1]
+        missing = min_length - given
+        ids = {name: newest_first(batch[column], missing) for name, column in columns.items()}
+        time = newest_first(oldest_first, missing)
         # Not the shape of `time`, which no graph would then leave out.
-        given = tf.shape(batch[features.HISTORY_TIME])[1]
         length = time.shape[1] or tf.maximum(given, min_length)
         end = tf.minimum(batch[features.TARGET_HIST_END], batch[features.HISTORY_LENGTH][:, None])
         end = tf.where(batch[features.TARGET_VALID], end, 0)
@@ -233,11 +235,10 @@ class View:
         return tuple(tf.where(chosen.valid, x, 0) for x in (chosen.positions - first, now - time))
 
 
-def newest_first(values: tf.Tensor, min_length: int) -> tf.Tensor:
-    """Reverses [B, L] in L, after padding it to at least `min_length`."""
-    short = min_length - (values.shape[1] or tf.shape(values)[1])
-    if not isinstance(short, int) or short > 0:
-        values = tf.pad(values, [[0, 0], [0, tf.maximum(short, 0)]])
+def newest_first(values: tf.Tensor, missing: int | tf.Tensor) -> tf.Tensor:
+    """Reverses [B, L] in L, after padding it by what is missing, if anything is."""
+    if not isinstance(missing, int) or missing > 0:
+        values = tf.pad(values, [[0, 0], [0, tf.maximum(missing, 0)]])
     return values[:, ::-1]  # `tf.reverse` takes twice as long
 
 
