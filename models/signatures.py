@@ -163,9 +163,10 @@ class ServingModule(tf.Module):
             side = history if name.startswith(features.HISTORY_PREFIX) else others
             side[name] = x
         whole = tf.RaggedTensor.from_tensor
-        return self._score(
-            _unpadded(history, length) | {name: whole(x) for name, x in others.items()}, dense=True
-        )
+        users = {name: whole(others.pop(name)) for name in self._layout.values}
+        rows = whole(others[features.TARGET_ITEM])
+        targets = {n: rows.with_flat_values(tf.reshape(x, [-1])) for n, x in others.items()}
+        return self._score(_unpadded(history, length) | users | targets, dense=True)
 
     def score_spec(self, new_items: bool = False) -> dict[str, tf.TensorSpec]:
         """Returns the names, shapes and types that `score` takes, or `score_new_items`."""

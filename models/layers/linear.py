@@ -6,6 +6,7 @@ anything, a flat product 4. A request of one target makes eight of them: most of
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -30,9 +31,10 @@ def times_of_heads(rows: tf.Tensor, kernels: tf.Tensor) -> tf.Tensor:
         return tf.transpose(tf.matmul(tf.transpose(rows, [1, 0, 2]), kernels), [1, 0, 2])
     # Each head's row beside zeros for the other heads, times all kernels below each other.
     heads, width, units = kernels.shape
-    own = tf.eye(heads, dtype=rows.dtype)[..., None]
-    spread = tf.reshape(rows[0] * own, [heads, heads * width])
-    return tf.matmul(spread, tf.reshape(kernels, [heads * width, units]))[None]
+    own = np.eye(heads, dtype=rows.dtype.as_numpy_dtype)[:, :, None]
+    spread = tf.reshape(rows * own, [heads, heads * width])
+    flat = tf.matmul(spread, tf.reshape(kernels, [heads * width, units]))
+    return tf.reshape(flat, [1, heads, units])
 
 
 def products(left: tf.Tensor, right: tf.Tensor, transpose_b: bool = False) -> tf.Tensor:
@@ -44,9 +46,11 @@ def products(left: tf.Tensor, right: tf.Tensor, transpose_b: bool = False) -> tf
     """
     if not _is_one(left.shape[:-2]):
         return tf.matmul(left, right, transpose_b=transpose_b)
-    first = [0] * (left.shape.rank - 2)
-    found = tf.matmul(left[*first], right[*first], transpose_b=transpose_b)
-    return found[*[None] * len(first)]
+    lead = list(range(left.shape.rank - 2))
+    found = tf.matmul(tf.squeeze(left, lead), tf.squeeze(right, lead), transpose_b=transpose_b)
+    for axis in lead:
+        found = tf.expand_dims(found, axis)
+    return found
 
 
 def softmax(scores: tf.Tensor) -> tf.Tensor:
