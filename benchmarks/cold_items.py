@@ -3,7 +3,8 @@
 A share of the movies of MovieLens-1M, drawn by hash, loses its rows in what trains; the last fifth
 of each user's ratings, half of which validates and half of which judges, keeps them. So unseen
 items are like the others but for being unseen, and should score like them: the click rate of both
-is told beside their mean scores.
+is told beside their mean scores. With `--new-category`, no other movie has their first genre, which
+is the category, either.
 
     python benchmarks/cold_items.py --config movielens_1m_1500 --output DIR --json OUT
 """
@@ -57,11 +58,16 @@ def is_held_out(item: str) -> bool:
     return int.from_bytes(digest[:4], "big") < HELD_OUT * 2**32
 
 
-def write_log(published: Path, folder: Path) -> None:
+def write_log(published: Path, folder: Path, new_category: bool) -> None:
     """Writes the log without the held-out movies' training rows, and with a column `split`."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("movies.dat", "users.dat"):
-        shutil.copy(published / name, folder / name)
+    shutil.copy(published / "users.dat", folder / "users.dat")
+    movies = (published / "movies.dat").read_text(encoding="latin-1").splitlines()
+    for number, line in enumerate(movies):
+        movie, title, genres = line.split("::")
+        if new_category and is_held_out(movie):
+            movies[number] = f"{movie}::{title}::New|{genres}"
+    (folder / "movies.dat").write_text("\n".join(movies) + "\n", encoding="latin-1")
     with gzip.open(published / "ratings.csv.gz", "rt", encoding="utf-8") as file:
         rows = sorted(csv.DictReader(file), key=lambda row: (row[USER], int(row[POSITION])))
     with gzip.open(folder / "ratings.csv.gz", "wt", compresslevel=1, encoding="utf-8") as file:
@@ -148,7 +154,8 @@ def rows(results: dict[str, list[Predictions]], cold: np.ndarray) -> list[dict[s
 def study(parsed: argparse.Namespace, terminal: Terminal) -> list[dict[str, Any]]:
     log = parsed.output / "log"
     if not log.exists():
-        write_log(Path(load(parsed.config, parsed.overrides).log.folder), log)
+        published = Path(load(parsed.config, parsed.overrides).log.folder)
+        write_log(published, log, parsed.new_category)
     source = code("pipeline.ablation.worker")
     jobs: dict[str, list[Job]] = {}
     targets: dict[str, np.ndarray] = {}
@@ -172,6 +179,7 @@ def main() -> None:
     parser.add_argument("--config", default="movielens_1m_1500")
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     parser.add_argument("--variant", action="append", dest="variants", choices=[*VARIANTS])
+    parser.add_argument("--new-category", action="store_true", help="unseen categories, too")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, required=True, help="what is kept between calls")
