@@ -14,7 +14,7 @@ from models.features import FeatureSizes, Store
 from models.head import Head
 from models.interests import RecentInterest
 from models.joint import joint_logits
-from models.layers import BehaviorEmbedding, ItemBias, RequestFeatures, embedding_of
+from models.layers import BehaviorEmbedding, IdDropout, ItemBias, RequestFeatures, embedding_of
 from models.ranking_loss import ranking_loss
 from models.view import View
 
@@ -56,6 +56,10 @@ class CtrModel(tfrs.Model):
             config.cross_dim,
             name="embedding",
         )
+        tables = {features.ITEM: sizes.item, features.CATEGORY: sizes.category}
+        self.id_dropout = (
+            IdDropout(config.id_dropout, tables, name="id_dropout") if config.id_dropout else None
+        )
         self.request = (
             RequestFeatures(sizes, self.embedding, config.cross_dim, name="request")
             if sizes.user or sizes.context
@@ -94,6 +98,10 @@ class CtrModel(tfrs.Model):
 
         Of a label that is given another one it is the chance of both (`joint`).
         """
+        if self.id_dropout is not None:
+            named = self.sizes.items is None or features.BATCH_ITEMS in batch
+            assert named or not training, "items have features: batches name their distinct items"
+            batch = self.id_dropout(batch, training=training)
         modules = [module for module in (self.short_term, self.long_term) if module is not None]
         min_length = max((module.min_length for module in modules), default=1)
         view = View.of(batch, self.embedding, min_length)

@@ -118,7 +118,7 @@ def _random_states(model: tf.keras.Model) -> list[tf.random.Generator]:
     sources = [
         module._random_generator
         for module in model.submodules
-        if isinstance(module, tf.keras.layers.Dropout)
+        if isinstance(module, tf.keras.__internal__.layers.BaseRandomLayer)
     ]
     for source in sources:
         source._maybe_init()  # of a layer that no call has built yet

@@ -40,6 +40,11 @@ class FrameConfig(Section):
     cross_layers: int = Field(2, ge=0, le=1000, description="TFRS Cross layers before the MLP.")
     mlp_units: tuple[Width, ...] = Field((256, 128), description="Widths of the MLP's layers.")
     dropout: Rate = Field(0.0, description="Dropout rate within the MLP.")
+    id_dropout: Rate = Field(
+        0.0,
+        description="Share of the items, and of the categories, that a training step takes for "
+        "unknown ones: so it learns to rank what it does not know, by what else is known of it.",
+    )
     num_experts: Annotated[int, Field(ge=1, le=1000)] = Field(
         1,
         description="MLPs of `mlp_units`, of which each label's tower reads a mixture of its own "

@@ -57,6 +57,7 @@ TARGET_VALID = "target_valid"  # [B, T]
 BATCH_ITEMS = "batch_items"  # [U], padded with 0
 HISTORY_PLACE = "history_place"  # [B, L]
 TARGET_PLACE = "target_place"  # [B, T]
+OWN_ITEMS = "batch_own_items"  # [U], the items whose own rows these have, see `id_dropout`
 
 # Of the batch only, where a request tells of items that the table does not know (`new_items`).
 TARGET_FRESH = "target_fresh"  # [B, T], which targets these are; features: `fresh_<name>`

@@ -11,23 +11,29 @@ import tensorflow as tf
 
 
 def hist_end(
-    history_time: tf.Tensor, history_length: tf.Tensor, target_time: tf.Tensor, *, ties: bool
+    history_time: tf.Tensor,
+    history_length: tf.Tensor | None,
+    target_time: tf.Tensor,
+    *,
+    ties: bool,
 ) -> tf.Tensor:
     """Returns how many behaviours each target sees: those before it.
 
     Args:
       history_time: [B, L] int64, rising.
-      history_length: [B, 1] int32, what follows is padding.
+      history_length: [B, 1] int32, what follows is padding; None: there is none.
       target_time: [B, T] int64.
       ties: whether behaviours of the target's own second are seen.
 
     Returns:
       [B, T] int32, in `[0, history_length]`.
     """
+    side = "right" if ties else "left"
+    if history_length is None:
+        return tf.searchsorted(history_time, target_time, side)
     length = tf.shape(history_time)[1]
     real = tf.sequence_mask(history_length[:, 0], length)
     rising = tf.where(real, history_time, history_time.dtype.max)
-    side = "right" if ties else "left"
     return tf.minimum(tf.searchsorted(rising, target_time, side), history_length)
 
 

@@ -261,8 +261,12 @@ def _look_up(values: tf.Tensor, path: Any) -> tuple[tf.Tensor, tf.Tensor]:
         )
         table = tf.lookup.StaticHashTable(lines, default_value=-1)
     size = table.size()  # when the graph runs: a vocabulary may grow (`everlong items`)
-    found = table.lookup(values)
-    return tf.where(found < 0, size, found), size + 1
+    # `table.lookup` gives what it does not find a number that is told when the graph is built.
+    found = tf.raw_ops.LookupTableFindV2(
+        table_handle=table.resource_handle, keys=values, default_value=size
+    )
+    found.set_shape(values.shape)
+    return found, size + 1
 
 
 def _hashed_ids(

@@ -30,6 +30,8 @@ def checked(
     layout: Layout,
     span: tuple[int, int] | None = None,
     optional: Sequence[str] = (),
+    *,
+    dense: bool = False,
 ) -> dict[str, tf.RaggedTensor]:
     """Returns the same features, which can be read only once they were found to fit each other.
 
@@ -39,6 +41,7 @@ def checked(
       layout: which features are of users, and which of these have one value.
       span: first and last second of training; None: times are an order.
       optional: features of targets that an example may lack.
+      dense: whether `checked_dense` found all lengths to fit.
 
     Raises:
       tf.errors.InvalidArgumentError: when the graph runs, if in an example the features of its
@@ -46,28 +49,32 @@ def checked(
         `history_time` falls, if a time is 30 years away from training, or if `target_hist_end`
         lies outside its history.
     """
+    own = {features.TARGET_HIST_END, *layout.values, *optional}  # of lengths of their own
     lengths = {name: values.row_lengths() for name, values in raw.items()}
-    end = lengths.pop(features.TARGET_HIST_END, None)
-    values = {name: lengths.pop(name) for name in layout.values}
-    some = {name: lengths.pop(name) for name in optional}
-    history, targets = _by_side(lengths)
+    history, targets = _by_side({n: length for n, length in lengths.items() if n not in own})
+    wanted = targets[features.TARGET_ITEM]
     checks = [
-        _equal(history, "values", _MISSPELT, examples=True),
-        _equal(targets, "values", _MISSPELT, examples=True),
-        _some_targets(targets[features.TARGET_ITEM]),
+        _some_targets(wanted),
         *(_finite(name, values) for name, values in raw.items() if values.dtype.is_floating),
         _rising(raw[features.HISTORY_TIME]),
     ]
     if span is not None:
         times = (features.HISTORY_TIME, features.TARGET_TIME)
         checks += [_plausible(name, raw[name], span) for name in times]
-    checks += [_one(name, values[name]) for name in sorted(layout.single)]
-    wanted = targets[features.TARGET_ITEM]
-    checks += [_all_or_none(name, count, wanted) for name, count in some.items()]
-    if end is not None:
+    if not dense:
+        equal = (_equal(side, "values", _MISSPELT, examples=True) for side in (history, targets))
+        checks = [*equal, *checks]
+        checks += [_one(name, lengths[name]) for name in sorted(layout.single)]
+        checks += [_all_or_none(name, lengths[name], wanted) for name in optional]
+    if features.TARGET_HIST_END in raw:
         checks += _ends(raw[features.TARGET_HIST_END], history[features.HISTORY_ITEM], wanted)
     with tf.control_dependencies([_enforced(checks)]):
-        return tf.nest.map_structure(tf.identity, dict(raw), expand_composites=True)
+        values = {name: tf.identity(x.flat_values) for name, x in raw.items()}
+    # What is equally long shares its rows, which are then told once.
+    rows = dict.fromkeys(history, features.HISTORY_ITEM) | dict.fromkeys(
+        targets, features.TARGET_ITEM
+    )
+    return {name: raw[rows.get(name, name)].with_flat_values(x) for name, x in values.items()}
 
 
 def checked_dense(tensors: Mapping[str, tf.Tensor], layout: Layout) -> dict[str, tf.Tensor]:
@@ -81,18 +88,19 @@ def checked_dense(tensors: Mapping[str, tf.Tensor], layout: Layout) -> dict[str,
       tf.errors.InvalidArgumentError: when the graph runs, if rows or columns differ, or if a
         `history_length` lies outside 0 to L.
     """
-    shapes = {name: tf.shape(tensor, tf.int64) for name, tensor in tensors.items()}
     length = tensors[features.HISTORY_LENGTH]
-    others = {features.HISTORY_LENGTH, *layout.values}
-    columns = {name: s[1:2] for name, s in shapes.items() if name not in others}
-    history, targets = _by_side(columns)
+    names = [name for name in tensors if name != features.HISTORY_LENGTH]
+    shapes = tf.stack([tf.shape(tensors[name], tf.int64) for name in names])
+    rows = tf.concat([shapes[:, 0], tf.shape(length, tf.int64)], 0)[None]
+    columns = dict(zip(names, tf.split(shapes[:, 1], len(names)), strict=True))
+    history, targets = _by_side({n: s for n, s in columns.items() if n not in layout.values})
     most = history[features.HISTORY_ITEM][0]
     wrong = (length < 0) | (length > most)
     checks = [
-        _equal({name: shape[:1] for name, shape in shapes.items()}, "rows"),
+        _equal_sizes([*names, features.HISTORY_LENGTH], rows, "rows"),
         _equal(history, "columns"),
         _equal(targets, "columns"),
-        *(_one_column(name, shapes[name][1:2]) for name in sorted(layout.single)),
+        *(_one_column(name, columns[name]) for name in sorted(layout.single)),
         Check(
             wrong,
             lambda at: [features.HISTORY_LENGTH, ": must be 0 to ", most, ", the columns of ",
@@ -113,8 +121,14 @@ def _equal(
     sizes: Mapping[str, tf.Tensor], unit: str, hint: str = "", examples: bool = False
 ) -> Check:
     """Every feature has the same size [n], in each of n `examples` or alone in `sizes`."""
-    names = tf.constant(list(sizes))
-    table = tf.stack(list(sizes.values()), axis=1)
+    return _equal_sizes(list(sizes), tf.stack(list(sizes.values()), axis=1), unit, hint, examples)
+
+
+def _equal_sizes(
+    known: Sequence[str], table: tf.Tensor, unit: str, hint: str = "", examples: bool = False
+) -> Check:
+    """As `_equal`, of sizes [n, features]."""
+    names = tf.constant(known)
     most = tf.reduce_max(table, axis=1)
 
     def message(at: tf.Tensor) -> list[str | tf.Tensor]:

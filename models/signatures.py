@@ -163,9 +163,10 @@ class ServingModule(tf.Module):
             side = history if name.startswith(features.HISTORY_PREFIX) else others
             side[name] = x
         whole = tf.RaggedTensor.from_tensor
-        return self._score(
-            _unpadded(history, length) | {name: whole(x) for name, x in others.items()}
-        )
+        users = {name: whole(others.pop(name)) for name in self._layout.values}
+        rows = whole(others[features.TARGET_ITEM])
+        targets = {n: rows.with_flat_values(tf.reshape(x, [-1])) for n, x in others.items()}
+        return self._score(_unpadded(history, length) | users | targets, dense=True)
 
     def score_spec(self, new_items: bool = False) -> dict[str, tf.TensorSpec]:
         """Returns the names, shapes and types that `score` takes, or `score_new_items`."""
@@ -178,10 +179,15 @@ class ServingModule(tf.Module):
             features.HISTORY_LENGTH: tf.TensorSpec([None], tf.int64, features.HISTORY_LENGTH)
         }
 
-    def _score(self, raw: dict[str, tf.RaggedTensor]) -> dict[str, tf.Tensor]:
-        """Scores ragged raw features [n, L] and [n, T] in chunks of users."""
+    def _score(self, raw: dict[str, tf.RaggedTensor], dense: bool = False) -> dict[str, tf.Tensor]:
+        """Scores ragged raw features [n, L] and [n, T] in chunks of users.
+
+        Args:
+          raw: features as in the log.
+          dense: whether they were tensors, which are checked.
+        """
         told = [name for name in self.new_items.features if name in raw]
-        raw = requests.checked(raw, self._layout, self._span, told)
+        raw = requests.checked(raw, self._layout, self._span, told, dense=dense)
         users = raw[features.TARGET_ITEM].nrows(tf.int32)
         length = raw[features.HISTORY_ITEM].bounding_shape(1, out_type=tf.int32)
         targets = raw[features.TARGET_ITEM].bounding_shape(1, out_type=tf.int32)
@@ -191,6 +197,7 @@ class ServingModule(tf.Module):
 
         # Once in the SavedModel, though it is called twice.
         score_users = tf.function(self._score_users, autograph=False)
+        one = (users == 1) & (targets == 1)
 
         def score_chunk(chunk: tf.Tensor) -> tf.Tensor:
             begin = chunk * step
@@ -209,19 +216,26 @@ class ServingModule(tf.Module):
             )
             return tf.reshape(scores, [chunks * step, targets, len(outputs)])[:users]
 
-        scores = tf.cond(chunks > 1, in_chunks, lambda: score_users(raw, targets))
+        scores = tf.cond(
+            one,
+            lambda: self._score_users(raw, 1, one=True),
+            lambda: tf.cond(chunks > 1, in_chunks, lambda: score_users(raw, targets)),
+        )
         return dict(zip(outputs, tf.unstack(scores, axis=-1), strict=True))
 
-    def _score_users(self, raw: dict[str, tf.RaggedTensor], targets: tf.Tensor) -> tf.Tensor:
+    def _score_users(
+        self, raw: dict[str, tf.RaggedTensor], targets: tf.Tensor, one: bool = False
+    ) -> tf.Tensor:
         """Returns all outputs [n, `targets`, outputs] of ragged raw features."""
         settings, raw = self._settings, dict(raw)
         given_end = raw.pop(features.TARGET_HIST_END, None)
         told = {name: raw.pop(name) for name in self.new_items.features if name in raw}
         full_length = _row_lengths(raw[features.HISTORY_ITEM])
-        raw = tf.cond(
+        history = {n: x for n, x in raw.items() if n.startswith(features.HISTORY_PREFIX)}
+        raw |= tf.cond(
             tf.reduce_any(full_length > settings.max_length),
-            lambda: _newest(raw, settings.max_length),
-            lambda: raw,  # cutting copies every history, and seldom has anything to cut
+            lambda: {name: x[:, -settings.max_length :] for name, x in history.items()},
+            lambda: history,  # cutting copies every history, and seldom has anything to cut
         )
         # In whole blocks, which a search looks at: here, padding costs nothing.
         length = -(-raw[features.HISTORY_ITEM].bounding_shape(1) // BLOCK) * BLOCK
@@ -229,8 +243,8 @@ class ServingModule(tf.Module):
         batch = inputs.pad(ids, length, targets, self._layout)
         kept = _row_lengths(raw[features.HISTORY_ITEM])
         hist_end = positions.hist_end(
-            batch[features.HISTORY_TIME],
-            kept,
+            raw[features.HISTORY_TIME].flat_values[None] if one else batch[features.HISTORY_TIME],
+            None if one else kept,
             batch[features.TARGET_TIME],
             ties=settings.ties == "order",
         )
@@ -257,6 +271,8 @@ class ServingModule(tf.Module):
             unknown = self.item_rows[0].count - 1
             items = batch[features.TARGET_ITEM]
             batch |= self.new_items.batch(told, items, unknown, self.transform)
+        if one:
+            batch = {name: _of_one(name, x) for name, x in batch.items()}
         logits = tf.cast(self._logits(batch), tf.float32)
         scores = tf.sigmoid(self._calibrated(logits))
         if self.logits:
@@ -272,27 +288,22 @@ def _calibrated(logits: tf.Tensor, calibrations: Sequence[Calibration] | None) -
     return tf.stack([calibration(logit) for calibration, logit in of_labels], -1)
 
 
+def _of_one(name: str, values: tf.Tensor) -> tf.Tensor:
+    """Returns a feature of a batch of one user with one target, whose shape says so."""
+    of_target = name.startswith(features.TARGET_PREFIX)
+    return tf.ensure_shape(values, [1, 1] if of_target else [1, *values.shape[1:]])
+
+
 def _unpadded(history: dict[str, tf.Tensor], length: tf.Tensor) -> dict[str, tf.RaggedTensor]:
     """Returns the first `length` [n] behaviours of each row of features [n, L]."""
     columns = tf.shape(history[features.HISTORY_ITEM], tf.int64)[1]
-    real = tf.sequence_mask(length, columns)
     values = tf.cond(
         tf.reduce_all(length == columns),
         lambda: [tf.reshape(x, [-1]) for x in history.values()],  # as one user's, without a copy
-        lambda: [tf.boolean_mask(x, real) for x in history.values()],
+        lambda: [tf.boolean_mask(x, tf.sequence_mask(length, columns)) for x in history.values()],
     )
-    return {
-        name: tf.RaggedTensor.from_row_lengths(x, length, validate=False)
-        for name, x in zip(history, values, strict=True)
-    }
-
-
-def _newest(raw: dict[str, tf.RaggedTensor], length: int) -> dict[str, tf.RaggedTensor]:
-    """Returns the same features with all but the last `length` behaviours cut off."""
-    return {
-        name: x[:, -length:] if name.startswith(features.HISTORY_PREFIX) else x
-        for name, x in raw.items()
-    }
+    rows = tf.RaggedTensor.from_row_lengths(values[0], length, validate=False)
+    return {name: rows.with_flat_values(x) for name, x in zip(history, values, strict=True)}
 
 
 def _row_lengths(ragged: tf.RaggedTensor) -> tf.Tensor:

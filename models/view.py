@@ -29,6 +29,7 @@ class View:
       embedding: of behaviours and targets.
       ids: [B, L] int32 by feature name, newest first.
       time: [B, L] int64, newest first.
+      length: L, padded; an int where it is static.
       window: the visible history of each target.
       local: the local subsequence of each target.
       target_ids: [B, T] int32 by feature name.
@@ -36,6 +37,7 @@ class View:
       target: [B, T, Dq] float, embedded targets.
       batch_items: [U] int32, the batch's distinct items, which "item" of `ids` and `target_ids` are
         places in; None: among all items, or, where items have no features, ids.
+      own_items: [U] int32, the items whose own rows these have; None: themselves.
       items: [U, D] float, the same, embedded, or the table of all; None where ids say all of them.
       fresh: `target_fresh` and `fresh_<name>` of a batch that has them.
     """
@@ -43,12 +45,14 @@ class View:
     embedding: BehaviorEmbedding
     ids: Mapping[str, tf.Tensor]
     time: tf.Tensor
+    length: int | tf.Tensor
     window: Window
     local: Window
     target_ids: Mapping[str, tf.Tensor]
     target_time: tf.Tensor
     target: tf.Tensor
     batch_items: tf.Tensor | None = None
+    own_items: tf.Tensor | None = None
     items: tf.Tensor | ItemRows | None = None
     fresh: Mapping[str, tf.Tensor] = dataclasses.field(default_factory=dict)
 
@@ -68,35 +72,42 @@ class View:
         target_item = features.TARGET_ITEM
         if batch_items is not None:
             columns["item"], target_item = features.HISTORY_PLACE, features.TARGET_PLACE
-        ids = {name: newest_first(batch[column], min_length) for name, column in columns.items()}
-        time = newest_first(batch[features.HISTORY_TIME], min_length)
-        length = time.shape[1] or tf.shape(time)[1]
+        oldest_first = batch[features.HISTORY_TIME]
+        given = oldest_first.shape[1] or tf.shape(oldest_first)[1]
+        missing = min_length - given
+        ids = {name: newest_first(batch[column], missing) for name, column in columns.items()}
+        time = newest_first(oldest_first, missing)
+        # Not the shape of `time`, which no graph would then leave out.
+        length = time.shape[1] or tf.maximum(given, min_length)
         end = tf.minimum(batch[features.TARGET_HIST_END], batch[features.HISTORY_LENGTH][:, None])
         end = tf.where(batch[features.TARGET_VALID], end, 0)
         target_ids = {
             "item": batch[target_item],
             "category": batch[features.TARGET_CATEGORY],
         }
-        items = embedding.items(batch_items)
+        own_items = batch.get(features.OWN_ITEMS)
+        items = embedding.items(batch_items, own_items)
         prefixes = (features.TARGET_FRESH, features.fresh_feature(""))
         fresh = {name: values for name, values in batch.items() if name.startswith(prefixes)}
         return cls(
             embedding=embedding,
             ids=ids,
             time=time,
+            length=length,
             window=Window.of(tf.zeros_like(end), end, length),
             local=Window.of(batch[features.TARGET_LOCAL_BEGIN], end, length),
             target_ids=target_ids,
             target_time=batch[features.TARGET_TIME],
             target=embedding.targets(target_ids, items, fresh),
             batch_items=batch_items,
+            own_items=own_items,
             items=items,
             fresh=fresh,
         )
 
     def through(self, embedding: BehaviorEmbedding) -> View:
         """Returns the same view with other embeddings of behaviours and targets."""
-        items = embedding.items(self.batch_items)
+        items = embedding.items(self.batch_items, self.own_items)
         target = embedding.targets(self.target_ids, items, self.fresh)
         return dataclasses.replace(self, embedding=embedding, target=target, items=items)
 
@@ -107,11 +118,6 @@ class View:
         Looked up on demand: TensorFlow does not leave out of a graph what reads a table in vain.
         """
         return self.embedding(self.ids, self.items)
-
-    @property
-    def length(self) -> int | tf.Tensor:
-        """L, padded; an int where it is static."""
-        return self.time.shape[1] or tf.shape(self.time)[1]
 
     @property
     def is_static(self) -> bool:
@@ -229,12 +235,11 @@ class View:
         return tuple(tf.where(chosen.valid, x, 0) for x in (chosen.positions - first, now - time))
 
 
-def newest_first(values: tf.Tensor, min_length: int) -> tf.Tensor:
-    """Reverses [B, L] in L, after padding it to at least `min_length`."""
-    short = min_length - (values.shape[1] or tf.shape(values)[1])
-    if not isinstance(short, int) or short > 0:
-        values = tf.pad(values, [[0, 0], [0, tf.maximum(short, 0)]])
-    return tf.reverse(values, [1])
+def newest_first(values: tf.Tensor, missing: int | tf.Tensor) -> tf.Tensor:
+    """Reverses [B, L] in L, after padding it by what is missing, if anything is."""
+    if not isinstance(missing, int) or missing > 0:
+        values = tf.pad(values, [[0, 0], [0, tf.maximum(missing, 0)]])
+    return values[:, ::-1]  # `tf.reverse` takes twice as long
 
 
 def take(values: tf.Tensor, positions: tf.Tensor) -> tf.Tensor:

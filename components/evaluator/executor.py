@@ -26,7 +26,14 @@ from components.evaluator.tfma.eval_config import eval_config
 from components.evaluator.tfma.extractors import EXTRACTOR, to_extracts
 from components.evaluator.tfma.read import VERDICT
 from components.scoring import predictions
-from components.scoring.exported_model import ScoreFiles, incompatible, protocol, slice_features
+from components.scoring.exported_model import (
+    ScoreFiles,
+    incompatible,
+    protocol,
+    slice_features,
+    trained_items,
+)
+from components.scoring.slices import ITEM_RANK
 from models import features
 from models.settings import PreprocessingSettings
 
@@ -60,7 +67,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         rules = trivial_rules.read(files, schema, graph)
         configured = PreprocessingSettings.model_validate_json(exec_properties["features"]).features
         sliced = {name: configured[name] for name in gate.sliced if name in configured}
-        of_items = any(feature.of == "item" for feature in sliced.values())
+        of_items = any(feature.of == "item" for feature in configured.values())
         items = _files(input_dict["examples"], features.ITEMS) if of_items else []
         score = ScoreFiles(
             _saved_model(model),
@@ -70,6 +77,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             schema,
             protocol(rules),
             slice_features(sliced, files, items, schema),
+            trained_items(items, schema) if items and ITEM_RANK in gate.sliced else None,
         )
         self._evaluate(score, files, schema, gate, compared is not None, folder)
 

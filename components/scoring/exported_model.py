@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow as tf
 from tensorflow.python.saved_model import loader_impl
 from tensorflow_metadata.proto.v0 import schema_pb2
@@ -239,6 +240,22 @@ def slice_features(
     return dataclasses.replace(found, cuts=feature_slices.cuts(sliced, values))
 
 
+def trained_items(files: Sequence[str], schema: schema_pb2.Schema) -> int:
+    """Returns how many items of the split `items` have a training row.
+
+    Args:
+      files: of the split.
+      schema: of the examples.
+    """
+
+    def count(examples: pa.RecordBatch) -> pa.RecordBatch:
+        counts = examples.column(features.ITEM_COUNT).flatten()
+        return pa.record_batch([pc.greater(counts, 0)], [features.ITEM_COUNT])
+
+    batches = read_files(files, schema, [features.ITEM_COUNT], count)
+    return sum(pc.sum(batch.column(0)).as_py() or 0 for batch in batches)
+
+
 def _feature_slicer(sliced: FeatureSlices, schema: schema_pb2.Schema) -> FeatureSlicer:
     names = feature_slices.item_columns(sliced.features)
     if not names:
@@ -308,7 +325,7 @@ class ScoreFiles(beam.DoFn):
 
     Args:
       candidate, baseline, schema, protocol: as for `Scorer`.
-      slices, transform_graph: as for `Slicer`.
+      slices, transform_graph, trained: as for `Slicer`.
       by_feature: what is sliced by of the configured features.
     """
 
@@ -321,15 +338,17 @@ class ScoreFiles(beam.DoFn):
         schema: schema_pb2.Schema,
         protocol: lists.Protocol,
         by_feature: FeatureSlices,
+        trained: int | None = None,
     ):
         self._arguments = candidate, baseline, slices, transform_graph, schema, protocol
-        self._by_feature = by_feature
+        self._by_feature, self._trained = by_feature, trained
 
     def setup(self) -> None:
         """Loads the models, once for each worker."""
         candidate, baseline, slices, transform_graph, schema, protocol = self._arguments
         others = [name for name in slices if name not in self._by_feature.features]
-        slicers = Slicer(others, transform_graph), _feature_slicer(self._by_feature, schema)
+        slicer = Slicer(others, transform_graph, self._trained)
+        slicers = slicer, _feature_slicer(self._by_feature, schema)
         self._scorer = Scorer(candidate, baseline, slicers, schema, protocol)
 
     def process(self, file: str) -> Iterator[pa.RecordBatch]:

@@ -28,15 +28,18 @@ class Slicer:
         frequent; 0 for an item that training lacks), `slice_novelty` (one of `NOVELTIES`),
         `slice_category` (one of the 20 most frequent, or "other"), or features with one value.
       transform_graph: uri of Transform's graph, whose vocabularies are sorted by frequency.
+      trained: how many items, the first of their vocabulary, have a training row; None: all. Where
+        items have features, it holds those without one as well.
     """
 
-    def __init__(self, names: Collection[str], transform_graph: str):
+    def __init__(self, names: Collection[str], transform_graph: str, trained: int | None = None):
         self._names = list(names)
         self._vocabularies = {}
         for slicing, vocabulary in ((ITEM_RANK, features.ITEM), (CATEGORY, features.CATEGORY)):
             if slicing in names:
                 output = tft.TFTransformOutput(transform_graph)
-                self._vocabularies[slicing] = output.vocabulary_by_name(vocabulary)
+                most = trained if slicing == ITEM_RANK else None
+                self._vocabularies[slicing] = output.vocabulary_by_name(vocabulary)[:most]
 
     @property
     def reads(self) -> set[str]:

@@ -6,6 +6,7 @@ from models.layers.cross_feature_bias import CrossFeatureBias
 from models.layers.fourier_transformer import FourierTransformer
 from models.layers.gated_attention import Encoded, Gaps, GatedAttention
 from models.layers.hash_pooling import HashCollisionPooling
+from models.layers.id_dropout import IdDropout
 from models.layers.interest_fusion import InterestFusion
 from models.layers.item_bias import ItemBias
 from models.layers.mass_search import MassSearch
@@ -37,6 +38,7 @@ __all__ = [
     "GatedAttention",
     "HammingSearch",
     "HashCollisionPooling",
+    "IdDropout",
     "InnerProductSearch",
     "InterestFusion",
     "ItemBias",

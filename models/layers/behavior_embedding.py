@@ -11,6 +11,7 @@ from models.layers.either import either
 from models.layers.gather import gather_rows
 from models.layers.item_features import STDDEV, ItemFeatures
 from models.layers.item_rows import ItemRows
+from models.layers.linear import products
 
 AT_ONCE = 1 << 16  # items that are embedded together where all of them are
 
@@ -95,11 +96,14 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         """Returns the name of the table of a behaviour's feature."""
         return self.cross_tables.get(feature, feature)
 
-    def items(self, ids: tf.Tensor | None = None) -> tf.Tensor | ItemRows | None:
+    def items(
+        self, ids: tf.Tensor | None = None, own: tf.Tensor | None = None
+    ) -> tf.Tensor | ItemRows | None:
         """Embeds items, of which each is a place for `call`; None where ids say all of them.
 
         Args:
           ids: int32 [U], such as the distinct items of a batch; None: all items.
+          own: int32 [U], the items whose own rows they have; None: themselves.
 
         Returns:
           [U, item_dim], or the table of all items that was made for serving.
@@ -110,7 +114,7 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
             return None
         if ids is None:
             ids = tf.range(self.item_features.count)
-        return self.own_rows(ids) + self.item_features(ids)
+        return self.own_rows(ids if own is None else own) + self.item_features(ids)
 
     def own_rows(self, ids: tf.Tensor) -> tf.Tensor:
         """Returns what items' ids add to their rows, [U, item_dim]."""
@@ -240,14 +244,14 @@ def _products(
 
     def of_rows() -> tf.Tensor:
         rows = table(ids) if stored else tf.gather(table, ids)
-        return tf.matmul(queries, tf.cast(rows, queries.dtype), transpose_b=True)
+        return products(queries, tf.cast(rows, queries.dtype), transpose_b=True)
 
     def of_table() -> tf.Tensor:
         flat = tf.reshape(queries, [-1, queries.shape[-1]])
         rows = tf.cast(table.all() if stored else table, queries.dtype)
-        products = tf.matmul(flat, rows, transpose_b=True)
-        products = tf.reshape(products, [-1, tf.shape(queries)[1], count])
-        return tf.gather(products, ids, axis=2, batch_dims=1)
+        found = tf.matmul(flat, rows, transpose_b=True)  # [B * T, count]
+        begin = tf.reshape(tf.range(tf.shape(flat)[0]) * count, [-1, tf.shape(queries)[1], 1])
+        return tf.gather(tf.reshape(found, [-1]), tf.cast(begin, ids.dtype) + ids[:, None])
 
     length = ids.shape[1] or tf.shape(ids)[1]
     return either(count > 2 * length, of_rows, of_table)

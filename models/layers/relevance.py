@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from models.layers.cross_feature_bias import CrossFeatureBias
+from models.layers.linear import products, times_of_heads
 
 
 def relevance(queries: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
@@ -18,11 +19,11 @@ def relevance(queries: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
       [B, T, H, L] or [B, T, H, K].
     """
     if rows.shape.rank == 4:
-        return tf.matmul(queries, rows, transpose_b=True)
+        return products(queries, rows, transpose_b=True)
     shape = tf.shape(queries)
     flat = tf.reshape(queries, [shape[0], shape[1] * shape[2], queries.shape[-1]])
     return tf.reshape(
-        tf.matmul(flat, rows, transpose_b=True), [shape[0], shape[1], shape[2], tf.shape(rows)[1]]
+        products(flat, rows, transpose_b=True), [shape[0], shape[1], shape[2], tf.shape(rows)[1]]
     )
 
 
@@ -107,8 +108,7 @@ class TargetRelevance(tf.keras.layers.Layer):
         width = target.shape[-1]
         rows = tf.reshape(target, [-1, width])
         if self.projection:
-            query = tf.matmul(rows, self.query_kernel, transpose_b=True)  # [H, B * T, d]
-            query = tf.transpose(tf.matmul(query, self.key_kernel), [1, 0, 2])
+            query = self._projected(rows)
         else:
             head = tf.range(width) // self.head_dim
             own = tf.cast(head == tf.range(self.num_heads)[:, None], rows.dtype)  # [H, Dq]
@@ -119,6 +119,17 @@ class TargetRelevance(tf.keras.layers.Layer):
             cross = tf.broadcast_to(cross, [tf.shape(query)[0], *cross.shape])
             query = tf.concat([query, cross], -1)
         return tf.reshape(query, [shape[0], shape[1], self.num_heads, query.shape[-1]])
+
+    def _projected(self, rows: tf.Tensor) -> tf.Tensor:
+        """Returns `W_h (W_q^T q)` of targets [N, Dq], [N, H, Dq]."""
+        if rows.shape[0] != 1:
+            query = tf.matmul(rows, self.query_kernel, transpose_b=True)  # [H, N, d]
+            return tf.transpose(tf.matmul(query, self.key_kernel), [1, 0, 2])
+        kernel = tf.reshape(self.query_kernel, [-1, rows.shape[-1]])
+        query = tf.reshape(
+            tf.matmul(rows, kernel, transpose_b=True), [-1, *self.query_kernel.shape[:2]]
+        )
+        return times_of_heads(query, self.key_kernel)
 
     def get_config(self):
         return super().get_config() | {

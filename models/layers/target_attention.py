@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from models.layers.linear import products, softmax, times_of_heads
 from models.layers.relevance import relevance
 from models.layers.visibility import attention_mask_bias
 
@@ -19,10 +20,10 @@ def pool(weights: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
       [B, T, H, D].
     """
     if rows.shape.rank == 4:
-        return tf.matmul(weights, rows)
+        return products(weights, rows)
     shape = tf.shape(weights)
     flat = tf.reshape(weights, [shape[0], shape[1] * shape[2], shape[3]])
-    return tf.reshape(tf.matmul(flat, rows), [shape[0], shape[1], shape[2], rows.shape[-1]])
+    return tf.reshape(products(flat, rows), [shape[0], shape[1], shape[2], rows.shape[-1]])
 
 
 @tf.keras.utils.register_keras_serializable("everlong")
@@ -64,13 +65,13 @@ class TargetAttention(tf.keras.layers.Layer):
         if bias is not None:
             scores += bias
         some = tf.cast(tf.reduce_any(mask, -1), scores.dtype)[:, :, None, None]
-        weights = tf.nn.softmax(scores + attention_mask_bias(mask, scores.dtype)[:, :, None])
+        weights = softmax(scores + attention_mask_bias(mask, scores.dtype)[:, :, None])
         pooled = pool(weights, rows) * some
         shape = tf.shape(pooled)
-        pooled = tf.transpose(tf.reshape(pooled, [-1, self.num_heads, self.width]), [1, 0, 2])
-        values = tf.transpose(tf.matmul(pooled, self.value_kernel), [1, 0, 2])
-        values = tf.reshape(values, [shape[0], shape[1], self.num_heads * self.head_dim])
-        return self.output_layer(values)
+        pooled = tf.reshape(pooled, [-1, self.num_heads, self.width])
+        values = times_of_heads(pooled, self.value_kernel)
+        found = self.output_layer(tf.reshape(values, [-1, self.num_heads * self.head_dim]))
+        return tf.reshape(found, [shape[0], shape[1], self.units])
 
     def get_config(self):
         return super().get_config() | {

@@ -136,7 +136,7 @@ def _rows(folder: Path, parsed: argparse.Namespace, terminal: Terminal) -> Itera
             seconds, floors[length, targets] = _in_turn([answer, plain], parsed.requests)
         yield told | _figures(seconds, floors[length, targets]) | {"clients": None}
     for clients in parsed.clients:
-        with _served(folder) as address:
+        with served(folder) as address:
             for length, targets in shapes:
                 told = {"model": str(folder), "length": length, "targets": targets}
                 name = f"{folder}, L = {length:,}, T = {targets:,}, {clients} clients"
@@ -209,7 +209,7 @@ def _figures(seconds: Sequence[float], floors: Sequence[float]) -> dict[str, Any
 
 
 @contextlib.contextmanager
-def _served(folder: Path) -> Iterator[str]:
+def served(folder: Path) -> Iterator[str]:
     """Runs `everlong serve`; yields where its gRPC listens once it serves."""
     command = [sys.executable, "-m", "pipeline", "serve", "--model", str(folder)]
     process = subprocess.Popen(

@@ -36,6 +36,26 @@ def test_loss_is_the_cross_entropy_of_valid_targets_and_the_ranking_within_reque
     np.testing.assert_array_equal(model.compute_loss(tensors(batch)), loss)
 
 
+def test_dropped_ids_train_the_unknown_rows_and_no_score_is_dropped():
+    plain, model = (small_model("twin", id_dropout=rate) for rate in (0.0, 0.5))
+    batch = random_batch()
+    for name in ("item", "category"):
+        for side in ("history", "target"):  # nothing is unknown
+            batch[f"{side}_{name}"] %= getattr(SIZES, name) - 1
+    np.testing.assert_array_equal(model(tensors(batch)), plain(tensors(batch)))
+
+    @tf.function(jit_compile=True, autograph=False)
+    def gradients(model):
+        with tf.GradientTape() as tape:
+            loss = model.compute_loss(tensors(batch), training=True)
+        tables = [model.embedding.tables[name] for name in ("item", "category")]
+        return [tf.convert_to_tensor(g) for g in tape.gradient(loss, tables)]
+
+    for model_, trains in ((plain, False), (model, True)):
+        for of_steps in zip(*(gradients(model_) for _ in range(12)), strict=True):
+            assert any(bool((step[-1].numpy() != 0).any()) for step in of_steps) == trains
+
+
 def test_ranking_loss_is_left_out_by_default():
     cross_entropy, loss = small_model("twin").losses_of(tensors(random_batch()))
     assert loss == cross_entropy > 0

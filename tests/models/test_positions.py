@@ -114,3 +114,7 @@ def test_a_target_sees_what_came_before_it(times, targets, padding, ties):
     )
     expected = [sum(t < target or (ties and t == target) for t in times) for target in targets]
     assert found.numpy().tolist() == [expected]
+    if not padding:
+        times_, targets_ = (tf.constant([x], tf.int64) for x in (times, targets))
+        whole = positions.hist_end(times_, None, targets_, ties=ties)
+        assert whole.numpy().tolist() == [expected]

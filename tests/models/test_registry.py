@@ -138,6 +138,23 @@ def test_shapes_may_be_unknown_when_traced(model):
     np.testing.assert_allclose(traced(batch), model(batch), **TOLERANCE)
 
 
+def test_one_target_scores_as_among_others_where_it_is_known_to_be_alone(model):
+    drawn = random_batch(seed=5, length=40)
+    alone = {}
+    for name, values in drawn.items():
+        user = values[:1]
+        alone[name] = user[:, :1] if name.startswith("target_") or name == "label" else user
+    batch = tensors(alone)
+    spec = {
+        name: tf.TensorSpec(
+            [1, None if name.startswith("history_") else 1][: x.shape.rank], x.dtype
+        )
+        for name, x in batch.items()
+    }
+    traced = tf.function(model, input_signature=[spec])
+    np.testing.assert_allclose(traced(batch), model(tensors(drawn))[:1, :1], **TOLERANCE)
+
+
 def test_saved_model_gives_the_same_numbers(model, tmp_path):
     batch = tensors(random_batch(seed=6))
     module = tf.Module()

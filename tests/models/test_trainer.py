@@ -62,7 +62,7 @@ def weights(folder: Path) -> list[np.ndarray]:
 def trained(transformed, tmp_path_factory) -> Path:
     """The folder of an uninterrupted run."""
     folder = tmp_path_factory.mktemp("trained")
-    trainer.run_fn(transformed.fn_args(folder, TRAINING, dropout=0.1))
+    trainer.run_fn(transformed.fn_args(folder, TRAINING, dropout=0.1, id_dropout=0.1))
     return folder
 
 
@@ -116,7 +116,9 @@ def test_a_run_is_complete(trained):
 
 
 def test_a_killed_run_goes_on_at_the_same_step(transformed, trained, tmp_path):
-    args = transformed.fn_args(tmp_path, TRAINING | {"checkpoint_seconds": 1e-3}, dropout=0.1)
+    args = transformed.fn_args(
+        tmp_path, TRAINING | {"checkpoint_seconds": 1e-3}, dropout=0.1, id_dropout=0.1
+    )
     fields = {name: value for name, value in vars(args).items() if value is not None}
     died = subprocess.run(
         [sys.executable, "-c", KILLED, str(ROOT), str(KILLED_AT)],

@@ -63,6 +63,23 @@ def test_ranks_are_powers_of_two_and_0_where_training_knows_nothing():
     assert slices.item_rank(text, vocabulary).to_pylist() == expected
 
 
+def test_items_that_only_a_table_knows_are_not_in_training(monkeypatch):
+    vocabulary = [b"50", b"7", b"9", b"1"]
+
+    class Output:
+        def __init__(self, uri):
+            assert uri == "graph"
+
+        def vocabulary_by_name(self, name):
+            return vocabulary
+
+    monkeypatch.setattr(slices.tft, "TFTransformOutput", Output)
+    examples = pa.RecordBatch.from_pydict({"target_item": pa.array([[50], [9], [1], [8]])})
+    for trained, expected in ((None, [1, 2, 4, 0]), (2, [1, 0, 0, 0])):
+        slicer = slices.Slicer(["slice_item_rank"], "graph", trained)
+        assert slicer.columns(examples)["slice_item_rank"].to_pylist() == expected
+
+
 def test_rare_categories_share_a_slice():
     assert slices.frequent(pa.array([3, 5, 3]), [b"3"]).to_pylist() == ["3", "other", "3"]
     assert slices.frequent(pa.array([b"a", b"b"]), [b"b"]).to_pylist() == ["other", "b"]

@@ -13,7 +13,7 @@ from models import features
 from models.config import DareConfig, MirrnConfig, TwinConfig
 from models.features import Embedded, FeatureSizes, ItemTable
 from models.inputs import distinct_items
-from models.layers import embedding_of
+from models.layers import IdDropout, embedding_of
 from models.registry import build_model
 from models.view import View
 from tests.models.batches import random_batch, tensors
@@ -124,6 +124,25 @@ def test_rows_are_those_of_a_lookup_for_every_behaviour(sizes, seed):
     embedding.embed_all_items()
     frozen = View.of(plain, embedding, 1)
     np.testing.assert_allclose(frozen.rows.numpy()[:, ::-1], expected, rtol=1e-4, atol=1e-6)
+
+
+@settings(max_examples=10, deadline=None)
+@given(sizes=sizes(), seed=st.integers(0, 1000))
+def test_an_item_that_is_taken_for_an_unknown_one_keeps_its_features(sizes, seed):
+    embedding = embedding_of(sizes, DIM, 4, 3)
+    batch = batch_of(sizes, seed)
+    found = IdDropout(0.5, {"item": sizes.item, "category": sizes.category})(
+        {**tensors(batch), **distinct_items(tensors(batch))}, training=True
+    )
+    table = embedding.tables["item"].numpy()
+    view = View.of(found, embedding, 1)
+    at = batch["target_item"].ravel()
+    taken = found["target_item"].numpy().ravel() != at
+    own = np.where(taken, sizes.item - 1, np.minimum(at, sizes.item - 1))
+    known = [literal_item(embedding, sizes, i) - table[min(i, sizes.item - 1)] for i in at]
+    np.testing.assert_allclose(
+        view.target.numpy().reshape(12, -1)[:, :DIM], known + table[own], rtol=1e-4, atol=1e-6
+    )
 
 
 @settings(max_examples=20, deadline=None)

@@ -1,0 +1,95 @@
+"""Exported models that answer the same kind of request in turn: what a change of the graph costs.
+
+Other work on the machine meets all of them alike. CPU time is that of all threads. Operations are
+those that a trace of one request shows, small ones and constants included.
+
+    python benchmarks/in_turn.py --model BEFORE --model AFTER --length 10000 --targets 1 --json OUT
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.features import SCORE
+from pipeline import result_file
+from pipeline.bench.serve import WARM_UP, in_process
+from pipeline.terminal.console import quiet
+
+COLUMNS = {"model": "model", "p50_ms": "p50 ms", "cpu_ms": "CPU ms", "operations": "operations"}
+
+
+def operations(folder: Path, length: int, targets: int) -> int:
+    """Operations that one request runs."""
+    import tensorflow as tf
+
+    from models.example_request import ExampleRequests
+
+    v1 = tf.compat.v1
+    with v1.Session(graph=tf.Graph()) as session:
+        definition = v1.saved_model.load(session, ["serve"], str(folder)).signature_def[SCORE]
+        inputs = {
+            name: tf.TensorSpec(tf.TensorShape(one.tensor_shape), tf.as_dtype(one.dtype))
+            for name, one in definition.inputs.items()
+        }
+        request = ExampleRequests.of_model(inputs, str(folder)).draw(length, targets)
+        feed = {definition.inputs[name].name: values for name, values in request.items()}
+        output = next(iter(definition.outputs.values())).name
+        metadata = v1.RunMetadata()
+        options = v1.RunOptions(trace_level=v1.RunOptions.FULL_TRACE)
+        for _ in range(WARM_UP):
+            session.run(output, feed)
+        session.run(output, feed, options=options, run_metadata=metadata)
+    return sum(len(device.node_stats) for device in metadata.step_stats.dev_stats)
+
+
+def measure(parsed: argparse.Namespace) -> list[dict[str, Any]]:
+    from pipeline.serve.rank import newest
+
+    models = [newest(folder) for folder in parsed.models]
+    answers = [in_process(model, parsed.length, parsed.targets) for model in models]
+    spans = np.empty([2, len(models), parsed.requests])
+    for number in range(-WARM_UP, parsed.requests):
+        for place, answer in enumerate(answers):
+            begun = time.perf_counter(), time.process_time()
+            answer(number)
+            if number >= 0:
+                ended = time.perf_counter(), time.process_time()
+                spans[:, place, number] = np.subtract(ended, begun)
+    p50, cpu = np.median(spans, -1) * 1e3
+    return [
+        {
+            "model": str(folder),
+            "length": parsed.length,
+            "targets": parsed.targets,
+            "requests": parsed.requests,
+            "p50_ms": float(p50[place]),
+            "cpu_ms": float(cpu[place]),
+            "operations": operations(models[place].path, parsed.length, parsed.targets),
+        }
+        for place, folder in enumerate(parsed.models)
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
+    parser.add_argument("--model", action="append", required=True, dest="models", type=Path)
+    parser.add_argument("--length", type=int, default=10_000)
+    parser.add_argument("--targets", type=int, default=1)
+    parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--json", type=Path, required=True, metavar="OUT")
+    parsed = parser.parse_args()
+    result_file.check_writable(parsed.json)
+    with quiet(Path(os.devnull)) as terminal:
+        rows = measure(parsed)
+        terminal.line(result_file.table(rows, COLUMNS))
+    result_file.write(parsed.json, None, rows)
+
+
+if __name__ == "__main__":
+    main()
