@@ -43,7 +43,9 @@ class FrameConfig(Section):
     id_dropout: Rate = Field(
         0.0,
         description="Share of the items, and of the categories, that a training step takes for "
-        "unknown ones: so it learns to rank what it does not know, by what else is known of it.",
+        "unknown ones: so it learns to rank what it does not know, by what else is known of it. "
+        "0.1 gained 0.010 AUC among unseen items and cost 0.002 among the others "
+        "(docs/findings.md).",
     )
     num_experts: Annotated[int, Field(ge=1, le=1000)] = Field(
         1,
