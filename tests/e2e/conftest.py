@@ -39,6 +39,11 @@ class Run:
         return self.output / "artifacts" / path.rpartition("/artifacts/")[2]
 
     @property
+    def pushed_model(self) -> Path:
+        """The version that the run pushed, in this folder, be it a copy."""
+        return self.output / "serving" / Path(self.summary["pushed_model"]).name
+
+    @property
     def pushed(self) -> set[str]:
         return {path.name for path in (self.output / "serving").glob("*")}
 

@@ -44,7 +44,7 @@ def sorted_scores(table: pa.Table) -> tuple[list, np.ndarray]:
 def predicted(finished: Run, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
     """The eval split, scored by the pushed model on the examples of its run."""
     out = tmp_path_factory.mktemp("predicted") / "eval.parquet"
-    assert predict(finished.summary["pushed_model"], out) == 0
+    assert predict(finished.pushed_model, out) == 0
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     return pq.read_table(out)
 
@@ -68,7 +68,7 @@ def test_ids_are_those_of_the_log(predicted: pa.Table, tmp_path: Path):
 def test_the_log_is_ingested_anew_where_no_run_has_its_examples(
     finished: Run, predicted: pa.Table, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ):
-    model = shutil.copytree(finished.summary["pushed_model"], tmp_path / "copied" / "1")
+    model = shutil.copytree(finished.pushed_model, tmp_path / "copied" / "1")
     out = tmp_path / "eval.parquet"
     assert predict(model.parent, out, "--output-dir", str(tmp_path / "nothing")) == 0
     assert "ingesting the log" in capfd.readouterr().out
@@ -79,8 +79,8 @@ def test_the_log_is_ingested_anew_where_no_run_has_its_examples(
     assert {path.name for path in tmp_path.iterdir()} == {"copied", "eval.parquet"}
 
 
-def test_every_split_can_be_scored(first: Run, finished: Run, tmp_path: Path):
-    counts = next(first.output.glob("artifacts/BehaviorExampleGen/**/counts.json"))
+def test_every_split_can_be_scored(finished: Run, tmp_path: Path):
+    counts = next(finished.output.glob("artifacts/BehaviorExampleGen/**/counts.json"))
     splits = json.loads(counts.read_text())["splits"]
     for split in ("train", "validation"):
         out = tmp_path / f"{split}.parquet"
@@ -217,7 +217,7 @@ def test_a_damaged_or_missing_file_of_a_run_is_named(
 )
 def test_a_model_that_cannot_be_loaded_is_named(finished: Run, tmp_path: Path, capfd, name: str):
     model = tmp_path / "model"
-    shutil.copytree(finished.summary["pushed_model"], model)
+    shutil.copytree(finished.pushed_model, model)
     (path,) = model.glob(name)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert predict(model, tmp_path / "x.parquet") == 2
@@ -338,10 +338,10 @@ for cell in json.load(open(sys.argv[1]))["cells"]:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_to_its_end(notebook: Path, first: Run):
+def test_a_notebook_runs_to_its_end(notebook: Path, finished: Run):
     done = subprocess.run(
         [sys.executable, "-c", RUN_CELLS, str(notebook)],
-        env=os.environ | {"EVERLONG_RUN": str(first.output), "EVERLONG_STEPS": "3"},
+        env=os.environ | {"EVERLONG_RUN": str(finished.output), "EVERLONG_STEPS": "3"},
         capture_output=True,
         text=True,
         check=False,
