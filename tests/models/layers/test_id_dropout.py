@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from models import features
@@ -10,6 +13,15 @@ from models.layers import IdDropout
 
 SIZES = {"item": 200, "category": 30}
 ITEMS = np.arange(200, dtype=np.int32)
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> Iterator[None]:
+    """Draws from a generator with a seed, as the trainer does."""
+    tf.keras.backend.experimental.enable_tf_random_generator()
+    tf.keras.utils.set_random_seed(0)
+    yield
+    tf.keras.backend.experimental.disable_tf_random_generator()
 
 
 def _batch() -> dict[str, tf.Tensor]:
@@ -70,15 +82,11 @@ def test_items_and_categories_are_taken_independently_and_others_in_each_step():
 
 
 def test_the_seed_tells_which_ids_are_taken():
-    tf.keras.backend.experimental.enable_tf_random_generator()  # as the trainer does
-    try:
-        draws = []
-        for seed in (3, 3, 4):
-            tf.keras.utils.set_random_seed(seed)
-            layer = IdDropout(0.5, SIZES)
-            layer(_batch())  # a model is built by a call that does not train
-            draws.append(_shares(layer, 3))
-    finally:
-        tf.keras.backend.experimental.disable_tf_random_generator()
+    draws = []
+    for seed in (3, 3, 4):
+        tf.keras.utils.set_random_seed(seed)
+        layer = IdDropout(0.5, SIZES)
+        layer(_batch())  # a model is built by a call that does not train
+        draws.append(_shares(layer, 3))
     np.testing.assert_array_equal(draws[0], draws[1])
     assert (draws[0] != draws[2]).any()
