@@ -28,13 +28,14 @@ from components.behavior_example_gen.config.ingest_config import SPLITS
 from models.metrics import Predictions
 from pipeline import result_file
 from pipeline.ablation.compare import Draws
-from pipeline.ablation.data import Prepared, prepare
+from pipeline.ablation.conduct import job_of
+from pipeline.ablation.data import prepare
 from pipeline.ablation.job import Job, Result
+from pipeline.ablation.outcome import frozen_scores
 from pipeline.ablation.pack import FROZEN_ORDER
 from pipeline.ablation.runs import Workers
 from pipeline.config import Config, load
 from pipeline.fingerprints import code
-from pipeline.pipeline import trainer_config
 from pipeline.terminal.console import Terminal, quiet
 
 HELD_OUT = 0.1  # of the movies
@@ -87,25 +88,8 @@ def configured(name: str, overrides: list[str], log: Path) -> Config:
     return load(name, [*overrides, f"log.folder={log}", split])
 
 
-def job(name: str, config: Config, seed: int, data: Prepared, source: str) -> Job:
-    config = config.model_copy(update={"seed": seed})
-    return Job(
-        name=f"{name}, seed {seed}",
-        data_key=data.key,
-        transform=data.transform,
-        examples=data.examples,
-        evaluation=data.evaluation,
-        frozen=data.frozen if Path(data.frozen).exists() else "",
-        settings=trainer_config(config, checkpoints="")["config"],
-        code=source,
-    )
-
-
 def predictions(targets: dict[str, np.ndarray], result: Result) -> Predictions:
-    frozen = None
-    if FROZEN_ORDER in targets and result.frozen is not None:
-        frozen = np.empty_like(result.frozen)
-        frozen[targets[FROZEN_ORDER]] = result.frozen
+    frozen = frozen_scores(targets, result) if FROZEN_ORDER in targets else None
     users, requests = targets["user"], targets["request"]
     return Predictions(targets["label"], result.scores, users, requests, frozen)
 
@@ -164,7 +148,7 @@ def study(parsed: argparse.Namespace, terminal: Terminal) -> list[dict[str, Any]
         ingest = hashlib.sha256(config.ingest.model_dump_json().encode()).hexdigest()[:12]
         data = prepare(config, parsed.output / "data" / ingest, terminal)
         targets = targets or data.read_targets()  # the same in all
-        jobs[name] = [job(name, config, seed, data, source) for seed in range(parsed.seeds)]
+        jobs[name] = [job_of(name, config, seed, data, source) for seed in range(parsed.seeds)]
     workers = Workers(parsed.output / "runs", 1, parsed.threads, terminal)
     done, failures = workers.run([one for own in jobs.values() for one in own])
     if failures:

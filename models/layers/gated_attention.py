@@ -110,7 +110,6 @@ class GatedAttention(tf.keras.layers.Layer):
         super().build(input_shape)
 
     def call(self, encoded: Encoded, gaps: Gaps, training: bool = False) -> Encoded:
-        encoded = Encoded(*encoded)
         gate, value, query, key = self._parts(encoded.history)
         of_targets = self._parts(encoded.targets)
         length = tf.shape(key)[2]

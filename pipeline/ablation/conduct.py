@@ -11,6 +11,7 @@ from pipeline.ablation.job import Job, Result
 from pipeline.ablation.outcome import Row, summarize
 from pipeline.ablation.runs import Workers
 from pipeline.ablation.study import DATA, Case
+from pipeline.config import Config
 from pipeline.fingerprints import code
 from pipeline.pipeline import trainer_config
 from pipeline.terminal.console import Terminal
@@ -42,7 +43,9 @@ def conduct(
     # Once for all: somebody may edit the source while the study runs.
     source = code("pipeline.ablation.worker")
     jobs = {
-        (case.data, case.variant, seed): _job(case, seed, data[case.data], source)
+        (case.data, case.variant, seed): job_of(
+            case.name, case.config, seed, data[case.data], source
+        )
         for case in cases
         for seed in seeds
     }
@@ -55,10 +58,19 @@ def conduct(
         return summarize(cases, runs, {n: prepared.read_targets() for n, prepared in data.items()})
 
 
-def _job(case: Case, seed: int, data: Prepared, source: str) -> Job:
-    config = case.config.model_copy(update={"seed": seed})
+def job_of(name: str, config: Config, seed: int, data: Prepared, source: str) -> Job:
+    """Returns the run of a configuration with a seed.
+
+    Args:
+      name: of the configuration, among others.
+      config: whose own seed is no matter.
+      seed: of the run.
+      data: what it trains on and is judged by.
+      source: digest of the code that runs.
+    """
+    config = config.model_copy(update={"seed": seed})
     return Job(
-        name=f"{case.name}, seed {seed}",
+        name=f"{name}, seed {seed}",
         data_key=data.key,
         transform=data.transform,
         examples=data.examples,

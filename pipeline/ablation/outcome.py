@@ -168,6 +168,18 @@ def _check_same(targets: Mapping[str, Mapping[str, np.ndarray]]) -> None:
                 )
 
 
+def frozen_scores(targets: Mapping[str, np.ndarray], result: Result) -> np.ndarray:
+    """Returns a run's scores with frozen histories in the order of its targets.
+
+    Args:
+      targets: columns of these, with `FROZEN_ORDER`.
+      result: of the run.
+    """
+    scores = np.empty_like(result.frozen)
+    scores[targets[FROZEN_ORDER]] = result.frozen
+    return scores
+
+
 def _compare(
     cases: Sequence[Case],
     runs: Mapping[tuple[str, str], Mapping[int, Result | str]],
@@ -179,10 +191,7 @@ def _compare(
     frozen = all(FROZEN_ORDER in columns for columns in targets.values())
 
     def predictions(data: str, result: Result) -> Predictions:
-        scores = None
-        if frozen:
-            scores = np.empty_like(result.frozen)
-            scores[targets[data][FROZEN_ORDER]] = result.frozen
+        scores = frozen_scores(targets[data], result) if frozen else None
         return Predictions(
             common["label"], result.scores, common["user"], common["request"], scores,
             common.get("weight"),
