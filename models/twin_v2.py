@@ -74,6 +74,7 @@ class TwinV2Interest(RetrievedInterest):
         scores = tf.where(found.seen[:, :, None], tf.cast(scores, tf.float32), NEVER)
         nowhere = tf.zeros_like(view.window.first)
         places, valid = self.search.pick(scores, Window(nowhere, nowhere + tf.shape(scores)[-1]))
+        valid &= tf.gather(found.seen, places, batch_dims=2)  # by mass, all that is hidden is alike
         positions = tf.where(valid, take(found.positions, places), 0)
         return Selection(positions, valid), take(found.weights, places)
 
