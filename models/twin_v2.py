@@ -56,7 +56,7 @@ class TwinV2Interest(RetrievedInterest):
         self.search = SEARCHES[config.search](config.top_k)
 
     def choose(self, view: View, queries: tf.Tensor) -> Selection:
-        return self._choose(view, queries)[0]
+        return self._choose(view, queries)[0].newest_first()
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         queries = self.relevance(view.target)
@@ -94,7 +94,8 @@ class TwinV2Interest(RetrievedInterest):
         sizes = tf.cast(tf.reshape(clusters.sizes, shape), tf.float32)
         full = tf.repeat(newest, count) >= view.window.first[..., None]
 
-        first, stop = view.window.first, view.window.first + (length - view.window.first) % chunk
+        first = view.window.first
+        stop = first + (length - first) % chunk  # behaviours of no chunk that was full
         begin, singles = _stretch(first, stop, length, self.config.top_k)
         single = begin[:, None] + tf.range(singles)
         alone = (single[:, None] >= first[..., None]) & (single[:, None] < stop[..., None])
@@ -108,13 +109,16 @@ class TwinV2Interest(RetrievedInterest):
 def _stretch(
     first: tf.Tensor, stop: tf.Tensor, length: tf.Tensor | int, least: int
 ) -> tuple[tf.Tensor, tf.Tensor | int]:
-    """Returns where the behaviours that any of a user's targets sees singly begin, [B], and how
-    many there are, at most and at least; all, where their number must not depend on the data.
+    """Returns the stretch of history that any of a user's targets sees singly.
 
     Args:
-      first, stop: [B, T] int32, those of each target.
+      first, stop: [B, T] int32, what each target does.
       length: L.
       least: int, at most L.
+
+    Returns:
+      where it begins, [B] int32; how long that of any user is, or `least`. The whole history, where
+      shapes must not depend on the data.
     """
     if not (tf.executing_eagerly() or in_plain_graph()):
         return tf.zeros_like(first[:, 0]), length

@@ -138,6 +138,18 @@ def test_what_comes_after_a_target_reaches_it_through_no_cluster():
     np.testing.assert_allclose(model(tensors(batch)).numpy(), before, **TOLERANCE)
 
 
+@pytest.mark.parametrize("search", ["shared", "per_head", "mass"])
+def test_what_is_retrieved_is_told_newest_first(search):
+    model = small_model("twin_v2", search=search, top_k=9)
+    batch = random_batch(seed=3, length=21, targets=6)
+    positions, valid = model.long_term.retrieve(view_of(batch, model))
+    for b, t in np.ndindex(*valid.shape[:2]):
+        end = batch["target_hist_end"][b, t] if batch["target_valid"][b, t] else 0
+        count = min(9, end // 4 * 2 + end % 4)
+        assert valid[b, t].numpy().tolist() == [True] * count + [False] * (9 - count)
+        assert (np.diff(positions[b, t, :count]) > 0).all()
+
+
 def test_clusters_do_not_depend_on_where_a_batch_keeps_items():
     model = small_model("twin_v2", compression=4, chunk=4)
     batch = random_batch(seed=2, length=20)
