@@ -54,6 +54,7 @@ class TwinV2Interest(RetrievedInterest):
     def __init__(self, config: TwinV2Config, embedding: BehaviorEmbedding):
         super().__init__(config, embedding)
         self.search = SEARCHES[config.search](config.top_k)
+        self.chunk, self.clusters = config.chunk, config.chunk // config.compression
 
     def choose(self, view: View, queries: tf.Tensor) -> Selection:
         return self._choose(view, queries)[0].newest_first()
@@ -80,8 +81,7 @@ class TwinV2Interest(RetrievedInterest):
 
     def candidates(self, view: View) -> Candidates:
         """Returns what the targets of a batch search through."""
-        chunk, length = self.config.chunk, view.length
-        count = chunk // self.config.compression
+        chunk, count, length = self.chunk, self.clusters, view.length
         chunks = length // chunk
         rest = length - chunks * chunk  # the newest, which fill no chunk
         groups, order = (
