@@ -123,6 +123,31 @@ class TwinConfig(RetrievalConfig):
     )
 
 
+class TwinV2Config(RetrievalConfig):
+    """TWIN-V2 (arXiv 2407.16357): TWIN over clusters of behaviours, for histories of thousands."""
+
+    name: Literal["twin_v2"]
+    search: Search = Field("shared", description="As TWIN's.")
+    compression: PositiveInt = Field(
+        10, description="Behaviours to a cluster, on average; 1 is TWIN."
+    )
+    chunk: PositiveInt = Field(
+        1000,
+        description="Behaviours, counted from the oldest, that are clustered among themselves, a "
+        "multiple of `compression`. Those after the last whole chunk before a target are read "
+        "singly: a history shorter than that is TWIN's.",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _whole_clusters(self) -> TwinV2Config:
+        if self.chunk % self.compression:
+            raise ValueError(
+                f"`chunk` must be a multiple of `compression`. Received: {self.chunk} and "
+                f"{self.compression}"
+            )
+        return self
+
+
 class HstuConfig(FrameConfig):
     """HSTU (arXiv 2402.17152): causal attention without a softmax over the whole history."""
 

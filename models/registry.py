@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from models import dare, features, hstu, mirrn, twin
+from models import dare, features, hstu, mirrn, twin, twin_v2
 from models.base import CtrModel
 from models.baselines import avg_pooling, din, eta, sdim, sim_hard, sim_soft
 from models.config import ModelConfig
@@ -24,6 +24,7 @@ BUILDERS: dict[str, Callable[..., CtrModel]] = {
     "sim_hard": sim_hard.build,
     "sim_soft": sim_soft.build,
     "twin": twin.build,
+    "twin_v2": twin_v2.build,
 }
 
 

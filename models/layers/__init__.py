@@ -2,6 +2,7 @@
 
 from models.layers.agreement_search import AgreementSearch
 from models.layers.behavior_embedding import BehaviorEmbedding, embedding_of
+from models.layers.clusters import Clusters
 from models.layers.cross_feature_bias import CrossFeatureBias
 from models.layers.fourier_transformer import FourierTransformer
 from models.layers.gated_attention import Encoded, Gaps, GatedAttention
@@ -30,6 +31,7 @@ __all__ = [
     "AgreementSearch",
     "BehaviorEmbedding",
     "CategorySearch",
+    "Clusters",
     "ConsistentSearch",
     "CrossFeatureBias",
     "Encoded",

@@ -32,6 +32,8 @@ VARIANTS = {
     "twin mass": RETRIEVE | {"search": "mass"},
     "twin plain": RETRIEVE
     | {"cross_features": False, "projection": False, "short_seq_len": 0, "item_bias": False},
+    "twin_v2": RETRIEVE | {"compression": 2, "chunk": 4},
+    "twin_v2 per head": RETRIEVE | {"compression": 3, "chunk": 3, "search": "per_head"},
     "hstu": {},
     "mirrn": RETRIEVE | HASH,
     "mirrn diagonal gru": RETRIEVE

@@ -29,6 +29,7 @@ def test_a_name_is_all_that_a_model_needs(name):
         ({"name": "mirrn", "granularities": ["local", "weekly"]}, "'target', 'local' or 'global'"),
         ({"name": "mirrn", "dropout": 1}, "less than 1"),
         ({"name": "sdim", "hash_bits": 10}, "`hash_bits` must be a multiple .* 10 and 3"),
+        ({"name": "twin_v2", "chunk": 64}, "`chunk` must be a multiple of .* 64 and 10"),
         ({"name": "avg_pooling", "top_k": 5}, "Extra inputs are not permitted"),
     ],
 )
