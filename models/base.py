@@ -14,7 +14,14 @@ from models.features import FeatureSizes, Store
 from models.head import Head
 from models.interests import RecentInterest
 from models.joint import joint_logits
-from models.layers import BehaviorEmbedding, IdDropout, ItemBias, RequestFeatures, embedding_of
+from models.layers import (
+    BehaviorEmbedding,
+    HistorySummary,
+    IdDropout,
+    ItemBias,
+    RequestFeatures,
+    embedding_of,
+)
 from models.ranking_loss import ranking_loss
 from models.view import View
 
@@ -24,8 +31,9 @@ class CtrModel(tfrs.Model):
 
     Targets and behaviours share embedding tables; a short-term module reads the newest behaviours,
     a long-term module the whole history; TFRS `Cross` and an MLP turn
-    `[target, short, long, target * short, target * long]`, and what is known of the user and of the
-    request, into a logit for each label, to which the target's item may add a bias.
+    `[target, short, long, target * short, target * long]`, what is known of the user and of the
+    request, and a summary of the history, into a logit for each label, to which the target's item
+    may add a bias.
 
     Args:
       config: hyper-parameters of the frame.
@@ -73,6 +81,11 @@ class CtrModel(tfrs.Model):
             else None
         )
         self.long_term = long_term(self.embedding) if long_term else None
+        self.history_summary = (
+            HistorySummary(config.cross_dim, name="history_summary")
+            if config.history_summary
+            else None
+        )
         self.labels = sizes.labels
         self.head = Head(config, len(self.labels.names), name="head")
         self.item_bias = ItemBias(sizes.item, name="item_bias") if config.item_bias else None
@@ -109,6 +122,9 @@ class CtrModel(tfrs.Model):
         parts = [view.target, *interests, *(view.target * interest for interest in interests)]
         if self.request is not None:
             parts.append(self.request(batch))
+        if self.history_summary is not None:
+            events = self.embedding.cross_features(view.ids)
+            parts.append(self.history_summary(events, view.window))
         x = tf.concat(parts, -1)
         logits = self.head(tf.reshape(x, [-1, x.shape[-1]]), training=training)
         items = batch[features.TARGET_ITEM]

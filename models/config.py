@@ -62,6 +62,11 @@ class FrameConfig(Section):
         description="Weight, beside the cross-entropy's 1, of a loss on the order of targets that "
         "one request showed; 0 leaves it out. Of no effect where requests show one target.",
     )
+    history_summary: bool = Field(
+        True,
+        description="Whether the head reads how long the visible history is and what its "
+        "behaviours' cross features are on average, whatever the target.",
+    )
     item_bias: bool = Field(
         False,
         description="Whether the target's item adds a logit of its own: AUC was worse with it "

@@ -7,6 +7,7 @@ from models.layers.cross_feature_bias import CrossFeatureBias
 from models.layers.fourier_transformer import FourierTransformer
 from models.layers.gated_attention import Encoded, Gaps, GatedAttention
 from models.layers.hash_pooling import HashCollisionPooling
+from models.layers.history_summary import HistorySummary
 from models.layers.id_dropout import IdDropout
 from models.layers.interest_fusion import InterestFusion
 from models.layers.item_bias import ItemBias
@@ -40,6 +41,7 @@ __all__ = [
     "GatedAttention",
     "HammingSearch",
     "HashCollisionPooling",
+    "HistorySummary",
     "IdDropout",
     "InnerProductSearch",
     "InterestFusion",

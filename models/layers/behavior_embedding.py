@@ -160,6 +160,19 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         rows = [self._rows(name, ids[name], items) for name in self.features if name in ids]
         return tf.cast(tf.concat(rows, -1), self.compute_dtype)
 
+    def cross_features(self, ids: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Returns the last columns of behaviours' rows, those of their cross features.
+
+        Args:
+          ids: int [B, L] by feature name.
+
+        Returns:
+          [B, L, J * cross_dim].
+        """
+        rows = [self._rows(name, ids[name], None) for name in self.cross_sizes]
+        none = tf.zeros([*tf.unstack(tf.shape(ids["item"])), 0], self.compute_dtype)
+        return tf.concat(rows, -1) if rows else none
+
     def targets(
         self,
         ids: Mapping[str, tf.Tensor],

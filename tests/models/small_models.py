@@ -31,7 +31,13 @@ VARIANTS = {
     "twin per head": RETRIEVE | {"search": "per_head", "position_encoding": True},
     "twin mass": RETRIEVE | {"search": "mass"},
     "twin plain": RETRIEVE
-    | {"cross_features": False, "projection": False, "short_seq_len": 0, "item_bias": False},
+    | {
+        "cross_features": False,
+        "projection": False,
+        "short_seq_len": 0,
+        "item_bias": False,
+        "history_summary": False,
+    },
     "twin_v2": RETRIEVE | {"compression": 2, "chunk": 4},
     "twin_v2 per head": RETRIEVE | {"compression": 3, "chunk": 3, "search": "per_head"},
     "hstu": {},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from models.base import CtrModel
@@ -56,6 +57,30 @@ def test_dropped_ids_train_the_unknown_rows_and_no_score_is_dropped():
     for model_, trains in ((plain, False), (model, True)):
         for of_steps in zip(*(gradients(model_) for _ in range(12)), strict=True):
             assert any(bool((step[-1].numpy() != 0).any()) for step in of_steps) == trains
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_summary_tells_what_the_attention_does_not_read(read):
+    model = small_model("din", history_summary=read)  # attends to the last 3
+    batch = random_batch()
+    before = model(tensors(batch)).numpy()
+    assert batch["target_hist_end"][0, 0] == 12
+    batch["history_behavior"][0, :9] = batch["history_behavior"][0, :9] % 4 + 1
+    assert (model(tensors(batch)).numpy()[0, 0] != before[0, 0]) == read
+
+
+def test_summary_without_cross_features_tells_the_length():
+    sizes = FeatureSizes(item=40, category=7, cross={})
+    batch = random_batch(sizes=sizes)
+    for name in ("item", "category"):
+        batch[f"history_{name}"][0, 8:] = 2  # the attention reads three equal behaviours
+    batch["target_hist_end"][0] = [12, 11, 11, 11]
+    for name in ("item", "category", "time"):
+        batch[f"target_{name}"][0] = batch[f"target_{name}"][0, 0]
+    for read in (False, True):
+        logits = build_model(config("din", history_summary=read), sizes, 0)(tensors(batch)).numpy()
+        assert logits[0, 1] == logits[0, 2]
+        assert (logits[0, 0] != logits[0, 1]) == read
 
 
 def test_ranking_loss_is_left_out_by_default():

@@ -65,7 +65,7 @@ def test_a_study_is_not_called_like_what_all_studies_share(tmp_path, name):
 
 
 def test_a_missing_study_names_those_that_there_are():
-    with pytest.raises(ConfigError, match="features, granularities, hstu, item_bias, length"):
+    with pytest.raises(ConfigError, match="features, granularities, history_summary"):
         load_study("granularity")
 
 
