@@ -24,6 +24,7 @@ from models.inputs import Layout
 from models.layers.rank import BLOCK
 from models.new_items import NewItems
 from models.settings import HistorySettings
+from models.transform_graph import TransformGraph
 
 if TYPE_CHECKING:
     from models.base import CtrModel
@@ -90,7 +91,7 @@ class ServingModule(tf.Module):
         self.item_rows = [e.item_rows for e in model.embeddings if e.item_rows is not None]
         self._layout = dataclasses.replace(Layout.of(model.sizes, settings.match), distinct=False)
         self._reads_match = model.reads_match
-        self.transform = transform_output.transform_features_layer()
+        self.transform = TransformGraph(transform_output)
         self._spec = {
             name: spec
             for name, spec in transform_output.raw_feature_spec().items()
