@@ -85,6 +85,9 @@ class ServingModule(tf.Module):
         self.logits = [features.LOGIT, *map(features.logit, others)] if calibrations else []
         # Hidden likewise: what a module keeps in a list would be wrapped, and saved.
         self._calibrated = lambda logits: _calibrated(logits, calibrations)
+        # Traced once for all signatures, and in the SavedModel once.
+        scores = tf.function(self._scores, autograph=False)
+        self._scores_of = lambda batch: scores(batch)
         self._variables = lambda: list(model.variables)
         model.embed_all_items()
         # By this name, and in this order, further items' rows take the place of these.
@@ -254,13 +257,6 @@ class ServingModule(tf.Module):
             cut = full_length - kept
             hist_end = tf.where(end < 0, hist_end, tf.maximum(end - cut, 0))
         batch[features.TARGET_HIST_END] = hist_end
-        batch[features.TARGET_LOCAL_BEGIN] = positions.local_begin(
-            batch[features.HISTORY_TIME],
-            batch[features.TARGET_TIME],
-            hist_end,
-            session_gap=settings.session_gap,
-            min_local=settings.min_local,
-        )
         if self._reads_match:
             batch[features.TARGET_MATCH] = positions.target_match(
                 inputs.dense(raw[features.HISTORY_CATEGORY], length),
@@ -274,7 +270,19 @@ class ServingModule(tf.Module):
             batch |= self.new_items.batch(told, items, unknown, self.transform)
         if one:
             batch = {name: _of_one(name, x) for name, x in batch.items()}
-        logits = tf.cast(self._logits(batch), tf.float32)
+        return self._scores_of(batch)
+
+    def _scores(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Returns all outputs [n, T, outputs] of a batch that lacks `target_local_begin`."""
+        begin = positions.local_begin(
+            batch[features.HISTORY_TIME],
+            batch[features.TARGET_TIME],
+            batch[features.TARGET_HIST_END],
+            session_gap=self._settings.session_gap,
+            min_local=self._settings.min_local,
+        )
+        logits = self._logits(batch | {features.TARGET_LOCAL_BEGIN: begin})
+        logits = tf.cast(logits, tf.float32)
         scores = tf.sigmoid(self._calibrated(logits))
         if self.logits:
             scores = tf.concat([scores, logits], -1)
