@@ -23,6 +23,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Fixtures of whole models and of what they are trained on.
+SHARED = {"transformed", "transformed_bytes", "transformed_features", "trained_features"}
+
 # The first example of a test that touches TensorFlow pays for tracing: no deadline can be fair.
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -79,3 +82,18 @@ def trained_features(
         trainer.run_fn(arguments)
 
     return once(tmp_path_factory, "trained_features", train)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long begin first, so that all processes end at about the same time."""
+
+    def rank(item: pytest.Item) -> int:
+        if item.get_closest_marker("slow"):
+            return 0
+        costly = SHARED & set(getattr(item, "fixturenames", ()))
+        return 1 if costly else 2
+
+    ranks: dict[Path, int] = {}
+    for item in items:
+        ranks[item.path] = min(rank(item), ranks.get(item.path, 2))
+    items.sort(key=lambda item: ranks[item.path])
