@@ -21,14 +21,15 @@ demo: setup  ## from a simulated log to a blessed, pushed model, in runs/demo
 	$(BIN)/everlong run --config pipeline/configs/demo.yaml --output-dir $(RUN_DIR)
 
 test: lint  ## style and types, then all tests; one of them: make test ARGS='-k name'
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 15 $(ARGS)
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+	  --durations 15 $(ARGS)
 
 test-avx2: export NPY_DISABLE_CPU_FEATURES := X86_V4 AVX512_ICL AVX512_SPR
 test-avx2: export OPENBLAS_CORETYPE := Haswell
 test-avx2: export ONEDNN_MAX_CPU_ISA := AVX2
 test-avx2: export XLA_FLAGS := --xla_cpu_max_isa=AVX2
 test-avx2: setup  ## all tests as on a CPU without AVX-512
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
 	  -k 'not mixed_precision and not half_precision' $(ARGS)
 
 lint: setup  ## style and types

@@ -16,6 +16,7 @@ from models import feature_config, features
 from models.base import CtrModel
 from models.feature_config import IdsFeature, VectorFeature
 from models.settings import PreprocessingSettings
+from models.transform_graph import TransformGraph
 
 FOLDER = "item_maker"  # below the SavedModel's
 SIGNATURE = "rows"
@@ -46,7 +47,7 @@ class ItemMaker(tf.Module):
         self._features = feature_config.of(
             "item", feature_config.embedded(settings.features, settings.tables)
         )
-        self.transform = transform_output.transform_features_layer()
+        self.transform = TransformGraph(transform_output)
         self._spec = {
             name: tf.TensorSpec([None], spec.dtype, name)
             for name, spec in transform_output.raw_feature_spec().items()

@@ -6,6 +6,7 @@ does not fit the others. The checks are few operations on sizes: they cost nothi
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -228,12 +229,11 @@ def _enforced(checks: Sequence[Check]) -> tf.Tensor:
         with tf.control_dependencies([end]):
             return tf.constant(False)
 
-    def first(checks: Sequence[Check]) -> tf.Tensor:
-        if not checks:
-            return tf.constant(True)
-        check, *others = checks
-        return tf.cond(tf.reduce_any(check.wrong), lambda: failed(check), lambda: first(others))
+    def first() -> tf.Tensor:
+        found = tf.stack([tf.reduce_any(check.wrong) for check in checks])
+        branches = [functools.partial(failed, check) for check in checks]
+        return tf.switch_case(tf.argmax(found, output_type=tf.int32), branches)
 
     # One branch in a request that is right; what is wrong, and where, is asked in the other.
     wrong = tf.reduce_any(tf.concat([check.wrong for check in checks], axis=0))
-    return tf.cond(wrong, lambda: first(checks), lambda: tf.constant(True))
+    return tf.cond(wrong, first, lambda: tf.constant(True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
+import importlib.machinery
 import os
 import re
 import subprocess
@@ -31,7 +31,8 @@ class SetupError(RuntimeError):
 
 def pip_command() -> list[str]:
     """A pip to run: that of this Python, or else one in an environment of its own."""
-    if importlib.util.find_spec("pip"):
+    # On the path alone: asked for pip, a hook of setuptools gives up `distutils` for good.
+    if importlib.machinery.PathFinder.find_spec("pip"):
         return [sys.executable, "-m", "pip"]
     home = TOOLS / "pip"
     command = [sys.executable, "-m", "venv", "--clear", str(home)]

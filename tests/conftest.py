@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -12,10 +13,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest
 from hypothesis import settings
 
+from tests.once import once
+
+if TYPE_CHECKING:  # it imports TensorFlow, which most tests do without
+    from tests.models.transformed import Transformed
+
 # Shells start background jobs with SIGINT ignored, and what tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Fixtures of whole models and of what they are trained on.
+SHARED = {"transformed", "transformed_bytes", "transformed_features", "trained_features"}
 
 # The first example of a test that touches TensorFlow pays for tracing: no deadline can be fair.
 settings.register_profile("local", deadline=None)
@@ -30,3 +39,61 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real logs at {folder}; point EVERLONG_DATA at a folder that has them")
     return folder
+
+
+@pytest.fixture(scope="session")
+def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
+    """Users with int64 ids, with behaviour types and a cross feature."""
+    from tests.models.transformed import random_splits, transformed_once
+
+    return transformed_once(tmp_path_factory, "transformed", random_splits())
+
+
+@pytest.fixture(scope="session")
+def transformed_bytes(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
+    """Users with bytes ids, without optional features."""
+    from tests.models.transformed import random_splits, transformed_once
+
+    splits = random_splits(as_bytes=True, optional=False)
+    return transformed_once(tmp_path_factory, "transformed_bytes", splits)
+
+
+@pytest.fixture(scope="session")
+def transformed_features(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
+    """Users with features of every kind, and a table of items."""
+    from tests.models import features_of_all_kinds
+    from tests.models.transformed import transformed_once
+
+    splits, settings = features_of_all_kinds.splits(), features_of_all_kinds.SETTINGS
+    return transformed_once(tmp_path_factory, "transformed_features", splits, settings)
+
+
+@pytest.fixture(scope="session")
+def trained_features(
+    transformed_features: Transformed, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """What three steps of training on `transformed_features` left: `models/7`, and `run`."""
+    from models import trainer
+
+    def train(folder: Path) -> None:
+        training = {"epochs": 1, "max_steps": 3, "early_stopping": {"metric": "loss"}}
+        arguments = transformed_features.fn_args(folder, training, item_bias=True)
+        arguments.serving_model_dir = str(folder / "models" / "7")
+        trainer.run_fn(arguments)
+
+    return once(tmp_path_factory, "trained_features", train)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long begin first, so that all processes end at about the same time."""
+
+    def rank(item: pytest.Item) -> int:
+        if item.get_closest_marker("slow"):
+            return 0
+        costly = SHARED & set(getattr(item, "fixturenames", ()))
+        return 1 if costly else 2
+
+    ranks: dict[Path, int] = {}
+    for item in items:
+        ranks[item.path] = min(rank(item), ranks.get(item.path, 2))
+    items.sort(key=lambda item: ranks[item.path])

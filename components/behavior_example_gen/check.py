@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+
 from components.behavior_example_gen.beam import progress
 from components.behavior_example_gen.clean.account import Counts
 from components.behavior_example_gen.clean.intake import Intake
@@ -33,6 +36,8 @@ def check_log(config: IngestConfig) -> None:
     Raises:
       LogError: naming the file, its fault and the way out.
     """
+    # Beam opens no `s3://` without options, and has none until there is a pipeline.
+    FileSystems.set_options(PipelineOptions([]))
     columns = find_columns(config)
     intake, whole, every = Intake(config, columns), True, Counts()
     if columns.joined:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.once import once
+
 CONFIG = Path(__file__).parent / "tiny.yaml"
 
 
@@ -50,16 +52,20 @@ class Run:
 
 @pytest.fixture(scope="session")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run that trained, was blessed and pushed."""
-    run = Run(tmp_path_factory.mktemp("run") / "tiny")
-    done = run()
-    assert done.returncode == 0, done.stdout + done.stderr
-    run.output.joinpath("printed.txt").write_text(done.stdout)
-    shutil.copytree(run.output, run.output.with_name("finished"))
-    return run
+    """A run that trained, was blessed and pushed. One file alone may make it run again."""
+
+    def make(folder: Path) -> None:
+        run = Run(folder / "tiny")
+        done = run()
+        assert done.returncode == 0, done.stdout + done.stderr
+        run.output.joinpath("printed.txt").write_text(done.stdout)
+        shutil.copytree(run.output, folder / "finished")
+
+    return Run(once(tmp_path_factory, "tiny", make) / "tiny")
 
 
 @pytest.fixture(scope="session")
-def finished(first: Run) -> Run:
-    """A copy of what `first` had left before tests made it run again."""
-    return Run(first.output.with_name("finished"))
+def finished(first: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A copy of what `first` had left before tests made it run again, for this process alone."""
+    folder = tmp_path_factory.mktemp("finished") / "finished"
+    return Run(shutil.copytree(first.output.with_name("finished"), folder))

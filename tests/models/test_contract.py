@@ -24,6 +24,8 @@ TRAINING = {"epochs": 1, "max_steps": 3, "early_stopping": {"metric": "loss"}}
 def exported(request, tmp_path_factory) -> tuple[Transformed, Path]:
     """A trained model in a version folder, and what it was trained on."""
     transformed = request.getfixturevalue(request.param)
+    if request.param == "transformed_features":
+        return transformed, request.getfixturevalue("trained_features") / "models" / "7"
     folder = tmp_path_factory.mktemp("contract")
     arguments = transformed.fn_args(folder, TRAINING)
     arguments.serving_model_dir = str(folder / "models" / "7")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from models import features, signatures
 from models.buckets import BatchShape
@@ -233,6 +234,17 @@ def test_the_vocabularies_are_assets(case):
     assets = {path.name for path in (folder / "model" / "assets").iterdir()}
     assert {features.ITEM, features.CATEGORY} <= assets
     assert not list(folder.glob("model/keras*"))
+
+
+def test_the_model_is_saved_once_for_both_signatures_and_without_forms_of_keras(case):
+    """Each service loads all that is saved, whether it calls it or not."""
+    content = (case[2] / "model" / "saved_model.pb").read_bytes()
+    (saved,) = saved_model_pb2.SavedModel.FromString(content).meta_graphs
+    kinds = {node.user_object.identifier for node in saved.object_graph_def.nodes}
+    assert kinds and not [kind for kind in kinds if "keras" in kind]
+    functions = [function.signature.name for function in saved.graph_def.library.function]
+    of_scores = [name for name in functions if name.startswith("__inference__scores_")]
+    assert len(of_scores) == 2  # of one user's one target, and of any others
 
 
 def test_a_calibrated_model_returns_the_logit_as_it_was(case):

@@ -11,6 +11,7 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
+import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
@@ -22,6 +23,7 @@ from tfx_bsl.public import tfxio
 
 from models import features, item_table, preprocessing
 from models.settings import PreprocessingSettings
+from tests.once import once
 
 MATCH = 4
 HISTORY = {
@@ -195,13 +197,18 @@ class Transformed:
         )
 
 
+def _telling(splits: dict[str, list[RawExample]]) -> RawExample:
+    """An example that tells the types of all features: it has a behaviour."""
+    return next(example for example in splits["train"] if example[features.HISTORY_ITEM])
+
+
 def transform(
     folder: Path,
     splits: dict[str, list[RawExample]],
     settings: PreprocessingSettings | None = None,
 ) -> Transformed:
     """Runs Transform as TFX does: analyses `train` and `items`, materialises every split."""
-    first = next(example for example in splits["train"] if example[features.HISTORY_ITEM])
+    first = _telling(splits)
     if settings is None:
         settings = settings_of(first)
     schema = schema_of(first | next(iter(splits.get(features.ITEMS, [{}]))))
@@ -239,6 +246,18 @@ def transform(
     metadata_io.write_metadata(
         dataset_metadata.DatasetMetadata(schema), os.path.join(output, "metadata")
     )
+    return Transformed(folder, splits, settings)
+
+
+def transformed_once(
+    factory: pytest.TempPathFactory,
+    name: str,
+    splits: dict[str, list[RawExample]],
+    settings: PreprocessingSettings | None = None,
+) -> Transformed:
+    """Returns what `transform` does, of a Transform that runs once for all processes of tests."""
+    settings = settings or settings_of(_telling(splits))
+    folder = once(factory, name, lambda folder: transform(folder, splits, settings))
     return Transformed(folder, splits, settings)
 
 

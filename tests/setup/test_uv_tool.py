@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import uv_tool
 from uv_tool import SetupError, install_uv, uv_environment
@@ -42,3 +46,15 @@ def test_a_failed_download_says_how_to_mend_it(tmp_path, monkeypatch):
     with pytest.raises(SetupError, match=r"could not fetch uv(.|\n)*PIP_INDEX_URL"):
         install_uv(["false"])
     assert list(tmp_path.iterdir()) == []  # nothing that could pass for a complete uv
+
+
+def test_a_process_that_looked_for_pip_can_still_import_setuptools():
+    """As TFX does when it makes an artifact; without pip, an environment for it is made."""
+    code = """
+import subprocess, types, uv_tool
+subprocess.run = lambda *_, **__: types.SimpleNamespace(returncode=0)
+uv_tool.pip_command()
+import setuptools
+"""
+    folder = Path(uv_tool.__file__).parent
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)

@@ -12,14 +12,13 @@ from models.preprocessing import feature_sizes
 from models.registry import build_model
 from models.settings import HistorySettings
 from models.signatures import ServingModule
-from tests.models.conftest import transformed_features  # noqa: F401
 from tests.models.transformed import HISTORY
 
 CONFIG = DinConfig(name="din", item_dim=8, category_dim=4, num_heads=2, mlp_units=(16,))
 
 
 @pytest.fixture(scope="session")
-def model_of_features(transformed_features, tmp_path_factory) -> Path:  # noqa: F811
+def model_of_features(transformed_features, tmp_path_factory) -> Path:
     """The folder of its SavedModel."""
     found = transformed_features
     sizes = feature_sizes(found.output, found.settings, found.items())

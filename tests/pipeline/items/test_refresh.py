@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,34 +19,29 @@ from pipeline.cli import main
 from pipeline.items.refresh import Refreshed, refresh
 from tests.models import features_of_all_kinds
 from tests.models.features_of_all_kinds import items_of
-from tests.models.transformed import Transformed, transform
 
-TRAINING = {"epochs": 1, "max_steps": 3, "early_stopping": {"metric": "loss"}}
+TRAINING = {
+    "epochs": 1, "max_steps": 3, "early_stopping": {"metric": "loss"}, "item_rows": "int8",
+}  # fmt: skip
 # A row is a sum of some features: in another order, of float32 rounds differently.
 OTHER_ORDER = 1e-6
 
 
-@pytest.fixture(scope="module")
-def transformed(tmp_path_factory) -> Transformed:
-    """Users with features of every kind, and a table of items."""
-    folder = tmp_path_factory.mktemp("transformed_features")
-    return transform(folder, features_of_all_kinds.splits(), features_of_all_kinds.SETTINGS)
-
-
 @pytest.fixture(scope="module", params=["float32", "int8"])
-def pushed(request, transformed, tmp_path_factory) -> Path:
+def pushed(request, transformed_features, trained_features, tmp_path_factory) -> Path:
     """A folder with a version of a trained model, whose rows are stored as they are or rounded."""
     folder = tmp_path_factory.mktemp("items")
-    training = TRAINING | {"item_rows": request.param}
-    arguments = transformed.fn_args(folder, training, item_bias=True)
+    if request.param == "float32":
+        return Path(shutil.copytree(trained_features / "models", folder / "serving"))
+    arguments = transformed_features.fn_args(folder, TRAINING, item_bias=True)
     arguments.serving_model_dir = str(folder / "serving" / "7")
     trainer.run_fn(arguments)
     return folder / "serving"
 
 
 @pytest.fixture(scope="module")
-def known(transformed) -> dict:
-    return items_of(transformed.splits)
+def known(transformed_features) -> dict:
+    return items_of(transformed_features.splits)
 
 
 def write(path: Path, items: dict) -> str:

@@ -23,7 +23,7 @@ from models.signatures import ServingModule
 from models.training_config import RunSettings
 from pipeline.cli import main
 from pipeline.serve.model import Model
-from tests.models.transformed import HISTORY, random_splits, serialize, transform
+from tests.models.transformed import HISTORY, serialize
 from tests.pipeline.serve.tiny import Rest, Rpc, predict_request, running
 
 CONFIG = DinConfig(name="din", item_dim=8, category_dim=4, num_heads=2, mlp_units=(16,))
@@ -32,10 +32,10 @@ OTHER_ORDER = 2e-5
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory):
+def exported(transformed_bytes, tmp_path_factory):
     """The folder of versions, and users that the model was not trained on; ids are texts."""
     folder = tmp_path_factory.mktemp("real")
-    transformed = transform(folder, random_splits(as_bytes=True, optional=False))
+    transformed = transformed_bytes
     sizes = feature_sizes(transformed.output, transformed.settings, None)
     model = build_model(CONFIG, sizes, seed=1)
     for variable in model.trainable_variables:  # far from the start, where all scores are 0.5
