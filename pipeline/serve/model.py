@@ -92,17 +92,18 @@ class Model:
 
     Attributes:
       path: its folder.
+      session: that holds it.
       definition: the signatures as the SavedModel's file has them.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        session = tf.compat.v1.Session(graph=tf.Graph(), config=_options())
+        self.session = tf.compat.v1.Session(graph=tf.Graph(), config=_options())
         loader = loader_impl.SavedModelLoader(plain(str(path)))
-        loaded: meta_graph_pb2.MetaGraphDef = loader.load(session, [tf.saved_model.SERVING])
+        loaded: meta_graph_pb2.MetaGraphDef = loader.load(self.session, [tf.saved_model.SERVING])
         self.definition = dict(loaded.signature_def)
         self._signatures = {
-            name: Signature(name, definition, session)
+            name: Signature(name, definition, self.session)
             for name, definition in self.definition.items()
             if definition.method_name == tf.saved_model.PREDICT_METHOD_NAME
         }
