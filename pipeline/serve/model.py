@@ -121,7 +121,11 @@ class Model:
 
 
 def _options() -> config_pb2.ConfigProto:
-    """Makes one graph of a signature's functions, and leaves it as it is but for constants."""
+    """Makes one graph of a signature's functions, and leaves it as it is but for constants.
+
+    TensorFlow's graph optimizer would spare up to 15 % of a small request, and take more CPU time
+    for each signature than all the rest of loading.
+    """
     rewrites = rewriter_config_pb2.RewriterConfig(disable_meta_optimizer=True)
     optimizer = config_pb2.OptimizerOptions(do_function_inlining=True)
     return config_pb2.ConfigProto(
