@@ -1,7 +1,8 @@
 """Exported models that answer the same kind of request in turn: what a change of the graph costs.
 
 Other work on the machine meets all of them alike. CPU time is that of all threads. Operations are
-those that a trace of one request shows, small ones and constants included.
+those that a trace of one request shows, small ones and constants included, as `everlong serve` runs
+them: TensorFlow Serving optimizes the graph, and runs fewer.
 
     python benchmarks/in_turn.py --model BEFORE --model AFTER --length 10000 --targets 1 --json OUT
 """
