@@ -1,7 +1,8 @@
 """Exported models that answer the same kind of request in turn: what a change of the graph costs.
 
 Other work on the machine meets all of them alike. CPU time is that of all threads. Operations are
-those that a trace of one request shows, small ones and constants included.
+those that a trace of one request shows, small ones and constants included, as `everlong serve` runs
+them: TensorFlow Serving optimizes the graph, and runs fewer.
 
     python benchmarks/in_turn.py --model BEFORE --model AFTER --length 10000 --targets 1 --json OUT
 """
@@ -16,43 +17,20 @@ from typing import Any
 
 import numpy as np
 
-from models.features import SCORE
 from pipeline import result_file
-from pipeline.bench.serve import WARM_UP, in_process
+from pipeline.bench.serve import WARM_UP, draw, in_process
+from pipeline.bench.trace import operations
 from pipeline.terminal.console import quiet
 
 COLUMNS = {"model": "model", "p50_ms": "p50 ms", "cpu_ms": "CPU ms", "operations": "operations"}
-
-
-def operations(folder: Path, length: int, targets: int) -> int:
-    """Operations that one request runs."""
-    import tensorflow as tf
-
-    from models.example_request import ExampleRequests
-
-    v1 = tf.compat.v1
-    with v1.Session(graph=tf.Graph()) as session:
-        definition = v1.saved_model.load(session, ["serve"], str(folder)).signature_def[SCORE]
-        inputs = {
-            name: tf.TensorSpec(tf.TensorShape(one.tensor_shape), tf.as_dtype(one.dtype))
-            for name, one in definition.inputs.items()
-        }
-        request = ExampleRequests.of_model(inputs, str(folder)).draw(length, targets)
-        feed = {definition.inputs[name].name: values for name, values in request.items()}
-        output = next(iter(definition.outputs.values())).name
-        metadata = v1.RunMetadata()
-        options = v1.RunOptions(trace_level=v1.RunOptions.FULL_TRACE)
-        for _ in range(WARM_UP):
-            session.run(output, feed)
-        session.run(output, feed, options=options, run_metadata=metadata)
-    return sum(len(device.node_stats) for device in metadata.step_stats.dev_stats)
 
 
 def measure(parsed: argparse.Namespace) -> list[dict[str, Any]]:
     from pipeline.serve.rank import newest
 
     models = [newest(folder) for folder in parsed.models]
-    answers = [in_process(model, parsed.length, parsed.targets) for model in models]
+    shape = parsed.length, parsed.targets
+    answers = [in_process(model, *shape) for model in models]
     spans = np.empty([2, len(models), parsed.requests])
     for number in range(-WARM_UP, parsed.requests):
         for place, answer in enumerate(answers):
@@ -70,7 +48,7 @@ def measure(parsed: argparse.Namespace) -> list[dict[str, Any]]:
             "requests": parsed.requests,
             "p50_ms": float(p50[place]),
             "cpu_ms": float(cpu[place]),
-            "operations": operations(models[place].path, parsed.length, parsed.targets),
+            "operations": len(operations(models[place], draw(models[place], *shape)[0])),
         }
         for place, folder in enumerate(parsed.models)
     ]

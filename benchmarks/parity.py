@@ -2,8 +2,9 @@
 
 Requests are drawn of the examples that a run made of its log: an example, some of its targets, and
 how much there is of its history. The same request goes through the graph that trains, in static
-shapes, and through both signatures of the exported model, one request at a time. Weights are drawn
-far from where they begin, so that scores differ; nothing is trained.
+shapes, and through both signatures of the exported model, as `everlong serve` calls them, one
+request at a time. Weights are drawn far from where they begin, so that scores differ; nothing is
+trained.
 
     python benchmarks/parity.py --config movielens_1m_1500 --run DIR --requests 10000 --json OUT
 """
@@ -24,19 +25,21 @@ import tensorflow_transform as tft
 from models import features, inputs, item_table
 from models.base import CtrModel
 from models.config import ModelConfig
+from models.features import SCORE, SERVING_DEFAULT
 from models.inputs import Layout
 from models.preprocessing import feature_sizes
-from models.registry import build_model
+from models.registry import BUILDERS, build_model
 from models.settings import HistorySettings
 from models.signatures import NOT_SERVED, ServingModule
 from models.training_config import RunSettings
 from pipeline import result_file
 from pipeline.config import load
 from pipeline.pipeline import trainer_config
+from pipeline.serve.model import Model
 
-MODELS = ("twin", "mirrn", "sim_hard", "din")
 STDDEV = 0.1  # of what is added to weights
 LENGTHS, TARGETS = (64, 256, 2048), (8, 32)  # what the training graph's shapes are padded to
+SIDES = ("target", "history")
 Request = dict[str, np.ndarray]
 
 
@@ -65,33 +68,32 @@ def requests(run: Path, spec: dict[str, Any], count: int) -> Iterator[Request]:
         yield example
 
 
-def training_graph(
-    model: CtrModel, output: tft.TFTransformOutput, history: HistorySettings
-) -> Callable[[Request], np.ndarray]:
-    """Scores requests by the batches that train: positions are told, shapes are known."""
-    transform = output.transform_features_layer()
-    layout = Layout.of(model.sizes)
-    programs: dict[tuple[int, int], Callable] = {}
+def transformed(
+    request: Request, transform: Callable, history: HistorySettings
+) -> dict[str, tf.RaggedTensor]:
+    """What the examples that train hold of a request: ids as indices, and positions."""
+    ragged = {name: tf.RaggedTensor.from_tensor(values[None]) for name, values in request.items()}
+    ids = {name: inputs.narrow(name, values) for name, values in transform(ragged).items()}
+    side = "right" if history.ties == "order" else "left"
+    end = np.searchsorted(request[features.HISTORY_TIME], request[features.TARGET_TIME], side)
+    begin = np.maximum(end - history.min_local, 0)  # there are no sessions
+    for name, values in ((features.TARGET_HIST_END, end), (features.TARGET_LOCAL_BEGIN, begin)):
+        ids[name] = tf.RaggedTensor.from_tensor(tf.constant(values[None], tf.int32))
+    return ids
 
-    def score(request: Request) -> np.ndarray:
-        targets, length = (len(request[f"{side}_item"]) for side in ("target", "history"))
-        shape = tuple(
-            next(size for size in sizes if size >= wanted)
-            for sizes, wanted in ((LENGTHS, length), (TARGETS, targets))
+
+def training_graph(model: CtrModel) -> Callable[[dict[str, tf.RaggedTensor]], np.ndarray]:
+    """Scores what `transformed` returns as batches that train are: shapes are known."""
+    layout = Layout.of(model.sizes)
+    program = tf.function(lambda batch: tf.sigmoid(model(batch)), autograph=False)
+
+    def score(ids: dict[str, tf.RaggedTensor]) -> np.ndarray:
+        targets, length = (ids[f"{side}_item"].flat_values.shape[0] for side in SIDES)
+        shape = (
+            next(size for size in LENGTHS if size >= length),
+            next(size for size in TARGETS if size >= targets),
         )
-        ragged = {n: tf.RaggedTensor.from_tensor(x[None]) for n, x in request.items()}
-        ids = {name: inputs.narrow(name, x) for name, x in transform(ragged).items()}
-        batch = inputs.pad(ids, *shape, layout)
-        side = "right" if history.ties == "order" else "left"
-        end = np.searchsorted(request[features.HISTORY_TIME], request[features.TARGET_TIME], side)
-        begin = np.maximum(end - history.min_local, 0)  # there are no sessions
-        for name, values in (
-            (features.TARGET_HIST_END, end),
-            (features.TARGET_LOCAL_BEGIN, begin),
-        ):
-            batch[name] = tf.constant(np.pad(values, [0, shape[1] - targets])[None], tf.int32)
-        program = programs.setdefault(shape, tf.function(lambda batch: tf.sigmoid(model(batch))))
-        return program(batch).numpy()[0, :targets]
+        return program(inputs.pad(ids, *shape, layout)).numpy()[0, :targets]
 
     return score
 
@@ -109,46 +111,52 @@ def serialized(request: Request) -> bytes:
     return example.SerializeToString()
 
 
-def row(name: str, settings: RunSettings, run: Path, count: int) -> dict[str, Any]:
+class Drawn:
+    """Random requests, as they are asked and as training has them; of all models the same."""
+
+    def __init__(self, settings: RunSettings, run: Path, count: int) -> None:
+        self.settings = settings
+        of_transform = run / "artifacts" / "Transform"
+        self.output = tft.TFTransformOutput(str(newest(of_transform / "transform_graph")))
+        items = (newest(of_transform / "transformed_examples") / "Split-items").glob("*")
+        table = item_table.read([str(path) for path in items], self.output, settings)
+        self.sizes = feature_sizes(self.output, settings, table, settings.labels)
+        spec = {
+            name: kind
+            for name, kind in self.output.raw_feature_spec().items()
+            if name not in NOT_SERVED | {features.TARGET_HIST_END}
+            and not name.startswith((features.item_feature(""), features.label_feature("")))
+        }
+        self.requests = list(requests(run, spec, count))
+        transform = self.output.transform_features_layer()
+        self.transformed = [transformed(x, transform, settings.history) for x in self.requests]
+
+
+def row(name: str, drawn: Drawn) -> dict[str, Any]:
     """The largest differences between the ways to ask a model."""
-    of_transform = run / "artifacts" / "Transform"
-    output = tft.TFTransformOutput(str(newest(of_transform / "transform_graph")))
-    items = (newest(of_transform / "transformed_examples") / "Split-items").glob("*")
-    table = item_table.read([str(path) for path in items], output, settings)
-    sizes = feature_sizes(output, settings, table, settings.labels)
     config = pydantic.TypeAdapter(ModelConfig).validate_python({"name": name})
-    model = build_model(config, sizes, seed=1)
+    model = build_model(config, drawn.sizes, seed=1)
     for number, variable in enumerate(model.trainable_variables):
-        drawn = tf.random.stateless_normal(variable.shape, [number, 2], stddev=STDDEV)
-        variable.assign_add(drawn)
-    trains = training_graph(model, output, settings.history)
-    spec = {
-        name: kind
-        for name, kind in output.raw_feature_spec().items()
-        if name not in NOT_SERVED | {features.TARGET_HIST_END}
-        and not name.startswith((features.item_feature(""), features.label_feature("")))
-    }
-    drawn_requests = list(requests(run, spec, count))
-    expected = [trains(request) for request in drawn_requests]
+        added = tf.random.stateless_normal(variable.shape, [number, 2], stddev=STDDEV)
+        variable.assign_add(added)
+    trains = training_graph(model)
+    expected = [trains(ids) for ids in drawn.transformed]
+    differences: dict[str, list[float]] = {SCORE: [], SERVING_DEFAULT: []}
     with tempfile.TemporaryDirectory() as folder:
-        ServingModule(model, output, settings.history).export(folder)
-        served = tf.saved_model.load(folder).signatures
-        known = served[features.SCORE].structured_input_signature[1]
-        differences: dict[str, list[float]] = {"score": [], "serving_default": []}
-        for request, wanted in zip(drawn_requests, expected, strict=True):
-            given = {n: tf.constant(x[None], known[n].dtype) for n, x in request.items()}
-            given[features.HISTORY_LENGTH] = tf.constant(
-                [len(request[features.HISTORY_ITEM])], tf.int64
-            )
-            dense = served[features.SCORE](**given)[features.PROBABILITY].numpy()[0]
-            examples = tf.constant([serialized(request)])
-            found = served[features.SERVING_DEFAULT](examples)[features.PROBABILITY].numpy()[0]
-            differences["score"].append(float(np.abs(dense - wanted).max()))
-            differences["serving_default"].append(float(np.abs(found - wanted).max()))
+        ServingModule(model, drawn.output, drawn.settings.history).export(folder)
+        served = Model(Path(folder))
+        for request, wanted in zip(drawn.requests, expected, strict=True):
+            length = np.array([len(request[features.HISTORY_ITEM])])
+            given = {n: x[None] for n, x in request.items()} | {features.HISTORY_LENGTH: length}
+            examples = {"examples": np.array([serialized(request)], object)}
+            for way, asked in ((SCORE, given), (SERVING_DEFAULT, examples)):
+                found = served.signature(way)(asked)[features.PROBABILITY][0]
+                differences[way].append(float(np.abs(found - wanted).max()))
     scores = np.concatenate(expected)
     return {
         "model": name,
-        "requests": count,
+        "requests": len(expected),
+        "of_one_target": sum(len(one) == 1 for one in expected),
         "targets": len(scores),
         "mean_score": float(scores.mean()),
         "std_of_scores": float(scores.std()),
@@ -164,15 +172,16 @@ def main() -> None:
     parser.add_argument("--config", required=True)
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     parser.add_argument("--run", type=Path, required=True, help="folder of a run of --config")
-    parser.add_argument("--model", action="append", dest="models", help="may be repeated")
+    parser.add_argument("--model", action="append", dest="models", choices=[*BUILDERS])
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--json", type=Path, required=True)
     parsed = parser.parse_args()
     config = load(parsed.config, parsed.overrides)
     settings = RunSettings.from_custom_config(trainer_config(config, ""))
+    drawn = Drawn(settings, parsed.run, parsed.requests)
     rows = []
-    for name in parsed.models or MODELS:
-        rows.append(row(name, settings, parsed.run, parsed.requests))
+    for name in parsed.models or BUILDERS:
+        rows.append(row(name, drawn))
         print(rows[-1], flush=True)
         result_file.write(parsed.json, config, rows)
 

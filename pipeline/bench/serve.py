@@ -5,8 +5,9 @@ model's own vocabularies hold. First the signature `score` is called in this pro
 it is measured the floor, the least that a search over the whole history computes: numpy gathers
 the rows of L behaviours, 64 floats each, multiplies them with the rows of T targets, and finds the
 --top-k largest products of each target. A model reads no more of a history than its own
-`history.max_length`. Then, for each --clients N, `everlong serve` is started,
-and so many clients ask it over gRPC, each for its next answer as soon as it has the last one.
+`history.max_length`. Of one target is told, too, which share of all operations' time goes into
+looking ids up in vocabularies. Then, for each --clients N, `everlong serve` is started, and so many
+clients ask it over gRPC, each for its next answer as soon as it has the last one.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import numpy as np
 from models.features import SCORE
 from pipeline import result_file
 from pipeline.bench.arguments import positive
+from pipeline.bench.trace import lookup_share
 from pipeline.serve.folder import check_model
 from pipeline.terminal.console import Terminal, quiet
 from pipeline.terminal.exit_codes import DONE
@@ -49,12 +51,15 @@ COLUMNS = {
     "p99_ms": "p99 ms",
     "floor_ms": "floor ms",
     "of_floor": "of floor",
+    "lookup_share": "lookup",
+    "requests": "requests",
     "requests_per_second": "requests/s",
 }
 WIDTH = 64  # floats of an item's row
 ROWS = 100_000  # of the floor's item table
 DIFFERENT = 16  # requests in turn, so that no cache holds the rows of the next one
 WARM_UP = 3
+LEAST = 5  # requests behind a row, however long they take
 _LISTENS = re.compile(r"gRPC (\S+), model")
 _SERVES = re.compile(r"version [0-9]+ of ")
 
@@ -96,6 +101,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="requests behind each row (default: 200)",
     )
     parser.add_argument(
+        "--row-seconds",
+        type=positive,
+        default=60,
+        metavar="S",
+        help=f"after which a row in this process ends with fewer, at least {LEAST} (default: 60)",
+    )
+    parser.add_argument(
         "--top-k",
         type=positive,
         default=50,
@@ -133,7 +145,11 @@ def _rows(folder: Path, parsed: argparse.Namespace, terminal: Terminal) -> Itera
         with terminal.running(f"{folder}, L = {length:,}, T = {targets:,}"):
             answer = in_process(model, length, targets)
             plain = floor(length, targets, parsed.top_k)
-            seconds, floors[length, targets] = _in_turn([answer, plain], parsed.requests)
+            seconds, floors[length, targets] = _in_turn(
+                [answer, plain], parsed.requests, parsed.row_seconds
+            )
+            if targets == 1:
+                told["lookup_share"] = lookup_share(model, draw(model, length, targets))
         yield told | _figures(seconds, floors[length, targets]) | {"clients": None}
     for clients in parsed.clients:
         with served(folder) as address:
@@ -184,10 +200,15 @@ def floor(length: int, targets: int, top_k: int) -> Callable[[int], np.ndarray]:
     return search
 
 
-def _in_turn(functions: Sequence[Callable[[int], Any]], times: int) -> list[list[float]]:
-    """Seconds of each call of each function, all in turn."""
+def _in_turn(
+    functions: Sequence[Callable[[int], Any]], times: int, most_seconds: float
+) -> list[list[float]]:
+    """Seconds of each call of each function, all in turn: so many times, or so long."""
     seconds: list[list[float]] = [[] for _ in functions]
+    ends = time.perf_counter() + most_seconds
     for number in range(-WARM_UP, times):
+        if number >= LEAST and time.perf_counter() > ends:
+            break
         for function, measured in zip(functions, seconds, strict=True):
             begun = time.perf_counter()
             function(number)

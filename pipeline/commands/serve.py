@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import shlex
 import signal
@@ -131,6 +132,9 @@ def _serve(server: Server, arguments: argparse.Namespace, terminal: Terminal) ->
     url = f"http://{host}:{server.rest_port}/v1/models/{arguments.name}"
     terminal.line(f"REST {url}")
     terminal.line(f"gRPC {host}:{server.grpc_port}, model {arguments.name}")
+    # What TensorFlow's modules hold stays. Looking for garbage in it would hold up all threads for
+    # a second or two, several times while a version loads, and when one is released.
+    gc.freeze()
     try:
         with terminal.running("loading the model"):
             server.start()

@@ -9,7 +9,7 @@ import tensorflow as tf
 from pipeline.serve.errors import Code, RequestError, invalid
 
 _ASSERTION = re.compile(r"assertion failed: \[(.*)\]\s*$", re.MULTILINE)
-_NODE = "\n\t [[{{node"
+_NODE = "\n\t [[{{"  # where in the graph
 # Before the sentence: which of several errors, its code, and the example, which has no name.
 _HEAD = re.compile(r"^(\(\d+\) )?([A-Z_]+: )?(Name: <unknown>, )?")
 

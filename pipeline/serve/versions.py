@@ -153,11 +153,13 @@ class Versions(Generic[Model]):
     def _release(self) -> None:
         """Forgets versions that no request holds."""
         with self._lock:
-            released = [held.version for held in self._retired if not held.holders]
+            released = [held for held in self._retired if not held.holders]
             self._retired = [held for held in self._retired if held.holders]
-        if released:
+        versions = [held.version for held in released]
+        released.clear()  # it takes a while, in which requests must not wait for the lock
+        if versions:
             gc.collect()  # graphs refer to themselves
-        for version in released:
+        for version in versions:
             _LOG.info("version %d is released", version)
 
 

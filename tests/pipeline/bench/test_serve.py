@@ -28,7 +28,7 @@ def test_the_floor_finds_the_largest_products():
 def test_rows_in_process_and_over_grpc(tmp_path, capfd):
     publish(tmp_path, 3)
     out = tmp_path / "out.json"
-    words = "--length 8 --length 60 --targets 4 --clients 2 --requests 6 --top-k 5"
+    words = "--length 8 --length 60 --targets 4 --targets 1 --clients 2 --requests 6 --top-k 5"
     code = main(["bench", "serve", "--model", str(tmp_path), *words.split(), "--json", str(out)])
     printed = capfd.readouterr()
     assert code == 0, printed.err
@@ -36,13 +36,25 @@ def test_rows_in_process_and_over_grpc(tmp_path, capfd):
     assert result["command"] and result["machine"] and result["versions"]
     rows = result["rows"]
     assert [(row["length"], row["targets"], row["clients"]) for row in rows] == [
-        (8, 4, None), (60, 4, None), (8, 4, 2), (60, 4, 2)
+        (8, 4, None), (8, 1, None), (60, 4, None), (60, 1, None),
+        (8, 4, 2), (8, 1, 2), (60, 4, 2), (60, 1, 2),
     ]  # fmt: skip
     for row in rows:
         assert row["model"] == str(tmp_path)
         assert row["requests"] == 6
+        told = (row["targets"], row["clients"]) == (1, None)
+        assert row.get("lookup_share") == (0 if told else None)  # it has no vocabulary
         assert 0 < row["p50_ms"] <= row["p99_ms"]
         assert row["of_floor"] == pytest.approx(row["p50_ms"] / row["floor_ms"])
         assert ("requests_per_second" in row) == (row["clients"] is not None)
     assert "requests/s" in printed.out
     assert f"written to {out}" in printed.out
+
+
+def test_a_row_ends_after_its_seconds(monkeypatch):
+    seconds = iter(range(1000))
+    monkeypatch.setattr(serve.time, "perf_counter", lambda: next(seconds))
+    calls = []
+    assert len(serve._in_turn([calls.append], 100, 10)[0]) == 5  # the least
+    assert calls == [-3, -2, -1, 0, 1, 2, 3, 4]
+    assert len(serve._in_turn([calls.append], 100, 1000)[0]) == 100

@@ -63,6 +63,22 @@ def test_a_request_keeps_its_version(tmp_path):
     assert [(s.version, s.state) for s in versions.states()] == [(2, "AVAILABLE")]
 
 
+def test_requests_do_not_wait_while_a_version_is_freed(tmp_path):
+    waited = []
+
+    class Model:
+        def __del__(self):  # of a large model, this takes a while
+            waited.append(versions._lock.locked())
+
+    versions = Versions(tmp_path, lambda folder: Model())
+    for name in "12":
+        made(tmp_path, name)
+        versions.poll()
+    assert waited == []
+    versions.poll()
+    assert waited == [False]
+
+
 def test_a_version_that_is_taken_away_gives_way_to_the_one_before(tmp_path):
     made(tmp_path, "1", "2")
     versions = Versions(tmp_path, Loader())
