@@ -82,9 +82,7 @@ class CtrModel(tfrs.Model):
         )
         self.long_term = long_term(self.embedding) if long_term else None
         self.history_summary = (
-            HistorySummary(config.cross_dim, name="history_summary")
-            if config.history_summary
-            else None
+            HistorySummary(config.cross_dim, name="history_summary") if config.summary_len else None
         )
         self.labels = sizes.labels
         self.head = Head(config, len(self.labels.names), name="head")
@@ -123,8 +121,8 @@ class CtrModel(tfrs.Model):
         if self.request is not None:
             parts.append(self.request(batch))
         if self.history_summary is not None:
-            events = self.embedding.cross_features(view.ids)
-            parts.append(self.history_summary(events, view.window))
+            events = view.recent_events(self.config.summary_len)
+            parts.append(self.history_summary(view.window.size, *events))
         x = tf.concat(parts, -1)
         logits = self.head(tf.reshape(x, [-1, x.shape[-1]]), training=training)
         items = batch[features.TARGET_ITEM]

@@ -176,6 +176,21 @@ class View:
             return self.rows, self.window.newest(count).mask(self.length)
         return self.recall(self.window.select(count))
 
+    def recent_events(self, count: int) -> tuple[tf.Tensor | None, tf.Tensor]:
+        """Returns what `recent` does, but of behaviours' rows their cross features alone.
+
+        Returns:
+          rows, as wide as cross features are, and mask; None for rows where there are none.
+        """
+        cross = self.embedding.cross_sizes
+        if self.is_masked:
+            ids, mask = self.ids, self.window.newest(count).mask(self.length)
+        else:
+            chosen = self.window.select(count)
+            ids = {name: take(self.ids[name], chosen.positions) for name in cross}
+            mask = chosen.valid
+        return self.embedding.cross_features(ids) if cross else None, mask
+
     def gather(self, chosen: Selection) -> tf.Tensor:
         """Returns the chosen behaviours' rows, [B, T, K, D], with gradients to their embeddings."""
         own = self._sources(chosen)

@@ -164,14 +164,12 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         """Returns the last columns of behaviours' rows, those of their cross features.
 
         Args:
-          ids: int [B, L] by feature name.
+          ids: int [...] by name of each cross feature, of which there are some.
 
         Returns:
-          [B, L, J * cross_dim].
+          [..., J * cross_dim].
         """
-        rows = [self._rows(name, ids[name], None) for name in self.cross_sizes]
-        none = tf.zeros([*tf.unstack(tf.shape(ids["item"])), 0], self.compute_dtype)
-        return tf.concat(rows, -1) if rows else none
+        return tf.concat([self._rows(name, ids[name], None) for name in self.cross_sizes], -1)
 
     def targets(
         self,

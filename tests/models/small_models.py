@@ -17,6 +17,7 @@ SMALL = {
     "cross_dim": 2,
     "num_heads": 2,
     "short_seq_len": 3,
+    "summary_len": 5,
     "mlp_units": [8],
     "item_bias": True,
 }
@@ -36,7 +37,7 @@ VARIANTS = {
         "projection": False,
         "short_seq_len": 0,
         "item_bias": False,
-        "history_summary": False,
+        "summary_len": 0,
     },
     "twin_v2": RETRIEVE | {"compression": 2, "chunk": 4},
     "twin_v2 per head": RETRIEVE | {"compression": 3, "chunk": 3, "search": "per_head"},

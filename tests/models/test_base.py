@@ -59,14 +59,19 @@ def test_dropped_ids_train_the_unknown_rows_and_no_score_is_dropped():
             assert any(bool((step[-1].numpy() != 0).any()) for step in of_steps) == trains
 
 
-@pytest.mark.parametrize("read", [False, True])
-def test_summary_tells_what_the_attention_does_not_read(read):
-    model = small_model("din", history_summary=read)  # attends to the last 3
-    batch = random_batch()
+@pytest.mark.parametrize("length", [12, 300])  # read under a mask, and gathered
+@pytest.mark.parametrize(("summary_len", "reads"), [(0, []), (5, [5]), (8, [5, 8])])
+def test_summary_tells_what_the_attention_does_not_read(summary_len, reads, length):
+    model = small_model("din", summary_len=summary_len)  # attends to the last 3
+    batch = random_batch(length=length)
+    batch["target_hist_end"][0] = length
     before = model(tensors(batch)).numpy()
-    assert batch["target_hist_end"][0, 0] == 12
-    batch["history_behavior"][0, :9] = batch["history_behavior"][0, :9] % 4 + 1
-    assert (model(tensors(batch)).numpy()[0, 0] != before[0, 0]) == read
+    for age in (5, 8):
+        changed = batch["history_behavior"].copy()
+        changed[0, length - age] = changed[0, length - age] % 4 + 1
+        after = model(tensors(batch | {"history_behavior": changed})).numpy()
+        assert (after[0, :3] != before[0, :3]).all() == (age in reads)
+        np.testing.assert_array_equal(after[1:], before[1:])
 
 
 def test_summary_without_cross_features_tells_the_length():
@@ -77,10 +82,11 @@ def test_summary_without_cross_features_tells_the_length():
     batch["target_hist_end"][0] = [12, 11, 11, 11]
     for name in ("item", "category", "time"):
         batch[f"target_{name}"][0] = batch[f"target_{name}"][0, 0]
-    for read in (False, True):
-        logits = build_model(config("din", history_summary=read), sizes, 0)(tensors(batch)).numpy()
+    for summary_len in (0, 5):
+        model = build_model(config("din", summary_len=summary_len), sizes, 0)
+        logits = model(tensors(batch)).numpy()
         assert logits[0, 1] == logits[0, 2]
-        assert (logits[0, 0] != logits[0, 1]) == read
+        assert (logits[0, 0] != logits[0, 1]) == (summary_len > 0)
 
 
 def test_ranking_loss_is_left_out_by_default():

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from hypothesis import strategies as st
 
-from models.layers import HistorySummary, Window
+from models.layers import HistorySummary
 
 
 def summary(units: int = 1) -> HistorySummary:
@@ -18,18 +18,17 @@ def summary(units: int = 1) -> HistorySummary:
 
 
 def test_length_is_told_by_its_logarithm_between_knots():
-    lengths = [0, 1, 2, 3, 7, 100]
-    window = Window(tf.constant([[100 - n for n in lengths]]), tf.fill([1, 6], 100))
-    found = summary(2)(tf.zeros([1, 100, 0]), window)
-    np.testing.assert_allclose(
-        found[0], np.log2(np.array(lengths) + 1)[:, None] * [1, 10], rtol=1e-5
-    )
+    lengths = [[0, 1, 2, 3, 7, 100]]
+    found = summary(2)(tf.constant(lengths), None, tf.zeros([1, 6, 0], tf.bool))
+    # Between 63 and 127, log2 of 64 and 128, it is log2(101) = 6.658.
+    expected = [0, 1, 1.58496, 2, 3, 6.65821]
+    np.testing.assert_allclose(found[0], np.array(expected)[:, None] * [1, 10], rtol=1e-5)
 
 
-def test_mean_is_of_what_each_target_sees():
-    rows = tf.constant([[[9.0, 9.0], [3.0, 0.0], [6.0, 6.0]]])  # newest first
-    window = Window(tf.constant([[0, 1, 2, 3]]), tf.fill([1, 4], 3))
-    found = summary()(rows, window)
+def test_mean_is_of_what_each_target_read():
+    rows = tf.constant([[[9.0, 9.0], [3.0, 0.0], [6.0, 6.0]]])
+    mask = tf.constant([[[1, 1, 1], [0, 1, 1], [0, 0, 1], [0, 0, 0]]]) > 0
+    found = summary()(tf.constant([[3, 2, 1, 0]]), rows, mask)
     np.testing.assert_allclose(
         found[0, :, 1:], [[6.0, 5.0], [4.5, 3.0], [6.0, 6.0], [0.0, 0.0]], rtol=1e-6
     )
@@ -37,27 +36,16 @@ def test_mean_is_of_what_each_target_sees():
 
 @hypothesis.settings(deadline=None, max_examples=30)
 @hypothesis.given(st.data())
-def test_mean_equals_a_loop_and_reads_nothing_newer(data):
+def test_both_layouts_equal_a_loop_and_read_what_is_in_the_mask(data):
     users, targets, length, width = (data.draw(st.integers(1, 5)) for _ in range(4))
-    seed = data.draw(st.integers(0, 2**31))
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(data.draw(st.integers(0, 2**31)))
     rows = random.normal(size=(users, length, width)).astype(np.float32)
-    first = random.integers(0, length + 1, (users, targets))
-    window = Window(tf.constant(first, tf.int32), tf.fill([users, targets], length))
-    found = summary()(tf.constant(rows), window)[..., 1:]
-    for b in range(users):
-        for t in range(targets):
-            seen = rows[b, first[b, t] :]
+    mask = random.random((users, targets, length)) < 0.5
+    size = tf.zeros([users, targets], tf.int32)
+    own = np.where(mask[..., None], rows[:, None], 1e9).astype(np.float32)
+    for given in (rows, own):
+        found = summary()(size, tf.constant(given), tf.constant(mask))[..., 1:]
+        for b, t in np.ndindex(users, targets):
+            seen = rows[b][mask[b, t]]
             expected = seen.mean(0, dtype=np.float64) if len(seen) else np.zeros(width)
             np.testing.assert_allclose(found[b, t], expected, atol=1e-6)
-    newest = int(first.min())
-    rows[:, :newest] = np.nan
-    np.testing.assert_array_equal(summary()(tf.constant(rows), window)[..., 1:], found)
-
-
-def test_mean_of_a_long_history_keeps_its_precision():
-    rows = np.random.default_rng(0).normal(1, 0.1, (1, 20_000, 1)).astype(np.float32)
-    window = Window(tf.constant([[0, 10_000]]), tf.fill([1, 2], 20_000))
-    found = summary()(tf.constant(rows), window)[0, :, 1]
-    expected = [rows.mean(dtype=np.float64), rows[0, 10_000:].mean(dtype=np.float64)]
-    np.testing.assert_allclose(found, expected, rtol=2e-6)
