@@ -182,14 +182,13 @@ class View:
         Returns:
           rows, as wide as cross features are, and mask; None for rows where there are none.
         """
-        cross = self.embedding.cross_sizes
+        ids = {name: self.ids[name] for name in self.embedding.cross_sizes}
         if self.is_masked:
-            ids, mask = self.ids, self.window.newest(count).mask(self.length)
+            mask = self.window.newest(count).mask(self.length)
         else:
-            chosen = self.window.select(count)
-            ids = {name: take(self.ids[name], chosen.positions) for name in cross}
-            mask = chosen.valid
-        return self.embedding.cross_features(ids) if cross else None, mask
+            chosen, mask = self.window.select(count)
+            ids = {name: take(values, chosen) for name, values in ids.items()}
+        return self.embedding(ids) if ids else None, mask
 
     def gather(self, chosen: Selection) -> tf.Tensor:
         """Returns the chosen behaviours' rows, [B, T, K, D], with gradients to their embeddings."""

@@ -151,7 +151,7 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
 
         Args:
           ids: int [...] by feature name: `item` and `category` for targets; for behaviours also
-            every cross feature.
+            every cross feature. Of some of these, rows have the columns of these alone.
           items: what `items` returns, which `ids["item"]` are then places in.
 
         Returns:
@@ -159,17 +159,6 @@ class BehaviorEmbedding(tf.keras.layers.Layer):
         """
         rows = [self._rows(name, ids[name], items) for name in self.features if name in ids]
         return tf.cast(tf.concat(rows, -1), self.compute_dtype)
-
-    def cross_features(self, ids: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Returns the last columns of behaviours' rows, those of their cross features.
-
-        Args:
-          ids: int [...] by name of each cross feature, of which there are some.
-
-        Returns:
-          [..., J * cross_dim].
-        """
-        return tf.concat([self._rows(name, ids[name], None) for name in self.cross_sizes], -1)
 
     def targets(
         self,
