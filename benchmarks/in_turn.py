@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import numpy as np
 from pipeline import result_file
 from pipeline.bench.serve import WARM_UP, draw, in_process
 from pipeline.bench.trace import operations
+from pipeline.bench.turns import in_turn
 from pipeline.terminal.console import quiet
 
 COLUMNS = {"model": "model", "p50_ms": "p50 ms", "cpu_ms": "CPU ms", "operations": "operations"}
@@ -31,14 +31,7 @@ def measure(parsed: argparse.Namespace) -> list[dict[str, Any]]:
     models = [newest(folder) for folder in parsed.models]
     shape = parsed.length, parsed.targets
     answers = [in_process(model, *shape) for model in models]
-    spans = np.empty([2, len(models), parsed.requests])
-    for number in range(-WARM_UP, parsed.requests):
-        for place, answer in enumerate(answers):
-            begun = time.perf_counter(), time.process_time()
-            answer(number)
-            if number >= 0:
-                ended = time.perf_counter(), time.process_time()
-                spans[:, place, number] = np.subtract(ended, begun)
+    spans = in_turn(answers, parsed.requests, WARM_UP)
     p50, cpu = np.median(spans, -1) * 1e3
     return [
         {

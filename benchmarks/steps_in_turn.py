@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 from pipeline import result_file
 from pipeline.arguments import add_config
 from pipeline.bench.arguments import with_length, with_model
+from pipeline.bench.turns import in_turn
 from pipeline.config import Config, load
 from pipeline.terminal.console import quiet
 
@@ -49,14 +50,11 @@ def measure(configs: list[Config], parsed: argparse.Namespace) -> list[dict[str,
         synthetic_batch(sizes, 1, parsed.targets, parsed.length, number)
         for number in range(BATCHES)
     ]
-    spans = np.empty([2, len(configs), parsed.rounds])
-    for number in range(-BATCHES, parsed.rounds):
-        for place, step in enumerate(steps):
-            begun = time.perf_counter(), time.process_time()
-            float(step.train(batches[number % BATCHES])[0])
-            ended = time.perf_counter(), time.process_time()
-            if number >= 0:
-                spans[:, place, number] = np.subtract(ended, begun)
+
+    def trainer(step: Steps) -> Callable[[int], float]:
+        return lambda number: float(step.train(batches[number % BATCHES])[0])
+
+    spans = in_turn([trainer(step) for step in steps], parsed.rounds, BATCHES)
     wall, cpu = np.median(spans, -1) * 1e3
     ratio = np.median(spans[1] / spans[1, :1], -1)
     return [

@@ -33,6 +33,7 @@ from models.features import SCORE
 from pipeline import result_file
 from pipeline.bench.arguments import positive
 from pipeline.bench.trace import lookup_share
+from pipeline.bench.turns import LEAST, in_turn
 from pipeline.serve.folder import check_model
 from pipeline.terminal.console import Terminal, quiet
 from pipeline.terminal.exit_codes import DONE
@@ -59,7 +60,6 @@ WIDTH = 64  # floats of an item's row
 ROWS = 100_000  # of the floor's item table
 DIFFERENT = 16  # requests in turn, so that no cache holds the rows of the next one
 WARM_UP = 3
-LEAST = 5  # requests behind a row, however long they take
 _LISTENS = re.compile(r"gRPC (\S+), model")
 _SERVES = re.compile(r"version [0-9]+ of ")
 
@@ -145,8 +145,8 @@ def _rows(folder: Path, parsed: argparse.Namespace, terminal: Terminal) -> Itera
         with terminal.running(f"{folder}, L = {length:,}, T = {targets:,}"):
             answer = in_process(model, length, targets)
             plain = floor(length, targets, parsed.top_k)
-            seconds, floors[length, targets] = _in_turn(
-                [answer, plain], parsed.requests, parsed.row_seconds
+            (seconds, floors[length, targets]), _ = in_turn(
+                [answer, plain], parsed.requests, WARM_UP, parsed.row_seconds
             )
             if targets == 1:
                 told["lookup_share"] = lookup_share(model, draw(model, length, targets))
@@ -198,23 +198,6 @@ def floor(length: int, targets: int, top_k: int) -> Callable[[int], np.ndarray]:
         return np.argpartition(products, length - top_k, axis=1)[:, -top_k:]
 
     return search
-
-
-def _in_turn(
-    functions: Sequence[Callable[[int], Any]], times: int, most_seconds: float
-) -> list[list[float]]:
-    """Seconds of each call of each function, all in turn: so many times, or so long."""
-    seconds: list[list[float]] = [[] for _ in functions]
-    ends = time.perf_counter() + most_seconds
-    for number in range(-WARM_UP, times):
-        if number >= LEAST and time.perf_counter() > ends:
-            break
-        for function, measured in zip(functions, seconds, strict=True):
-            begun = time.perf_counter()
-            function(number)
-            if number >= 0:
-                measured.append(time.perf_counter() - begun)
-    return seconds
 
 
 def _figures(seconds: Sequence[float], floors: Sequence[float]) -> dict[str, Any]:

@@ -49,12 +49,3 @@ def test_rows_in_process_and_over_grpc(tmp_path, capfd):
         assert ("requests_per_second" in row) == (row["clients"] is not None)
     assert "requests/s" in printed.out
     assert f"written to {out}" in printed.out
-
-
-def test_a_row_ends_after_its_seconds(monkeypatch):
-    seconds = iter(range(1000))
-    monkeypatch.setattr(serve.time, "perf_counter", lambda: next(seconds))
-    calls = []
-    assert len(serve._in_turn([calls.append], 100, 10)[0]) == 5  # the least
-    assert calls == [-3, -2, -1, 0, 1, 2, 3, 4]
-    assert len(serve._in_turn([calls.append], 100, 1000)[0]) == 100
