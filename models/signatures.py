@@ -298,7 +298,12 @@ def _calibrated(logits: tf.Tensor, calibrations: Sequence[Calibration] | None) -
 
 
 def _of_one(name: str, values: tf.Tensor) -> tf.Tensor:
-    """Returns a feature of a batch of one user with one target, whose shape says so."""
+    """Returns a feature of a batch of one user with one target, whose shape says so.
+
+    What is told of items has a row for each target, or none where nothing is told.
+    """
+    if name.startswith(features.fresh_feature("")):
+        return values
     of_target = name.startswith(features.TARGET_PREFIX)
     return tf.ensure_shape(values, [1, 1] if of_target else [1, *values.shape[1:]])
 

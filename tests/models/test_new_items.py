@@ -105,6 +105,28 @@ def test_both_signatures_read_them(served, transformed_features, rare):
     np.testing.assert_allclose(untold, plain, atol=2e-5)
 
 
+def test_one_target_alone_is_scored_as_among_others(served, transformed_features, rare):
+    """Told of or not, and known or not: a request of one target has a graph of its own."""
+    item = max(rare)
+    for asked, told in ((item, {}), (UNKNOWN[int], {}), (UNKNOWN[int], _told(rare[item], 1))):
+        many = _example(transformed_features, asked)
+        targets = len(many[features.TARGET_ITEM])
+        assert targets > 1
+        one = {n: x[:1] if n.startswith(features.TARGET_PREFIX) else x for n, x in many.items()}
+        expected = _scores(served, [many | {name: v * targets for name, v in told.items()}])
+        found = _scores(served, [one | told])
+        np.testing.assert_allclose(found, expected[:, :1], atol=2e-5)
+        tensors = {name: tf.constant(x) for name, x in raw_tensors([one]).items()}
+        if not told:
+            dense = served[SCORE](**tensors)[PROBABILITY].numpy()
+            np.testing.assert_allclose(dense, expected[:, :1], atol=2e-5)
+            continue
+        kinds = {bytes: tf.string, float: tf.float32}
+        more = {name: tf.constant([v], kinds[type(v[0])]) for name, v in told.items()}
+        dense = served[SCORE_NEW_ITEMS](**tensors, **more)[PROBABILITY].numpy()
+        np.testing.assert_allclose(dense, expected[:, :1], atol=2e-5)
+
+
 def test_one_feature_alone_can_be_told(served, transformed_features, rare):
     """The others are missing then; and targets of other examples are as they were."""
     unknown = _example(transformed_features, UNKNOWN[int])
