@@ -75,7 +75,11 @@ class CtrModel(tfrs.Model):
         )
         self.short_term = (
             RecentInterest(
-                config.num_heads, config.short_seq_len, self.embedding, name="short_term"
+                config.num_heads,
+                config.short_seq_len,
+                self.embedding,
+                config.length_modulation,
+                name="short_term",
             )
             if config.short_seq_len
             else None

@@ -68,6 +68,11 @@ class FrameConfig(Section):
         "length of the whole visible history, whatever the target; 0 leaves both out, which cost "
         "0.002 AUC on MovieLens-1M (docs/findings.md).",
     )
+    length_modulation: bool = Field(
+        False,
+        description="Whether attentions depend on how long the visible history is: in what they "
+        "ask for, and how sharply (LAIN, arXiv 2601.19142).",
+    )
     item_bias: bool = Field(
         False,
         description="Whether the target's item adds a logit of its own: AUC was worse with it "

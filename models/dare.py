@@ -27,18 +27,24 @@ class DareInterest(Interest):
         self.attention_embedding = embedding_of(
             sizes, dim, dim, config.cross_dim, name="attention_embedding"
         )
-        self.relevance = relevance_of(config.num_heads, self.attention_embedding)
+        self.relevance = relevance_of(
+            config.num_heads,
+            self.attention_embedding,
+            length_modulation=config.length_modulation,
+        )
         self.search = ConsistentSearch(config.top_k)
         self.attention = attention_of(config.num_heads, embedding)
 
     def retrieve(self, view: View) -> Selection:
         """Returns the K behaviours that each target reads, of [B, T, K]."""
         narrow = view.through(self.attention_embedding)
-        return self.search(self.relevance(narrow.target), narrow.rows, view.window)
+        return self.search(
+            self.relevance(narrow.target, view.window.size), narrow.rows, view.window
+        )
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         narrow = view.through(self.attention_embedding)
-        queries = self.relevance(narrow.target)
+        queries = self.relevance(narrow.target, view.window.size)
         chosen = self.search(queries, narrow.rows, view.window)
         keys, mask = narrow.recall(chosen)
         rows, _ = view.recall(chosen)

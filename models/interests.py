@@ -45,10 +45,17 @@ class RecentInterest(Interest):
       embedding: of behaviours and targets.
     """
 
-    def __init__(self, num_heads: int, count: int | None, embedding: BehaviorEmbedding, **kwargs):
+    def __init__(
+        self,
+        num_heads: int,
+        count: int | None,
+        embedding: BehaviorEmbedding,
+        length_modulation: bool = False,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.count = count
-        self.relevance = relevance_of(num_heads, embedding)
+        self.relevance = relevance_of(num_heads, embedding, length_modulation=length_modulation)
         self.attention = attention_of(num_heads, embedding)
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
@@ -56,7 +63,7 @@ class RecentInterest(Interest):
             rows, mask = view.rows, view.window.mask(view.length)
         else:
             rows, mask = view.recent(self.count)
-        return self.attention(self.relevance(view.target), rows, mask)
+        return self.attention(self.relevance(view.target, view.window.size), rows, mask)
 
 
 class RetrievedInterest(Interest):
@@ -72,7 +79,9 @@ class RetrievedInterest(Interest):
         super().__init__()
         self.config = config
         self.min_length = config.top_k
-        self.relevance = relevance_of(config.num_heads, embedding, **relevance)
+        self.relevance = relevance_of(
+            config.num_heads, embedding, length_modulation=config.length_modulation, **relevance
+        )
         self.attention = attention_of(config.num_heads, embedding)
 
     def choose(self, view: View, queries: tf.Tensor) -> Selection:
@@ -86,8 +95,8 @@ class RetrievedInterest(Interest):
 
     def retrieve(self, view: View) -> Selection:
         """Returns the K behaviours that each target reads, of [B, T, K]."""
-        return self.choose(view, self.relevance(view.target))
+        return self.choose(view, self.relevance(view.target, view.window.size))
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
-        queries = self.relevance(view.target)
+        queries = self.relevance(view.target, view.window.size)
         return self.attention(queries, *view.recall(self.choose(view, queries)))

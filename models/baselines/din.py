@@ -17,5 +17,9 @@ def build(config: DinConfig, sizes: FeatureSizes) -> CtrModel:
     """
     frame = config.model_copy(update={"short_seq_len": 0})
     return CtrModel(
-        frame, sizes, lambda embedding: RecentInterest(config.num_heads, config.last, embedding)
+        frame,
+        sizes,
+        lambda embedding: RecentInterest(
+            config.num_heads, config.last, embedding, config.length_modulation
+        ),
     )

@@ -11,6 +11,7 @@ from models.layers.history_summary import HistorySummary
 from models.layers.id_dropout import IdDropout
 from models.layers.interest_fusion import InterestFusion
 from models.layers.item_bias import ItemBias
+from models.layers.length_modulation import LengthModulation
 from models.layers.mass_search import MassSearch
 from models.layers.position_encoding import TargetPositionEncoding
 from models.layers.relevance import TargetRelevance
@@ -46,6 +47,7 @@ __all__ = [
     "InnerProductSearch",
     "InterestFusion",
     "ItemBias",
+    "LengthModulation",
     "MassSearch",
     "RecencySearch",
     "RequestFeatures",

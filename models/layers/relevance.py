@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from models.layers.cross_feature_bias import CrossFeatureBias
+from models.layers.length_modulation import LengthModulation
 from models.layers.linear import products, times_of_heads
 
 
@@ -61,8 +62,11 @@ class TargetRelevance(tf.keras.layers.Layer):
       cross_dim: int, width of each.
       projection: bool; False keeps `W_h` and `W_q` as they start: relevance is the product of head
         h's slices of target and behaviour, at that one temperature.
+      length_modulation: bool, whether queries depend on how much history there is
+        (`LengthModulation`).
     Call arguments:
       target: [B, T, Dq] float; the first Dq columns of a behaviour's row align with it.
+      size: int [B, T], behaviours that a target sees; read where `length_modulation` is.
     Returns:
       [B, T, H, Dq + J * cross_dim] float.
     Raises:
@@ -75,11 +79,13 @@ class TargetRelevance(tf.keras.layers.Layer):
         features: int,
         cross_dim: int,
         projection: bool = True,
+        length_modulation: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.num_heads, self.features, self.cross_dim = num_heads, features, cross_dim
         self.projection = projection
+        self.length_modulation = length_modulation
         self.bias = CrossFeatureBias(num_heads, features) if features else None
 
     def build(self, input_shape):
@@ -99,13 +105,18 @@ class TargetRelevance(tf.keras.layers.Layer):
                 )
                 for name in ("query_kernel", "key_kernel")
             )
+        self.modulation = LengthModulation(width) if self.length_modulation else None
         if self.bias is not None:
             self.bias.build([self.features * self.cross_dim])
         super().build(input_shape)
 
-    def call(self, target: tf.Tensor) -> tf.Tensor:
+    def call(self, target: tf.Tensor, size: tf.Tensor | None = None) -> tf.Tensor:
         shape = tf.shape(target)
         width = target.shape[-1]
+        temperature = None
+        if self.modulation is not None:
+            added, temperature = self.modulation(size)
+            target += added
         rows = tf.reshape(target, [-1, width])
         if self.projection:
             query = self._projected(rows)
@@ -118,7 +129,8 @@ class TargetRelevance(tf.keras.layers.Layer):
             cross = tf.cast(self.bias.absorbed(), query.dtype)
             cross = tf.broadcast_to(cross, [tf.shape(query)[0], *cross.shape])
             query = tf.concat([query, cross], -1)
-        return tf.reshape(query, [shape[0], shape[1], self.num_heads, query.shape[-1]])
+        query = tf.reshape(query, [shape[0], shape[1], self.num_heads, query.shape[-1]])
+        return query if temperature is None else query / temperature[..., None]
 
     def _projected(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns `W_h (W_q^T q)` of targets [N, Dq], [N, H, Dq]."""
@@ -137,4 +149,5 @@ class TargetRelevance(tf.keras.layers.Layer):
             "features": self.features,
             "cross_dim": self.cross_dim,
             "projection": self.projection,
+            "length_modulation": self.length_modulation,
         }

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from models.base import CtrModel
 from models.config import ModelConfig
-from models.layers import TargetPositionEncoding
+from models.layers import LengthModulation, TargetPositionEncoding
 from models.registry import build_model
 from tests.models.batches import SIZES
 
@@ -30,7 +30,7 @@ VARIANTS = {
     "din full": {"last": None},
     "twin": RETRIEVE,
     "twin per head": RETRIEVE | {"search": "per_head", "position_encoding": True},
-    "twin mass": RETRIEVE | {"search": "mass"},
+    "twin mass": RETRIEVE | {"search": "mass", "length_modulation": True},
     "twin plain": RETRIEVE
     | {
         "cross_features": False,
@@ -56,7 +56,7 @@ VARIANTS = {
     "sim_soft": RETRIEVE,
     "eta": RETRIEVE | HASH,
     "sdim": HASH | {"signature_bits": 3},
-    "dare": RETRIEVE | {"attention_dim": 3},
+    "dare": RETRIEVE | {"attention_dim": 3, "length_modulation": True},
 }
 
 
@@ -78,4 +78,7 @@ def small_model(variant: str, seed: int = 0, **changes) -> CtrModel:
     for layer in model.submodules:
         if isinstance(layer, TargetPositionEncoding) and layer.trainable:
             layer.kernel.assign(tf.random.stateless_normal(layer.kernel.shape, [seed, 1]))
+        if isinstance(layer, LengthModulation):
+            kernel = layer.encode.layers[-1].kernel  # starts at zero
+            kernel.assign(tf.random.stateless_normal(kernel.shape, [seed, 3]))
     return model

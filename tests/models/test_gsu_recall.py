@@ -127,7 +127,7 @@ def test_mass_and_error_are_those_of_brute_force():
     model, batch = model_whose_heads_read_all("twin"), batch_of_long_histories()
     found = gsu_recall(model, batch)
     view, attention = View.of(batch, model.embedding, 3), model.long_term.attention
-    queries = model.long_term.relevance(view.target)
+    queries = model.long_term.relevance(view.target, view.window.size)
     kept, errors = {"twin_per_head": [], "recency": []}, {"twin_mass": [], "recency": []}
     for b, t in np.ndindex(*view.window.first.shape):
         seen = visible(view, b, t)

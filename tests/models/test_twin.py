@@ -22,7 +22,9 @@ from tests.models.small_models import small_model
 def interest_by_loops(model, seen, search):
     """GSU then ESU for each target, from the layers' weights alone."""
     twin = model.long_term
-    queries = twin.relevance(seen.target).numpy()  # itself tested against equation 5
+    queries = twin.relevance(
+        seen.target, seen.window.size
+    ).numpy()  # itself tested against equation 5
     rows, num_heads = seen.rows.numpy(), queries.shape[2]
     first, stop = (edge.numpy() for edge in seen.window)
     out = np.zeros((*first.shape, twin.attention.units))
@@ -68,7 +70,7 @@ def test_search_agrees_with_the_attention_that_reads():
     model = small_model("twin", num_heads=1)
     twin = model.long_term
     seen = View.of(tensors(random_batch(seed=9, length=30)), model.embedding, 3)
-    queries = twin.relevance(seen.target)
+    queries = twin.relevance(seen.target, seen.window.size)
     chosen = twin.choose(seen, queries)
     exact = relevance_module.relevance(queries, seen.rows).numpy()[:, :, 0]
     exact = np.where(seen.window.mask(seen.length), exact, -np.inf)

@@ -50,7 +50,9 @@ def interest_by_loops(model, batch, search):
     """Both stages for each target, which is given nothing but what it sees."""
     twin, config = model.long_term, model.config
     seen = view_of(batch, model)
-    queries = twin.relevance(seen.target).numpy()  # itself tested against TWIN's equation 5
+    queries = twin.relevance(
+        seen.target, seen.window.size
+    ).numpy()  # itself tested against TWIN's equation 5
     rows = seen.rows.numpy()[:, ::-1]
     ids = [batch[f"history_{name}"] for name in ("category", "behavior", "item")]
     out = np.zeros((*queries.shape[:2], twin.attention.units))

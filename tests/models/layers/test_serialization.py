@@ -26,6 +26,8 @@ CASES = [
     (layers.CrossFeatureBias(2, 3), (ROWS,)),
     (layers.TargetRelevance(2, 1, 2), (TARGET,)),
     (layers.TargetRelevance(2, 1, 2, projection=False), (TARGET,)),
+    (layers.TargetRelevance(2, 1, 2, length_modulation=True), (TARGET, WINDOW.size)),
+    (layers.LengthModulation(4), (WINDOW.size,)),
     (layers.TargetPositionEncoding(3), (IDS, IDS)),
     (layers.SimHash(6, 4, seed=5), (ROWS,)),
     (layers.TargetAttention(2, 6, 2, 4), (QUERIES, ROWS, MASK)),
