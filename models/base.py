@@ -136,6 +136,19 @@ class CtrModel(tfrs.Model):
             logits = tf.concat([logits[..., :1] + bias[..., None], logits[..., 1:]], -1)
         return joint_logits(logits, self.labels)
 
+    def context(self, batch: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Returns what is known of targets without a look into their histories, [B, T, C] float.
+
+        That is how long these are (their logarithm), the row of the target's category, and the
+        features of user and request.
+        """
+        size = tf.minimum(batch[features.TARGET_HIST_END], batch[features.HISTORY_LENGTH][:, None])
+        category = self.embedding({"category": batch[features.TARGET_CATEGORY]})
+        parts = [tf.math.log1p(tf.cast(size, category.dtype))[..., None], category]
+        if self.request is not None:
+            parts.append(self.request(batch))
+        return tf.concat(parts, -1)
+
     @property
     def embeddings(self) -> list[BehaviorEmbedding]:
         """All embeddings of behaviours and targets, in the same order each time."""

@@ -1,19 +1,22 @@
 """Calibration: from a trained model's logit to one whose probability is the rate of clicks.
 
 Fitted on the validation split, which the model did not train on, and exported within the model.
-Both ways rise with the logit, so the order of targets stays, and with it AUC.
+All ways rise with the logit: a line, straight or not, so keeps the order of targets, and with it
+AUC; curves of contexts (`context_calibration`) keep it within each context.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from models import context_calibration
+from models.context_calibration import ContextCalibration
 from models.metrics import Predictions
 
 LEAST_SLOPE = 0.01  # where scores say nothing, or the contrary, their order is kept all the same
@@ -36,8 +39,8 @@ class Calibration:
     values: tuple[float, ...]
     slope: float
 
-    def __call__(self, logits: tf.Tensor) -> tf.Tensor:
-        """Returns calibrated logits, of any shape."""
+    def __call__(self, logits: tf.Tensor, context: tf.Tensor | None = None) -> tf.Tensor:
+        """Returns calibrated logits, of any shape, whatever the context."""
         knots, values = (tf.constant(x, logits.dtype) for x in (self.knots, self.values))
         last = len(self.knots) - 1
         place = tf.searchsorted(knots, tf.reshape(logits, [-1]), side="right")
@@ -49,21 +52,33 @@ class Calibration:
         slope = tf.where(run > 0, rise / tf.where(run > 0, run, 1), self.slope)
         return tf.gather(values, left) + slope * (logits - tf.gather(knots, left))
 
+    def told(self) -> dict[str, Any]:
+        """Returns the line as plain JSON."""
+        return dataclasses.asdict(self)
+
+
+Fitted = Sequence[Calibration | ContextCalibration] | None
+
 
 def fit(
-    method: str, primary: Predictions, others: Mapping[str, Predictions]
-) -> list[Calibration] | None:
+    method: str,
+    primary: Predictions,
+    others: Mapping[str, Predictions],
+    contexts: Callable[[], Sequence[np.ndarray]],
+) -> Fitted:
     """Returns a calibration for each label, the primary one's first.
 
     None where the validation targets of a label are all clicked, or none is, which a warning says:
     there is no rate to be learned.
 
     Args:
-      method: "platt" or "isotonic".
+      method: "platt", "isotonic" or "umc".
       primary: predictions of the validation split.
       others: those of the labels beside the primary one, by name.
+      contexts: gives the contexts of these predictions, [N, C] of each label, the primary one's
+        first.
     """
-    found = []
+    given = []
     for name, predictions in {"": primary, **others}.items():
         labels = predictions.labels
         if not 0 < labels.mean() < 1:
@@ -76,13 +91,18 @@ def fit(
             )
             return None
         weights = np.ones(len(labels)) if predictions.weights is None else predictions.weights
-        found.append(_METHODS[method](_logit(predictions.scores), labels, weights))
-    return found
+        given.append((_logit(predictions.scores), labels, weights, predictions.users))
+    if method == "umc":
+        return [
+            context_calibration.fit(*one, context)
+            for one, context in zip(given, contexts(), strict=True)
+        ]
+    return [_LINES[method](*one) for *one, _ in given]
 
 
-def told(calibrations: list[Calibration] | None) -> list[dict[str, Any]] | None:
+def told(calibrations: Fitted) -> list[dict[str, Any]] | None:
     """Returns the same as plain JSON."""
-    return None if calibrations is None else [dataclasses.asdict(one) for one in calibrations]
+    return None if calibrations is None else [one.told() for one in calibrations]
 
 
 def platt(logits: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> Calibration:
@@ -139,7 +159,7 @@ def _rises(first: list[float], second: list[float]) -> bool:
     return first[1] * second[0] < second[1] * first[0] * (1 - 1e-12)
 
 
-_METHODS = {"platt": platt, "isotonic": isotonic}
+_LINES = {"platt": platt, "isotonic": isotonic}
 
 
 def _smoothed(labels: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ The SavedModel holds vocabularies and weights and needs nothing but TensorFlow.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,8 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from models import features, inputs, positions, requests
-from models.calibration import Calibration
+from models.calibration import Fitted
+from models.context_calibration import ContextCalibration
 from models.feature_config import Feature
 from models.inputs import Layout
 from models.layers.rank import BLOCK
@@ -72,7 +73,7 @@ class ServingModule(tf.Module):
         settings: HistorySettings,
         span: tuple[int, int] | None = None,
         configured: Mapping[str, Feature] = MappingProxyType({}),
-        calibrations: Sequence[Calibration] | None = None,
+        calibrations: Fitted = None,
     ) -> None:
         super().__init__()
         self.new_items = NewItems(configured, model.sizes.item_features)
@@ -84,11 +85,14 @@ class ServingModule(tf.Module):
         self.probabilities = [features.PROBABILITY, *map(features.probability, others)]
         self.logits = [features.LOGIT, *map(features.logit, others)] if calibrations else []
         # Hidden likewise: what a module keeps in a list would be wrapped, and saved.
-        self._calibrated = lambda logits: _calibrated(logits, calibrations)
+        self._calibrated = lambda logits, batch: _calibrated(
+            logits, lambda: model.context(batch), calibrations
+        )
         # Traced once for all signatures, and in the SavedModel once.
         scores = tf.function(self._scores, autograph=False)
         self._scores_of = lambda batch: scores(batch)
-        self._variables = lambda: list(model.variables)
+        of_curves = [v for c in calibrations or () if isinstance(c, tf.Module) for v in c.variables]
+        self._variables = lambda: [*model.variables, *of_curves]
         model.embed_all_items()
         # By this name, and in this order, further items' rows take the place of these.
         self.item_rows = [e.item_rows for e in model.embeddings if e.item_rows is not None]
@@ -283,18 +287,21 @@ class ServingModule(tf.Module):
         )
         logits = self._logits(batch | {features.TARGET_LOCAL_BEGIN: begin})
         logits = tf.cast(logits, tf.float32)
-        scores = tf.sigmoid(self._calibrated(logits))
+        scores = tf.sigmoid(self._calibrated(logits, batch))
         if self.logits:
             scores = tf.concat([scores, logits], -1)
         return tf.where(batch[features.TARGET_VALID][..., None], scores, 0.0)
 
 
-def _calibrated(logits: tf.Tensor, calibrations: Sequence[Calibration] | None) -> tf.Tensor:
-    """Returns the logits [..., labels], each label's calibrated."""
+def _calibrated(
+    logits: tf.Tensor, context: Callable[[], tf.Tensor], calibrations: Fitted
+) -> tf.Tensor:
+    """Returns the logits [..., labels], each label's calibrated, in the context of the targets."""
     if not calibrations:
         return logits
     of_labels = zip(calibrations, tf.unstack(logits, axis=-1), strict=True)
-    return tf.stack([calibration(logit) for calibration, logit in of_labels], -1)
+    known = context() if isinstance(calibrations[0], ContextCalibration) else None
+    return tf.stack([calibration(logit, known) for calibration, logit in of_labels], -1)
 
 
 def _of_one(name: str, values: tf.Tensor) -> tf.Tensor:

@@ -121,7 +121,11 @@ def run_fn(fn_args: FnArgs) -> None:
     span = train.span if settings.history.clock else None
     calibrations = None
     if config.calibration != "none":
-        calibrations = calibration.fit(config.calibration, *scored.predictions())
+        calibrations = calibration.fit(
+            config.calibration,
+            *scored.predictions(),
+            contexts=lambda: scored.contexts(tf.function(model.context, reduce_retracing=True)),
+        )
     served = ServingModule(
         model, transform_output, settings.history, span, settings.features, calibrations
     )

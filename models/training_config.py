@@ -93,11 +93,12 @@ class TrainingConfig(Section):
     early_stopping: EarlyStoppingConfig | None = Field(
         EarlyStoppingConfig(), description="When to stop early; null: train all epochs."
     )
-    calibration: Literal["none", "platt", "isotonic"] = Field(
+    calibration: Literal["none", "platt", "isotonic", "umc"] = Field(
         "none",
         description="What turns trained logits into rates, fitted on the validation split and "
-        "exported with the model: platt (a straight line), isotonic (a rising line); the order of "
-        "targets stays, and `logit` tells the logit as it was.",
+        "exported with the model: platt (a straight line), isotonic (a rising line), which keep "
+        "the order of targets; umc (a rising curve for each length of history, category, user's "
+        "and request's features; arXiv 2504.14243). `logit` tells the logit as it was.",
     )
     jit_compile: Literal["auto", "on", "off"] = Field(
         "auto", description="XLA compilation of the training step; auto: on for a GPU only."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +15,7 @@ from models.inputs import Split
 from models.metric_table import COMPARED, METRICS, evaluate
 from models.metrics import Predictions
 from models.settings import HistorySettings
-from models.steps import Steps
+from models.steps import Batch, Steps
 
 # What is told of a label beside the primary one.
 _OF_OTHERS = ("auc", "logloss")
@@ -79,6 +79,25 @@ class Validation:
         for name, predictions in others.items():
             found |= {key(n, name): v for n, v in evaluate(predictions, _OF_OTHERS).items()}
         return found
+
+    def contexts(self, of: Callable[[Batch], tf.Tensor]) -> list[np.ndarray]:
+        """Returns what `of` says of the targets that `predictions` has.
+
+        Args:
+          of: from a batch to [B, T, C].
+
+        Returns:
+          [N, C] for each label, the primary one's first.
+        """
+        found: list[list[np.ndarray]] = [[] for _ in (features.LABEL, *self.labels)]
+        for dataset, _ in self._split.batches(self._shapes, None):
+            for batch in dataset:
+                valid = batch[features.TARGET_VALID].numpy()
+                rows = of(batch).numpy()[valid]
+                found[0].append(rows)
+                for made, name in zip(found[1:], self.labels, strict=True):
+                    made.append(rows[~np.isnan(batch[features.label_feature(name)].numpy()[valid])])
+        return [np.concatenate(parts) for parts in found]
 
     def predictions(self) -> tuple[Predictions, dict[str, Predictions]]:
         """Scores the split: the primary label's predictions, and those of the others by name."""

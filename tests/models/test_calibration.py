@@ -39,6 +39,10 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+def fit(method, primary, others=()):
+    return calibration.fit(method, primary, dict(others), contexts=list)
+
+
 def test_platt_is_scikit_learns_logistic_regression():
     logits, labels, weights = draw(0)
     target = smoothed(labels, weights)
@@ -89,7 +93,7 @@ def test_distorted_scores_are_put_right(method):
     labels = (rng.random(len(true)) < sigmoid(true)).astype(float)
     told = sigmoid(1.7 * true + 0.8).astype(np.float32)  # too sure, and too many clicks
     assert told.mean() / labels.mean() > 1.15
-    (found,) = calibration.fit(method, predictions(told, labels), {})
+    (found,) = fit(method, predictions(told, labels))
     rates = sigmoid(found(tf.constant(np.log(told) - np.log1p(-told))).numpy())
     assert rates.mean() == pytest.approx(labels.mean(), rel=0.002)
     assert np.abs(rates - sigmoid(true)).mean() < 0.005
@@ -98,18 +102,16 @@ def test_distorted_scores_are_put_right(method):
 def test_each_label_has_a_calibration_of_its_own():
     logits, labels, weights = draw(1)
     other = predictions(sigmoid(logits), 1 - labels)
-    found = calibration.fit("platt", predictions(sigmoid(logits), labels, weights), {"like": other})
+    found = fit("platt", predictions(sigmoid(logits), labels, weights), {"like": other})
     assert [one.slope > 0.1 for one in found] == [True, False]
-    assert (
-        found[0] == calibration.fit("platt", predictions(sigmoid(logits), labels, weights), {})[0]
-    )
+    assert found[0] == fit("platt", predictions(sigmoid(logits), labels, weights))[0]
 
 
 def test_labels_that_are_all_alike_are_said_and_left_alone(caplog):
     logits, labels, _ = draw(1)
     none = predictions(sigmoid(logits), np.zeros(len(labels)))
     primary = predictions(sigmoid(logits), labels)
-    assert calibration.fit("isotonic", primary, {"like": none}) is None
+    assert fit("isotonic", primary, {"like": none}) is None
     assert (
         "isotonic is left out: of the 400 validation targets of like all are labelled alike"
         in caplog.text
@@ -117,7 +119,7 @@ def test_labels_that_are_all_alike_are_said_and_left_alone(caplog):
 
 
 def test_plain_numbers_are_told():
-    found = calibration.fit("platt", predictions(np.full(4, 0.5), np.array([0.0, 1, 0, 1])), {})
+    found = fit("platt", predictions(np.full(4, 0.5), np.array([0.0, 1, 0, 1])))
     (told,) = calibration.told(found)
     assert told == {"knots": (0.0,), "values": (pytest.approx(0),), "slope": 1.0}
     assert calibration.told(None) is None

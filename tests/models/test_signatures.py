@@ -17,6 +17,7 @@ from models import features, signatures
 from models.buckets import BatchShape
 from models.calibration import Calibration
 from models.config import DinConfig
+from models.context_calibration import ContextCalibration
 from models.features import PROBABILITY, SCORE, SERVING_DEFAULT, FeatureSizes
 from models.inputs import Layout, Split
 from models.label_config import ONE_LABEL
@@ -245,6 +246,43 @@ def test_the_model_is_saved_once_for_both_signatures_and_without_forms_of_keras(
     functions = [function.signature.name for function in saved.graph_def.library.function]
     of_scores = [name for name in functions if name.startswith("__inference__scores_")]
     assert len(of_scores) == 2  # of one user's one target, and of any others
+
+
+def test_curves_of_contexts_are_served_as_they_were_fitted(case, tmp_path):
+    transformed, model, *_ = case
+    files = tf.io.gfile.glob(transformed.files("validation"))
+    split = Split(
+        files, transformed.output.transformed_feature_spec(), Layout.of(model.sizes), 2**30
+    )
+    ((dataset, (users,)),) = split.batches([BatchShape(30, HISTORY["max_length"], T)], None)
+    (batch,) = dataset
+    context = model.context(batch)
+    # The length's logarithm comes first.
+    visible = np.minimum(
+        batch[features.TARGET_HIST_END], batch[features.HISTORY_LENGTH].numpy()[:, None]
+    )
+    valid = batch[features.TARGET_VALID].numpy()
+    np.testing.assert_allclose(context.numpy()[valid][:, 0], np.log1p(visible[valid]), rtol=1e-6)
+    width = context.shape[-1]
+    curve = ContextCalibration(np.zeros(width), np.ones(width), seed=1)
+    for layers in (curve.slope, curve.scale):
+        layers[-1][0].assign(tf.random.stateless_normal(layers[-1][0].shape, [1, 2], stddev=0.1))
+    expected = tf.sigmoid(curve(model.label_logits(batch)[..., 0], context)).numpy()
+    module = ServingModule(
+        model, transformed.output, HistorySettings(**HISTORY), calibrations=[curve]
+    )
+    module.export(str(tmp_path / "model"))
+    served = tf.saved_model.load(str(tmp_path / "model")).signatures
+    examples = transformed.splits["validation"]
+    found = score(served, examples)
+    of_user = {user: expected[row][valid[row]] for row, user in enumerate(users)}
+    for example, row in zip(examples, found, strict=True):
+        target = of_user[example[features.USER_ID][0]]
+        np.testing.assert_allclose(row[: len(target)], target, atol=OTHER_ORDER)
+    one = {n: x[:1] if n.startswith("target_") else x for n, x in examples[0].items()}
+    np.testing.assert_allclose(score(served, [one])[0, 0], found[0, 0], atol=OTHER_ORDER)
+    plain = in_memory(transformed, model)
+    assert any(np.abs(of_user[user] - plain[user]).max() > 0.02 for user in plain)
 
 
 def test_a_calibrated_model_returns_the_logit_as_it_was(case):

@@ -159,6 +159,35 @@ def test_metrics_are_those_of_rolling_histories_and_within_users_of_the_protocol
         assert values["validation_gauc"] == pytest.approx(truth, abs=1e-6)
 
 
+def test_contexts_are_those_of_the_predictions():
+    found, _ = examples(np.random.default_rng(6), 60, 12)
+    label = found.columns[features.LABEL]
+    flat = label.flat_values.numpy()
+    like = np.where(np.arange(len(flat)) % 3 == 0, np.nan, 1 - flat).astype(np.float32)
+    found.columns[features.label_feature("like")] = label.with_values(tf.constant(like))
+    split = split_of(found)
+    split.batches = lambda shapes, seed: iter([_rolling(found)])
+    validation = Validation(split, SHAPES, Likes(), SETTINGS, UNKNOWN, labels=["like"])
+    primary, others = validation.predictions()
+
+    def scores(batch):
+        return Likes().predict(batch)
+
+    for context, place, predictions in zip(
+        validation.contexts(scores), (0, 1), (primary, others["like"]), strict=True
+    ):
+        np.testing.assert_array_equal(context[:, place], predictions.scores)
+    assert len(others["like"].labels) == np.sum(np.arange(len(flat)) % 3 != 0)
+
+
+class Likes(Scores):
+    """Of two labels."""
+
+    def predict(self, batch):
+        found = super().predict(batch)
+        return tf.concat([found, found**2], -1)
+
+
 def _rolling(found: Examples):
     from models.inputs import plan_batches
 
