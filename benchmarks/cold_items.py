@@ -34,6 +34,7 @@ from pipeline.ablation.job import Job, Result
 from pipeline.ablation.outcome import frozen_scores
 from pipeline.ablation.pack import FROZEN_ORDER
 from pipeline.ablation.runs import Workers
+from pipeline.arguments import add_config
 from pipeline.config import Config, load
 from pipeline.fingerprints import code
 from pipeline.terminal.console import Terminal, quiet
@@ -160,8 +161,7 @@ def study(parsed: argparse.Namespace, terminal: Terminal) -> list[dict[str, Any]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
-    parser.add_argument("--config", default="movielens_1m_1500")
-    parser.add_argument("--set", action="append", default=[], dest="overrides")
+    add_config(parser)
     parser.add_argument("--variant", action="append", dest="variants", choices=[*VARIANTS])
     parser.add_argument("--new-category", action="store_true", help="unseen categories, too")
     parser.add_argument("--seeds", type=int, default=2)

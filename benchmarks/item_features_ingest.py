@@ -20,6 +20,7 @@ import pyarrow.csv
 from item_features import FEATURES
 
 from pipeline import result_file
+from pipeline.arguments import add_config
 from pipeline.bench import arguments, runs
 from pipeline.bench.child import in_child
 from pipeline.config import Config, load
@@ -81,8 +82,7 @@ def with_features(overrides: list[str], folder: Path, place: str, count: int) ->
 def main() -> None:
     """Measures the logs that are named; prints and writes their rows."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
-    parser.add_argument("--config", required=True, help="a configuration of one CSV file")
-    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE")
+    add_config(parser)
     parser.add_argument("--rounds", type=arguments.positive, default=5, metavar="N")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--work-dir", type=Path, default=Path("runs/bench"), metavar="DIR")

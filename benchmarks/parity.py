@@ -33,6 +33,7 @@ from models.settings import HistorySettings
 from models.signatures import NOT_SERVED, ServingModule
 from models.training_config import RunSettings
 from pipeline import result_file
+from pipeline.arguments import add_config
 from pipeline.config import load
 from pipeline.pipeline import trainer_config
 from pipeline.serve.model import Model
@@ -143,7 +144,10 @@ def row(name: str, drawn: Drawn) -> dict[str, Any]:
     expected = [trains(ids) for ids in drawn.transformed]
     differences: dict[str, list[float]] = {SCORE: [], SERVING_DEFAULT: []}
     with tempfile.TemporaryDirectory() as folder:
-        ServingModule(model, drawn.output, drawn.settings.history).export(folder)
+        settings = drawn.settings
+        ServingModule(model, drawn.output, settings.history, configured=settings.features).export(
+            folder
+        )
         served = Model(Path(folder))
         for request, wanted in zip(drawn.requests, expected, strict=True):
             length = np.array([len(request[features.HISTORY_ITEM])])
@@ -169,8 +173,7 @@ def row(name: str, drawn: Drawn) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--config", required=True)
-    parser.add_argument("--set", action="append", default=[], dest="overrides")
+    add_config(parser)
     parser.add_argument("--run", type=Path, required=True, help="folder of a run of --config")
     parser.add_argument("--model", action="append", dest="models", choices=[*BUILDERS])
     parser.add_argument("--requests", type=int, default=10_000)

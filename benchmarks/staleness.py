@@ -39,6 +39,7 @@ from models.validation import Validation, key
 from models.view import View
 from pipeline import result_file
 from pipeline.ablation.data import prepare
+from pipeline.arguments import add_config
 from pipeline.config import Config, load
 from pipeline.pipeline import trainer_config
 from pipeline.terminal.console import Terminal, quiet
@@ -170,8 +171,7 @@ def overlap_of(data: Data, model: CtrModel, other: CtrModel) -> Callable[[], flo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
-    parser.add_argument("--config", default="movielens_1m_1500", help="of TWIN, items' features")
-    parser.add_argument("--set", action="append", default=[], dest="overrides")
+    add_config(parser)
     parser.add_argument("--steps", type=int, default=5, help="from one checkpoint to the next")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--output", type=Path, required=True, help="what is kept between calls")
