@@ -44,9 +44,11 @@ class HistorySummary(tf.keras.layers.Layer):
             return length
         weights = tf.cast(mask, rows.dtype)
         weights /= tf.maximum(tf.reduce_sum(weights, -1, keepdims=True), 1)
-        shared = rows.shape.rank == 3
-        mean = tf.matmul(weights if shared else weights[:, :, None], rows)
-        return tf.concat([length, mean if shared else tf.squeeze(mean, 2)], -1)
+        if rows.shape.rank == 3:
+            mean = tf.matmul(weights, rows)
+        else:  # a product of a batch of so small matrices takes many times as long
+            mean = tf.reduce_sum(weights[..., None] * rows, 2)
+        return tf.concat([length, mean], -1)
 
     def get_config(self):
         return super().get_config() | {"units": self.units}
