@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import absl.logging
-from tfx import v1 as tfx
-from tfx.orchestration.pipeline import RunOptions
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.pipeline import Pipeline, RunOptions
 
 from components.artifact_content import CONTENT, fault
 from components.behavior_example_gen.check import fingerprint
@@ -105,7 +105,7 @@ def run_to_transform(config: Config, output: Path, terminal: Terminal) -> Output
 
 def execute(
     config: Config,
-    pipeline: tfx.dsl.Pipeline,
+    pipeline: Pipeline,
     output: Path,
     terminal: Terminal,
     options: RunOptions | None = None,
@@ -133,7 +133,7 @@ def execute(
         relocate(store, output)
         before = lineage.names(store)
         with checked_cache(output):
-            tfx.orchestration.LocalDagRunner().run(pipeline, run_options=options)
+            LocalDagRunner().run(pipeline, run_options=options)
     except Exception as error:
         raise ComponentFailed(progress.current or "the pipeline") from error
     finally:
@@ -150,7 +150,7 @@ def _check_node(node: str, nodes: list[str]) -> None:
         raise ConfigError(f"--from-node {node!r}: no such node{hint}; nodes: {', '.join(nodes)}")
 
 
-def _check_inputs(node: str, pipeline: tfx.dsl.Pipeline, output: Path) -> None:
+def _check_inputs(node: str, pipeline: Pipeline, output: Path) -> None:
     """Refuses to start from a node, if what the nodes before it left is gone or damaged."""
     again, todo = set(), [one for one in pipeline.components if one.id == node]
     while todo:

@@ -15,11 +15,17 @@ import uuid
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx import v1 as tfx
+from tfx.components import StatisticsGen, Trainer, Transform
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.resolver import Resolver
 from tfx.dsl.placeholder.placeholder_base import Placeholder
 from tfx.dsl.placeholder.runtime_placeholders import environment_variable
 from tfx.orchestration import metadata
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto.trainer_pb2 import EvalArgs, TrainArgs  # type: ignore[attr-defined]  # made at import
+from tfx.proto.transform_pb2 import SplitsConfig  # type: ignore[attr-defined]  # likewise
+from tfx.types import standard_artifacts
+from tfx.types.channel import Channel
 
 from components import secrets
 from components.behavior_example_gen.component import BehaviorExampleGen
@@ -58,7 +64,7 @@ class Places:
 
 def create_pipeline(
     config: Config, places: Places, log_fingerprint: str, cache: bool = True
-) -> tfx.dsl.Pipeline:
+) -> Pipeline:
     """Builds the graph of docs/architecture.md, in topological order.
 
     Args:
@@ -73,7 +79,7 @@ def create_pipeline(
         code=code("components.behavior_example_gen.executor"),
     )
     examples = example_gen.outputs["examples"]
-    statistics_gen = tfx.components.StatisticsGen(
+    statistics_gen = StatisticsGen(
         examples=examples, stats_options=tfdv.StatsOptions(use_sketch_based_topk_uniques=True)
     )
     schema_definition = schema_text(config.ingest, config.data_schema)
@@ -87,7 +93,7 @@ def create_pipeline(
         schema=schema,
         code=code("components.example_validator.executor"),
     )
-    transform = tfx.components.Transform(
+    transform = Transform(
         examples=examples,
         schema=schema,
         preprocessing_fn="models.preprocessing.preprocessing_fn",
@@ -96,13 +102,13 @@ def create_pipeline(
         disable_statistics=True,  # nobody reads them, and StatisticsGen tells of the same examples
     )
     transform.add_upstream_node(validator)  # an anomaly must stop everything that comes after
-    trainer = tfx.components.Trainer(
+    trainer = Trainer(
         run_fn="models.trainer.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema,
-        train_args=tfx.proto.TrainArgs(splits=["train"]),
-        eval_args=tfx.proto.EvalArgs(splits=["validation"]),
+        train_args=TrainArgs(splits=["train"]),
+        eval_args=EvalArgs(splits=["validation"]),
         custom_config=trainer_config(config, places.checkpoints),
     )
     model = trainer.outputs["model"]
@@ -147,7 +153,7 @@ def create_pipeline(
         *([latest_blessed] if latest_blessed else []), evaluator,
         *([earlier] if earlier else []), report, pusher,
     ]  # fmt: skip
-    return tfx.dsl.Pipeline(
+    return Pipeline(
         pipeline_name=config.name,
         pipeline_root=places.root,
         components=nodes,
@@ -173,12 +179,10 @@ def _placeholder(argument: str) -> str | Placeholder:
     return functools.reduce(operator.add, [part for part in parts if part != ""] or [""])
 
 
-def _transformed_splits(config: Config) -> tfx.proto.SplitsConfig:
+def _transformed_splits(config: Config) -> SplitsConfig:
     """Vocabularies are of the training split, and of what is known of its items."""
     items = [features.ITEMS] if feature_config.of("item", config.features) else []
-    return tfx.proto.SplitsConfig(
-        analyze=["train", *items], transform=["train", "validation", *items]
-    )
+    return SplitsConfig(analyze=["train", *items], transform=["train", "validation", *items])
 
 
 def _transform_config(config: Config) -> dict[str, str]:
@@ -223,20 +227,20 @@ def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
     }
 
 
-def _latest_blessed(candidate: tfx.dsl.Channel) -> tfx.dsl.Resolver:
+def _latest_blessed(candidate: Channel) -> Resolver:
     """The model to beat."""
-    return tfx.dsl.Resolver(
+    return Resolver(
         strategy_class=LatestOtherBlessedModelStrategy,
-        model=tfx.dsl.Channel(type=tfx.types.standard_artifacts.Model),
-        model_blessing=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ModelBlessing),
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
         candidate=candidate,
     ).with_id("LatestBlessedModel")
 
 
-def _earlier_statistics(current: tfx.dsl.Channel) -> tfx.dsl.Resolver:
+def _earlier_statistics(current: Channel) -> Resolver:
     """What the data are compared with for drift."""
-    return tfx.dsl.Resolver(
+    return Resolver(
         strategy_class=LatestOtherStatisticsStrategy,
-        statistics=tfx.dsl.Channel(type=tfx.types.standard_artifacts.ExampleStatistics),
+        statistics=Channel(type=standard_artifacts.ExampleStatistics),
         current=current,
     ).with_id("EarlierStatistics")

@@ -32,7 +32,7 @@ class BehaviorExampleGen(base_beam_component.BaseBeamComponent):
     Example:
       ```python
       gen = BehaviorExampleGen(config.model_dump_json(), fingerprint(config), code="...")
-      statistics = tfx.components.StatisticsGen(examples=gen.outputs["examples"])
+      statistics = StatisticsGen(examples=gen.outputs["examples"])
       ```
     """
 

@@ -7,12 +7,15 @@ import logging
 
 from ml_metadata.metadata_store.metadata_store import MetadataStore
 from tfx import types
-from tfx import v1 as tfx
+from tfx.dsl.components.common.resolver import ResolverStrategy
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
+    LatestBlessedModelStrategy,
+)
 
 from components.artifact_content import fault_of
 
 
-class LatestOtherBlessedModelStrategy(tfx.dsl.experimental.ResolverStrategy):
+class LatestOtherBlessedModelStrategy(ResolverStrategy):
     """Resolves `model` and `model_blessing` as TFX's strategy does, never to `candidate`.
 
     A model whose files are gone or damaged is passed over, and said so.
@@ -27,7 +30,7 @@ class LatestOtherBlessedModelStrategy(tfx.dsl.experimental.ResolverStrategy):
         """Drops the candidate, then applies TFX's `LatestBlessedModelStrategy`."""
         candidates = {artifact.id for artifact in input_dict["candidate"]}
         others = [model for model in input_dict["model"] if model.id not in candidates]
-        latest = tfx.dsl.experimental.LatestBlessedModelStrategy()
+        latest = LatestBlessedModelStrategy()
         while True:
             resolved = latest.resolve_artifacts(
                 store, {"model": others, "model_blessing": input_dict["model_blessing"]}
@@ -38,7 +41,7 @@ class LatestOtherBlessedModelStrategy(tfx.dsl.experimental.ResolverStrategy):
             others = [model for model in others if model.id != found[0].id]
 
 
-class LatestOtherStatisticsStrategy(tfx.dsl.experimental.ResolverStrategy):
+class LatestOtherStatisticsStrategy(ResolverStrategy):
     """Resolves `statistics` to the newest ones of other data than `current`, or to none.
 
     Statistics of other origin, such as Transform's, have other splits, or none.
