@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import difflib
 import importlib
+import signal
 import sys
 import tempfile
+import threading
 import traceback
 from typing import Any, NoReturn
 
@@ -33,7 +35,8 @@ examples:
   everlong compile --config my.yaml --engine kubeflow --out pipeline.yaml
   everlong submit --config my.yaml --endpoint http://localhost:8080 --schedule '0 0 4 * * *'
 
-exit codes: 0 done (run: a model was pushed), 3 not blessed, 2 bad input, 1 anything else
+exit codes: 0 done (run: a model was pushed), 3 not blessed, 2 bad input, 130 interrupted (Ctrl-C or
+SIGTERM), 1 anything else
 """
 
 
@@ -44,6 +47,9 @@ _RESUMED = ("run", "ablate")
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     parsed = _parser().parse_args(arguments)
+    if threading.current_thread() is threading.main_thread():
+        # Schedulers stop by SIGTERM, which by itself would leave workers behind.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return parsed.execute(parsed)
     except InputError as error:

@@ -114,7 +114,8 @@ sys.exit(cli.main([]))
 """
 
 
-def test_an_interrupt_stops_the_workers_and_keeps_what_is_finished(tmp_path, study):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_stops_the_workers_and_keeps_what_is_finished(tmp_path, study, how):
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPT, str(tmp_path)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
@@ -122,7 +123,7 @@ def test_an_interrupt_stops_the_workers_and_keeps_what_is_finished(tmp_path, stu
     deadline = time.monotonic() + 60
     while Result.read(study.folder / job(2).key) is None and time.monotonic() < deadline:
         time.sleep(0.1)
-    os.kill(process.pid, signal.SIGINT)  # to the parent alone, not to its group
+    os.kill(process.pid, how)  # to the parent alone, not to its group
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
     assert "interrupted; the same command goes on where this one was" in errors
