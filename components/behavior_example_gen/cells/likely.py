@@ -32,7 +32,8 @@ _DAYS = (
 )  # fmt: skip
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
 _STAMPS = (
-    "%d/%b/%Y:%H:%M:%S %z", "%a %b %d %H:%M:%S %Z %Y", "%a %b %d %H:%M:%S %z %Y",
+    "%d/%b/%Y:%H:%M:%S %z", "[%d/%b/%Y:%H:%M:%S %z]", "%a %b %d %H:%M:%S %Y",
+    "%a %b %d %H:%M:%S %Z %Y", "%a %b %d %H:%M:%S %z %Y",
     "%a, %d %b %Y %H:%M:%S %Z", "%a, %d %b %Y %H:%M:%S %z", "%Y-%m-%d %H:%M:%S %Z",
 )  # fmt: skip
 _ZONE = re.compile(r"\s*(?:\[[\w/+-]+\]|[A-Z]{3,5}|[A-Z]\w+/\w+)$")

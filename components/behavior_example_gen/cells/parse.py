@@ -25,7 +25,7 @@ _ZEROS = r"^0\d"
 _DECIMAL = r"^[+-]?\d+\.0$"
 _INTEGER = r"^[+-]?\d+$"
 _LOOKED_AT = 1000  # cells of a block
-_ROUND = r"^[+-]?\d(\.\d+)?[eE]\+\d+$"
+_ROUND = r"^[+-]?\d(?:\.(?P<places>\d+))?[eE]\+(?P<power>\d{1,3})$"
 # Spaces, and what has no width: it comes with text that was pasted, and with byte-order marks.
 _INVISIBLE = (
     " \t\n\r\x0b\x0c\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
@@ -163,13 +163,18 @@ def copies(cells: pa.Array, ids: pa.Array) -> tuple[int, int]:
 
 
 def rounded(cells: pa.Array) -> int:
-    """Returns how many texts are numbers that a program rounded, such as 1.23E+18 or 1e+05."""
+    """Returns how many texts are numbers that a program rounded, such as 1.23E+18 or 1e+05.
+
+    Those that have all their digits, such as 1.600000000e+09, are none.
+    """
     if not is_text(cells.type) or _is_numeric(to_text(cells)):
         return 0
     marked = pc.match_substring(cells, "e+", ignore_case=True).fill_null(False)
     if not pc.any(marked).as_py():
         return 0
-    return int(matches(to_text(cells.filter(marked)), _ROUND).sum())
+    found = pc.extract_regex(to_text(cells.filter(marked)), _ROUND).drop_null()
+    places = pc.utf8_length(found.field("places"))
+    return pc.sum(pc.greater(found.field("power").cast(pa.int32()), places)).as_py() or 0
 
 
 def to_label(cells: pa.Array) -> Column:

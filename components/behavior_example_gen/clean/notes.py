@@ -97,7 +97,7 @@ class Notes:
       zeros: ids that lost the zeros before their number, by key of the column.
       decimals: ids of text that are whole numbers with a decimal point, likewise.
       integers: ids of text that are whole numbers without one, likewise; of those looked at.
-      rounded: ids that a spreadsheet rounded, likewise.
+      rounded: ids and times that a spreadsheet rounded, likewise.
       busiest: rows of the user who has most, and its id.
       values: of the columns that `positives` are about, by "label" or "label <name>".
       young: targets whose window has not ended, by label.
@@ -109,6 +109,7 @@ class Notes:
       separators: of the first cells of each block, as `cells.features.separators`, by feature.
       copies: rows whose value of a feature is the item's id, and rows looked at, by feature.
       unreadable: rows of a joined table whose number is none, and all of them, by feature.
+      told: training rows whose item has a value of a feature, and all of them, by feature.
     """
 
     missing: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -127,6 +128,7 @@ class Notes:
     separators: dict[str, collections.Counter[str]] = dataclasses.field(default_factory=dict)
     copies: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
     unreadable: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    told: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
     def look_at(self, key: str, cells: pa.Array, kind: str) -> None:
         """Counts the ids of a column, of type "int" or "string", that may be others than meant."""
@@ -138,6 +140,11 @@ class Notes:
         ):
             if count:
                 found[key] += count
+
+    def look_at_times(self, key: str, cells: pa.Array) -> None:
+        """Counts the times of a column that a program rounded."""
+        if count := rounded(cells):
+            self.rounded[key] += count
 
     def __add__(self, other: Notes) -> Notes:
         none: collections.Counter[str] = collections.Counter()
@@ -166,6 +173,7 @@ class Notes:
             },
             _sums(self.copies, other.copies),
             self.unreadable | other.unreadable,  # likewise
+            self.told | other.told,  # known when the items are written, which happens once
         )
 
 

@@ -36,6 +36,7 @@ def check_times(counts: Counts, config: IngestConfig, where: str) -> None:
         key = f"{section(table)}.columns.time"
         column = config.mapping(table).time
         _check_mixed(found, told, f"{where}: the column {column.column!r}", config)
+        _check_rounded(counts, key, f"{where}: the column {column.column!r}", config)
         likely = _likely(found, told, column)
         if likely is None:
             _check_form(counts, key, column, where)
@@ -91,6 +92,16 @@ def _check_mixed(
             f"{column} holds numbers of two units: of {found['']:,}, {found[told]:,} are times "
             f"between 1990 and now as {told}, and {found[other]:,} as {other}. Write all of them "
             f"in one unit."
+        )
+
+
+def _check_rounded(counts: Counts, key: str, column: str, config: IngestConfig) -> None:
+    """Refuses times of which most digits are lost: what a target sees would be chance."""
+    rows = counts.notes.rounded[key]
+    if rows > config.log.max_bad_row_share * counts.rows:
+        raise LogError(
+            f"{column} holds {rows:,} numbers as a spreadsheet rounds them, such as 1.6E+09, of "
+            f"{counts.rows:,}: several times have become one. Export it as text, with all digits."
         )
 
 
