@@ -17,6 +17,7 @@ from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import UNMATCHED, table_of
 from components.behavior_example_gen.read.files import name_keys, nearest
 from components.behavior_example_gen.sources.columns import names_of
+from models.feature_config import VectorFeature
 
 _SAME_AS_TEXT = {"integers", "text"}
 
@@ -210,6 +211,27 @@ def check_splits(
                 f"{known:,} and 1 for {positives:,} of them; both labels are needed. Mend `{key}`, "
                 f"or `split`."
             )
+
+
+def check_told(name: str, told: tuple[int, int], config: IngestConfig) -> None:
+    """Refuses vectors that no item of the training rows has.
+
+    Args:
+      name: of the feature.
+      told: training rows whose item has a value, and all of them.
+      config: the configuration.
+
+    Raises:
+      LogError: naming the file and the keys that say how items are found in it.
+    """
+    feature, (known, rows) = config.features[name], told
+    if isinstance(feature, VectorFeature) and rows and not known:
+        item = config.log.mapping.item
+        raise LogError(
+            f"{feature.file}: none of the {rows:,} training rows has an item with a vector in it. "
+            f"Mend `features.{name}.key` ({feature.key!r}) or `log.columns.item` "
+            f"({item.column!r}, type {item.type})."
+        )
 
 
 def describe(config: IngestConfig, table: Table = "log") -> str:
