@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import decimal
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -175,6 +176,20 @@ def rounded(cells: pa.Array) -> int:
     found = pc.extract_regex(to_text(cells.filter(marked)), _ROUND).drop_null()
     places = pc.utf8_length(found.field("places"))
     return pc.sum(pc.greater(found.field("power").cast(pa.int32()), places)).as_py() or 0
+
+
+def accents(cells: pa.Array) -> tuple[int, int]:
+    """Returns how many of the first texts have accents beside letters, and how many within them.
+
+    Unicode writes most in both ways (NFD and NFC), which look alike and are two ids.
+    """
+    if not is_text(cells.type) or _is_ascii(text := to_text(cells[:_LOOKED_AT])):
+        return 0, 0
+    texts = text.drop_null().to_pylist()  # Arrow 18 takes NFC for NFD
+    beside, within = (
+        sum(not unicodedata.is_normalized(form, cell) for cell in texts) for form in ("NFC", "NFD")
+    )
+    return beside, within
 
 
 def to_label(cells: pa.Array) -> Column:

@@ -12,7 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.behavior_example_gen.cells.likely import unusual
-from components.behavior_example_gen.cells.parse import decimals, integers, leading_zeros, rounded
+from components.behavior_example_gen.cells.parse import (
+    accents,
+    decimals,
+    integers,
+    leading_zeros,
+    rounded,
+)
 
 _SHOWN = 12  # other values that are named where a wanted one is nowhere
 _DAY = 86_400 * 1_000_000_000
@@ -98,6 +104,8 @@ class Notes:
       decimals: ids of text that are whole numbers with a decimal point, likewise.
       integers: ids of text that are whole numbers without one, likewise; of those looked at.
       rounded: ids and times that a spreadsheet rounded, likewise.
+      beside, within: ids of text whose accents are beside their letters, or within them,
+        likewise; of those looked at.
       busiest: rows of the user who has most, and its id.
       values: of the columns that `positives` are about, by "label" or "label <name>".
       young: targets whose window has not ended, by label.
@@ -117,6 +125,8 @@ class Notes:
     decimals: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     integers: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     rounded: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    beside: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    within: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     busiest: tuple[int, str] = (0, "")
     values: dict[str, Values] = dataclasses.field(default_factory=dict)
     young: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -132,7 +142,10 @@ class Notes:
 
     def look_at(self, key: str, cells: pa.Array, kind: str) -> None:
         """Counts the ids of a column, of type "int" or "string", that may be others than meant."""
+        beside, within = accents(cells) if kind == "string" else (0, 0)
         for found, count in (
+            (self.beside, beside),
+            (self.within, within),
             (self.zeros, leading_zeros(cells) if kind == "int" else 0),
             (self.decimals, decimals(cells) if kind == "string" else 0),
             (self.integers, integers(cells) if kind == "string" else 0),
@@ -156,6 +169,8 @@ class Notes:
             self.decimals + other.decimals,
             self.integers + other.integers,
             self.rounded + other.rounded,
+            self.beside + other.beside,
+            self.within + other.within,
             max(self.busiest, other.busiest),
             {
                 part: self.values.get(part, Values()) + other.values.get(part, Values())

@@ -196,10 +196,25 @@ def check_splits(
                 f"({config.history.min_length}).{spans}\n{counts.table()}"
             )
         if name != "validation" and positives in (0, targets):
+            without = counts.notes.missing["label"]
+            unknown = (
+                f" The label of {without:,} rows is an empty cell, which is unknown and no target: "
+                f"write 0 if it means that."
+                if positives and without
+                else ""
+            )
             raise LogError(
                 f"{where}: all {targets:,} targets of the {name} split have the label "
                 f"{int(positives > 0)}; both labels are needed. Change {_label_rule(config)}, or "
-                f"`split` ({sizes})."
+                f"`split` ({sizes}).{unknown}"
+            )
+    for name, (known, positives) in counts.weighted.items():
+        if not known or (name != "validation" and positives in (0, known)):
+            key = f"{section(config.tables()[-1])}.columns.weight"
+            raise LogError(
+                f"{where}: of the {counts.splits[name]['targets']:,} targets of the {name} split, "
+                f"{known:,} have a weight above 0, and {positives:,} of them the label 1; both "
+                f"labels are needed. Mend `{key}` ({config.weight!r}), or remove it."
             )
     for name in config.labels:
         key = config.key(name)
@@ -248,6 +263,8 @@ def _label_rule(config: IngestConfig) -> str:
     key = config.key()
     if config.label.column is None:
         return f"`{key}.negatives`"
+    if config.label.at_least is None and config.label.positives is None:
+        return f"`{key}.column` ({config.label.column!r})"
     if config.label.at_least is None:
         return f"`{key}.positives` ({config.label.positives}) of the column {config.label.column!r}"
     return f"`{key}.at_least` ({config.label.at_least}) of the column {config.label.column!r}"

@@ -48,6 +48,12 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
             f"`{key}`: {rows:,} cells are numbers as a spreadsheet rounds them, such as 1.23E+18: "
             f"several may have become one. Export them as text."
         )
+    for key in counts.notes.beside:
+        if counts.notes.within[key]:
+            found.append(
+                f"`{key}`: some cells have accents beside their letters (Unicode's NFD), others "
+                f"within them (NFC): what looks like one id is two. Write all in NFC."
+            )
     found += _of_busiest(counts, config)
     for name, joined in config.log.tables.items():
         found += _of_table(name, joined, counts)
