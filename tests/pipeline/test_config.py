@@ -82,6 +82,7 @@ def test_overrides_are_yaml_and_reach_nested_keys(own):
         ("push.destination=''", ["push.destination: must not be empty. Received: ''"]),
         ("log.files=''", ["log.files: must not be empty"]),
         ("log.columns.user=''", ["log.columns.user"]),
+        ("log.columns.user=0", ["log.columns.user: the name of a column is a text", "Received: 0"]),
         ("log.files=[a, 5]", ["  log.files.1: Input should be a valid string. Received: 5"]),
         ("features={x: {column: c}}", ["features.x.of: must be given"]),
         ("features={x: {of: item, colum: c}}", ["features.x.colum: unknown key"]),

@@ -20,7 +20,7 @@ from components.behavior_example_gen.cells.columns import IdColumn
 
 # What Arrow's cast takes for an integer, too, in a column without faults: signs, and 0x1f.
 _SHORT = r"^\s*([+-]?\d{1,18}|0[xX][0-9a-fA-F]{1,8})(?:\.0*)?\s*$"
-_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*$"
+_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 _NAN = r"^\s*[+-]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)\s*$"
 _ZEROS = r"^0\d"
 _DECIMAL = r"^[+-]?\d+\.0$"

@@ -23,7 +23,7 @@ _HINTS = {  # by what is wrong; `section` is the table's, `part` what the column
     "not a JSON object": "an object a line and nothing else: with jq, `-c .`, of an array "
     "`-c '.[]'`",
     "beyond 64 bits": "`{section}.columns.{part}.type: string` takes any id",
-    "not an integer": "`{section}.columns.{part}.type: string` takes any id",
+    "not an integer": "`{section}.columns.{part}.type: string` takes any text",
     "not utf-8 text": "of a text file, `{section}.csv.encoding` says what it is",
     "quotation marks that do not match": "see `{section}.csv.escape` and `{section}.csv.quote`",
 }
