@@ -79,6 +79,7 @@ def test_overrides_are_yaml_and_reach_nested_keys(own):
         ("log.csv.encoding=rot13", ["log.csv.encoding: is no encoding of texts", "'rot13'"]),
         ("log.csv.encoding=utf8mb4", ["log.csv.encoding", "cp1252", "'utf8mb4'"]),
         ("label.column=''", ["label.column: must not be empty. Received: ''"]),
+        ("push.destination=~/models", ["push.destination: `~` is the home folder only in a shell"]),
         ("push.destination=''", ["push.destination: must not be empty. Received: ''"]),
         ("log.files=''", ["log.files: must not be empty"]),
         ("log.columns.user=''", ["log.columns.user"]),

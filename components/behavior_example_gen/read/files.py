@@ -17,6 +17,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from components import literal_paths
 from components.behavior_example_gen.errors import LogError
+from components.errors import NO_HOME
 
 # What of apache-beam must be installed for a scheme of paths.
 _EXTRAS = {"gs": "gcp", "s3": "aws", "azfs": "azure", "hdfs": "hadoop"}
@@ -58,9 +59,10 @@ def find_files(
         matches = _remote(path) if "://" in path else _local(path)
         if not matches:
             there = [] if absolute else _beside(folder)
+            home = f" {NO_HOME}." if "~" in (folder[:1], name[:1]) else ""
             raise LogError(
                 f"No file matches {path!r}. {nearest(name, there)} Check the folder and "
-                f"`{key}`; names that begin with . or _ are read only where a file is named."
+                f"`{key}`; names that begin with . or _ are read only where a file is named.{home}"
             )
         found |= {match.path: match for match in matches}
         if "://" not in path:

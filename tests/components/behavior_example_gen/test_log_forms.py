@@ -378,6 +378,16 @@ def test_a_partition_may_begin_with_an_underscore(tmp_path):
         assert found == [f"{tmp_path}/_dt=1/a.csv", f"{tmp_path}/_dt=2/b.csv"]
 
 
+@pytest.mark.parametrize("names", [("~/log", "a.csv"), (".", "~/log/a.csv")])
+def test_the_home_folder_is_not_guessed(tmp_path, monkeypatch, names):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LogError, match=r"No file matches .*`~` is the home folder only in a shell"):
+        find_files(*names)
+    (tmp_path / "~" / "log").mkdir(parents=True)
+    (tmp_path / "~" / "log" / "a.csv").write_text("a\n1\n")
+    assert len(find_files(*names)) == 1
+
+
 def test_a_name_that_is_no_text_is_refused(tmp_path):
     name = os.fsencode(tmp_path) + b"/a\xff.csv"
     with open(name, "wb") as file:
