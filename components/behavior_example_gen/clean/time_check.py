@@ -7,7 +7,7 @@ import collections
 import pyarrow as pa
 
 from components.behavior_example_gen.cells.columns import TimeColumn
-from components.behavior_example_gen.cells.likely import EXCEL, formats, without_zone
+from components.behavior_example_gen.cells.likely import EXCEL, FOREIGN, formats, without_zone
 from components.behavior_example_gen.cells.time_format import read_iso
 from components.behavior_example_gen.cells.times import UNITS
 from components.behavior_example_gen.clean.account import Counts
@@ -41,12 +41,11 @@ def check_times(counts: Counts, config: IngestConfig, where: str) -> None:
         if likely is None:
             _check_form(counts, key, column, where)
             continue
-        if likely == EXCEL:
+        if likely in FOREIGN:
             raise LogError(
                 f"{where}: the column {column.column!r} is read as {told}, but all of its "
-                f"{found['']:,} numbers are times between 1990 and now as the days of a "
-                f"spreadsheet. Write them as ISO 8601; or set `{key}.unit: order`, if they are no "
-                f"times."
+                f"{found['']:,} numbers are times between 1990 and now as {likely}. Write them as "
+                f"ISO 8601; or set `{key}.unit: order`, if they are no times."
             )
         remedy = f"Set `{key}.unit: {likely}`"
         if likely not in UNITS:
@@ -65,10 +64,13 @@ def check_times(counts: Counts, config: IngestConfig, where: str) -> None:
 def _likely(found: collections.Counter[str], told: str, column: TimeColumn) -> str | None:
     """The one reading by which nearly all numbers are times, if that is not the one told."""
     total = found[""]
-    unsure = ("", "day", EXCEL, told)
+    unsure = ("", "day", *FOREIGN, told)
     sure = {name: count for name, count in found.items() if name not in unsure}
     if found[told] > _FEW * total:
         return None
+    clocks = [name for name in FOREIGN if name != EXCEL and found[name] == total > 0]
+    if clocks:  # before `best`: ticks of .NET are nanoseconds of 1990
+        return clocks[0]
     best = max(sure, key=lambda name: sure[name], default=None)
     if best is not None and sure[best] >= _MOST * total:
         return best

@@ -129,6 +129,24 @@ def test_times_that_a_spreadsheet_rounded(tmp_path, rounded, refused):
         assert [w for w in counts["warnings"] if "`log.columns.time`: 1 cells" in w]
 
 
+@pytest.mark.parametrize(
+    ("of_1_600_000_000", "ticks", "says"),
+    [
+        (637_355_968_000_000_000, 10**7, "the ticks of .NET"),
+        (132_444_736_000_000_000, 10**7, "the file times of Windows"),
+        (13_244_473_600_000_000, 10**6, "microseconds since 1601"),
+    ],
+)
+def test_clocks_that_do_not_count_from_1970_are_named(tmp_path, of_1_600_000_000, ticks, says):
+    lines = [
+        line.replace(str(TIMES + 60 * n), str(of_1_600_000_000 + 60 * n * ticks))
+        for n, line in enumerate(_lines())
+    ]
+    _write(tmp_path / "log.csv", lines)
+    with pytest.raises(LogError, match=f"all of its 120 numbers are times .* as {says}.*ISO 8601"):
+        check_log(_config(tmp_path))
+
+
 def test_a_file_is_read_once_whatever_it_is_called(tmp_path):
     _write(tmp_path / "2024.csv", _lines())
     os.symlink(tmp_path / "2024.csv", tmp_path / "latest.csv")
