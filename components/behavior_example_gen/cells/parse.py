@@ -178,6 +178,17 @@ def rounded(cells: pa.Array) -> int:
     return pc.sum(pc.greater(found.field("power").cast(pa.int32()), places)).as_py() or 0
 
 
+def of_several_lines(cells: pa.Array) -> int:
+    """Returns how many texts hold a line end, such as a name that was broken."""
+    if not is_text(cells.type):
+        return 0
+    text = to_text(cells)
+    held = _held(text)
+    if not ((held == ord("\n")) | (held == ord("\r"))).any():
+        return 0
+    return int(matches(text, r"[\r\n]").sum())
+
+
 def accents(cells: pa.Array) -> tuple[int, int]:
     """Returns how many of the first texts have accents beside letters, and how many within them.
 

@@ -17,6 +17,7 @@ from components.behavior_example_gen.cells.parse import (
     decimals,
     integers,
     leading_zeros,
+    of_several_lines,
     rounded,
 )
 
@@ -106,6 +107,7 @@ class Notes:
       rounded: ids and times that a spreadsheet rounded, likewise.
       beside, within: ids of text whose accents are beside their letters, or within them,
         likewise; of those looked at.
+      broken: ids of text that hold a line end, likewise.
       busiest: rows of the user who has most, and its id.
       values: of the columns that `positives` are about, by "label" or "label <name>".
       young: targets whose window has not ended, by label.
@@ -127,6 +129,7 @@ class Notes:
     rounded: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     beside: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     within: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    broken: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     busiest: tuple[int, str] = (0, "")
     values: dict[str, Values] = dataclasses.field(default_factory=dict)
     young: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -150,6 +153,7 @@ class Notes:
             (self.decimals, decimals(cells) if kind == "string" else 0),
             (self.integers, integers(cells) if kind == "string" else 0),
             (self.rounded, rounded(cells)),
+            (self.broken, of_several_lines(cells)),
         ):
             if count:
                 found[key] += count
@@ -171,6 +175,7 @@ class Notes:
             self.rounded + other.rounded,
             self.beside + other.beside,
             self.within + other.within,
+            self.broken + other.broken,
             max(self.busiest, other.busiest),
             {
                 part: self.values.get(part, Values()) + other.values.get(part, Values())

@@ -54,6 +54,11 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
                 f"`{key}`: some cells have accents beside their letters (Unicode's NFD), others "
                 f"within them (NFC): what looks like one id is two. Write all in NFC."
             )
+    for key, rows in counts.notes.broken.items():
+        found.append(
+            f"`{key}`: {rows:,} cells hold a line end. A vocabulary has an id a line, so that the "
+            f"model takes all of these for unknown ones. Write them in one line."
+        )
     found += _of_busiest(counts, config)
     for name, joined in config.log.tables.items():
         found += _of_table(name, joined, counts)

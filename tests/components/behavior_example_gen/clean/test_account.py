@@ -149,6 +149,17 @@ def test_accents_that_are_written_in_two_ways_are_told(tmp_path, forms, told):
     assert [warning.startswith(says) for warning in counts["warnings"]] == [True] * told
 
 
+def test_ids_of_several_lines_are_told(tmp_path):
+    rows = [(u, f'"{i}\nx"' if i == "i3" else i, *rest) for u, i, *rest in _some()]
+    _write(tmp_path / "log.csv", rows)
+    counts = execute(_config(tmp_path), tmp_path / "out")
+    told = sum(n % 9 == 3 for n in range(120))
+    assert counts["warnings"] == [
+        f"`log.columns.item`: {told} cells hold a line end. A vocabulary has an id a line, so that "
+        f"the model takes all of these for unknown ones. Write them in one line."
+    ]
+
+
 def test_what_determines_the_item_is_told(tmp_path):
     rows = [
         (
