@@ -168,7 +168,7 @@ def rounded(cells: pa.Array) -> int:
 
     Those that have all their digits, such as 1.600000000e+09, are none.
     """
-    if not is_text(cells.type) or _is_numeric(to_text(cells)):
+    if not is_text(cells.type) or not _holds(to_text(cells), "eE"):
         return 0
     marked = pc.match_substring(cells, "e+", ignore_case=True).fill_null(False)
     if not pc.any(marked).as_py():
@@ -183,10 +183,7 @@ def of_several_lines(cells: pa.Array) -> int:
     if not is_text(cells.type):
         return 0
     text = to_text(cells)
-    held = _held(text)
-    if not ((held == ord("\n")) | (held == ord("\r"))).any():
-        return 0
-    return int(matches(text, r"[\r\n]").sum())
+    return int(matches(text, r"[\r\n]").sum()) if _holds(text, "\r\n") else 0
 
 
 def accents(cells: pa.Array) -> tuple[int, int]:
@@ -269,6 +266,12 @@ def _is_numeric(text: pa.Array) -> bool:
 
 def _is_ascii(text: pa.Array) -> bool:
     return not _held(text).max(initial=0) >> 7
+
+
+def _holds(text: pa.Array, letters: str) -> bool:
+    """Whether some cell holds one of some ASCII letters, which takes no look at single cells."""
+    held = _held(text)
+    return any(bool((held == ord(letter)).any()) for letter in letters)
 
 
 def _held(text: pa.Array) -> np.ndarray:
