@@ -18,7 +18,7 @@ from components.behavior_example_gen.read.block import table_of
 
 SAMPLES = 20  # rows of each reason that are put into quarantine
 _HINTS = {  # by what is wrong; `section` is the table's, `part` what the column holds
-    "neither 0 nor 1": "its `positives` name other values, its `at_least` a number",
+    "neither 0 nor 1": "`{label}.positives` names other values, `{label}.at_least` a number",
     "neither a number nor ISO 8601": "`{section}.columns.{part}.format` says how it is written",
     "not a JSON object": "an object a line and nothing else: with jq, `-c .`, of an array "
     "`-c '.[]'`",
@@ -163,7 +163,8 @@ class Counts:
                 part, _, fault = reason.partition(": ")
                 key = section(table_of(sample.part))
                 if hint := _HINTS.get(fault):
-                    told += f"; {hint.format(section=key, part=part)}"
+                    label = part.replace("label ", "labels.")  # of one beside the primary one
+                    told += f"; {hint.format(section=key, part=part, label=label)}"
             lines.append(told)
         return "\n".join(lines)
 

@@ -177,6 +177,12 @@ def test_labels_without_both_values_are_refused(tmp_path):
         runs.execute(_config(tmp_path, labels), tmp_path / "out")
 
 
+def test_a_label_that_is_neither_names_its_own_key(tmp_path):
+    _log(tmp_path)
+    with pytest.raises(LogError, match=r"neither 0 nor 1, .*; `labels\.w\.positives` names other"):
+        check_log(_config(tmp_path, {"w": {"column": "w"}}))
+
+
 def test_columns_of_labels_are_no_features(tmp_path):
     _log(tmp_path)
     features = {"liked": {"of": "context", "column": "like"}}
