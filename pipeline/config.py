@@ -24,6 +24,7 @@ from components.behavior_example_gen.config.ingest_config import (
     SplitConfig,
 )
 from components.behavior_example_gen.config.label_config import LabelConfig, Labels
+from components.errors import NO_HOME
 from components.evaluator.config import GateConfig
 from models import feature_config
 from models.config import ModelConfig, TwinConfig
@@ -46,6 +47,13 @@ class PushConfig(Section):
         description="Folder that TF Serving watches, or a place in an object store; tried before a "
         "run starts. A blessed model is DESTINATION/<version>. null: OUTPUT_DIR/serving.",
     )
+
+    @pydantic.field_validator("destination")
+    @classmethod
+    def _is_written_out(cls, destination: str | None) -> str | None:
+        if destination is not None and destination.startswith("~"):
+            raise ValueError(NO_HOME)
+        return destination
 
 
 class BeamConfig(Section):

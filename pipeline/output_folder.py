@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.errors import InputError
+from components.errors import NO_HOME, InputError
 from components.secrets import masked
 from pipeline.result_file import command
 
@@ -36,7 +36,10 @@ def check_folder(flag: str, path: Path) -> Path:
             f"{flag} {path}: must be a folder of a local or mounted file system, which the workers "
             "see, too"
         )
+    if path.parts and path.parts[0].startswith("~") and not Path(path.parts[0]).exists():
+        raise InputError(f"{flag} {_short(path)}: {NO_HOME}")
     try:
+        _check_text(path)
         folder = path.resolve()
         nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
         if not nearest.is_dir():
@@ -50,6 +53,14 @@ def check_folder(flag: str, path: Path) -> Path:
             f"{flag} {_short(path)}: cannot be written: {_reason(error)}; choose another folder"
         ) from None
     return folder
+
+
+def _check_text(path: Path) -> None:
+    """Refuses bytes that are no UTF-8: what is written below is told as text."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise OSError(errno.EILSEQ, "its name is no text in UTF-8") from None
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import re
 import yaml
 
 _NUMBER_STARTS = "-+.0123456789"
-_INT = r"[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+"
+_INT = r"[-+]?(?:0|[1-9][0-9]{0,999})|0x[0-9a-fA-F]+"  # a longer one is a text: Python reads none
 _FLOAT = (
     r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ class _UniqueKeyLoader(CoreLoader):
             if key_node.tag == "tag:yaml.org,2002:merge":
                 continue
             key = self.construct_object(key_node, deep=True)
+            line = key_node.start_mark.line + 1
+            if not isinstance(key, Hashable):
+                raise ConfigError(f"line {line}: a key must be a text. Received: {key!r}")
             if key in seen:
-                line = key_node.start_mark.line + 1
                 raise ConfigError(f"line {line}: key {key!r} is given twice; keep one of them")
             seen.add(key)
         return super().construct_mapping(node, deep)
@@ -54,7 +57,7 @@ def parse(text: str, name: str) -> Any:
             f"{name}: is not valid YAML: a value does not fit its tag, such as !!bool; remove it"
         ) from None
     except (yaml.YAMLError, ValueError, TypeError) as error:
-        # Of PyYAML's own: 30 February as a date, a list as a key, an integer of 5,000 digits.
+        # Of PyYAML's own, such as 30 February as a date.
         reason = str(error).strip().partition("\n")[0]
         raise ConfigError(f"{name}: is not valid YAML: {reason}") from None
 

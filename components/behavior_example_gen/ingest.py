@@ -18,7 +18,7 @@ from components.behavior_example_gen.beam.threads import ParallelDoFn
 from components.behavior_example_gen.clean.account import CombineCounts, Counts
 from components.behavior_example_gen.clean.intake import Intake
 from components.behavior_example_gen.clean.notes import Notes
-from components.behavior_example_gen.clean.refuse import check_rows
+from components.behavior_example_gen.clean.refuse import check_rows, check_told
 from components.behavior_example_gen.clean.remarks import remarks
 from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
 from components.behavior_example_gen.cut.item_features import CombineItemFeatures, ItemFeatures
@@ -266,9 +266,11 @@ def _write_items(
     for name, last in (rows.last if rows is not None else {}).items():
         notes.valued[name] = last.num_rows
         notes.differing[name] = pc.sum(last["differs"]).as_py() or 0
-    for name in items.values:
+    for name, values in items.values.items():
+        notes.told[name] = int(items.counts[values.known].sum()), int(items.counts.sum())
+        check_told(name, notes.told[name], config)
         if isinstance(config.features[name], IdFeature):
-            notes.alone[name] = alone(items.values[name].flat)
+            notes.alone[name] = alone(values.flat)
     return Counts(items=len(items.ids), notes=notes)
 
 

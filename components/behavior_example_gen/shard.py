@@ -103,6 +103,9 @@ class Shard:
             labels={name: _known(targets) for name, (targets, _) in self._splits.items()}
             if config.labels
             else {},
+            weighted={name: _weighted(targets) for name, (targets, _) in self._splits.items()}
+            if config.weight is not None
+            else {},
         )
 
     def encode(self, split: str) -> Iterator[bytes]:
@@ -163,6 +166,12 @@ def _known(targets: Targets) -> dict[str, Known]:
         name: Known(int((values >= 0).sum()), int((values == 1).sum()))
         for name, values in targets.labels.items()
     }
+
+
+def _weighted(targets: Targets) -> Known:
+    assert targets.weight is not None, "the configuration names its column"
+    counts = targets.weight > 0
+    return Known(int(counts.sum()), int((counts & (targets.label == 1)).sum()))
 
 
 def _count(targets: Targets, examples: Examples) -> collections.Counter[str]:

@@ -56,4 +56,8 @@ def execute(arguments: argparse.Namespace) -> int:
             f"version {version} of {folder}: rows of {told.known:,} items of {newest.name} made "
             f"anew, and of {told.new:,} that it did not know"
         )
+        if told.repeated:
+            terminal.line(
+                f"{told.repeated:,} rows have an item that an earlier row has, which counts"
+            )
     return DONE

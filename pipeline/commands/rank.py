@@ -63,8 +63,8 @@ def execute(arguments: argparse.Namespace) -> int:
 def _read(file: str) -> str:
     try:
         if file == "-":
-            return sys.stdin.buffer.read().decode()
-        return Path(file).read_text(encoding="utf-8")
+            return sys.stdin.buffer.read().decode("utf-8-sig")
+        return Path(file).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"--request {file}: cannot be read: {reason}") from None

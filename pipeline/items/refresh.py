@@ -32,10 +32,12 @@ class Refreshed:
     Attributes:
       known: of which the model had a row before.
       new: to which it has one now.
+      repeated: rows of the table that were left out, as their item came before.
     """
 
     known: int
     new: int
+    repeated: int = 0
 
 
 def refresh(version: Path, items: str, out: Path) -> Refreshed:
@@ -72,7 +74,7 @@ def refresh(version: Path, items: str, out: Path) -> Refreshed:
     (out / "assets" / known["vocabulary"]).write_bytes(b"".join(b"%s\n" % one for one in every))
     told["vocabularies"][known["vocabulary"]] = len(every)
     contract.write(str(out), told)
-    return Refreshed(len(given.ids) - len(new), len(new))
+    return Refreshed(len(given.ids) - len(new), len(new), given.repeated)
 
 
 def _made(maker: Path, items: Items) -> list[np.ndarray]:

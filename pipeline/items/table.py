@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,7 +14,7 @@ import pydantic
 
 from components.behavior_example_gen.cells.columns import IdColumn
 from components.behavior_example_gen.cells.features import cut_ids, to_feature
-from components.behavior_example_gen.cells.parse import is_list, tidy, to_id
+from components.behavior_example_gen.cells.parse import is_list, of_several_lines, tidy, to_id
 from components.behavior_example_gen.config.log_config import MISSING, CsvConfig
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.file import read_table
@@ -21,6 +22,7 @@ from components.errors import InputError
 from models import features
 from models.feature_config import Features, IdFeature, IdsFeature, NumberFeature, VectorFeature
 
+_SECTION = "items"
 ID = "item"  # the column of ids; each feature's is called as the feature is
 
 
@@ -31,10 +33,12 @@ class Items:
     Attributes:
       ids: as vocabularies have them.
       raw: features of the split `items` by name, one item's after the other.
+      repeated: rows that were left out, as their id came before.
     """
 
     ids: list[bytes]
     raw: Mapping[str, np.ndarray]
+    repeated: int
 
 
 def read(path: str, told: Mapping[str, object], integers: bool) -> Items:
@@ -52,9 +56,9 @@ def read(path: str, told: Mapping[str, object], integers: bool) -> Items:
     columns = [ID, *configured]
     folder, name = os.path.split(os.path.abspath(path))
     try:
-        table = read_table(folder, name, CsvConfig(), columns, "items")
+        table = read_table(folder, name, CsvConfig(), columns, _SECTION)
     except LogError as error:
-        raise InputError(f"--items {path}: {error}") from None
+        raise InputError(f"--items {path}: {_told(error, columns)}") from None
     cells = {name: table[name] for name in columns}
     cells |= {n: tidy(x, MISSING, True) for n, x in cells.items() if not _is_vector(configured, n)}
     ids = to_id(cells[ID], IdColumn(column=ID, type="int" if integers else "string"))
@@ -62,6 +66,8 @@ def read(path: str, told: Mapping[str, object], integers: bool) -> Items:
         if rows.any():
             row = int(np.flatnonzero(rows)[0])
             raise InputError(f"--items {path}: {ID} of row {row + 1} is {fault}: {cells[ID][row]}")
+    if of_several_lines(cells[ID]):
+        raise InputError(f"--items {path}: an id holds a line end, but a vocabulary has one a line")
     codes = ids.values.dictionary_encode().indices.to_numpy()
     first = pa.array(np.sort(np.unique(codes, return_index=True)[1]))
     kept = ids.values.take(first)
@@ -83,7 +89,17 @@ def read(path: str, told: Mapping[str, object], integers: bool) -> Items:
             raw[features.length_of(column)] = sizes
         raw[column] = _numpy(values)
     texts = kept.cast(pa.string()).to_pylist() if integers else kept.to_pylist()
-    return Items([t.encode() if isinstance(t, str) else t for t in texts], raw)
+    repeated = len(codes) - len(first)
+    return Items([t.encode() if isinstance(t, str) else t for t in texts], raw, repeated)
+
+
+def _told(error: LogError, columns: list[str]) -> str:
+    """What is wrong, with the way out: there is no configuration that says how to read the file."""
+    said = [part for part in re.split(r"(?<=[.?]) ", str(error)) if f"`{_SECTION}." not in part]
+    return (
+        f"{' '.join(said)} Write CSV in UTF-8 with commas, JSON lines or Parquet, with the columns "
+        f"{', '.join(columns)}"
+    )
 
 
 def _is_vector(configured: Features, name: str) -> bool:

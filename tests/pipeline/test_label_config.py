@@ -59,6 +59,7 @@ def test_one_label_of_several_is_the_same_data_as_the_short_form(own):
         ("label={column: is_click}", "exactly one of `label` and `labels` must be given"),
         ("labels=null", "exactly one of `label` and `labels` must be given"),
         ("labels.primary=clack", "`labels.primary` must name one of the labels: like, buy, click"),
+        ("labels.primary={column: is_like}", "`labels.primary` must name one of the labels: like,"),
         ("labels.primary=like", "`labels.like` is the primary label"),
         ("labels.like.given=clack", "`labels.like.given` must name another label: click, buy"),
         (

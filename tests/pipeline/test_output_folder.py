@@ -66,6 +66,9 @@ def test_a_lock_holds_within_a_process_and_ends_with_its_block(tmp_path: Path) -
         ("s3://bucket", "local or mounted"),
         ("file:///tmp/x", "local or mounted"),
         ("a\0b", "null"),
+        ("~/run", "`~` is the home folder only in a shell"),
+        ("~me", "`~` is the home folder only in a shell"),
+        (os.fsdecode(b"run\xff"), "its name is no text in UTF-8; choose another folder"),
     ],
 )
 def test_a_folder_that_cannot_be_written(

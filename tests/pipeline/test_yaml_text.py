@@ -26,9 +26,8 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("a: &a {b: [*a]}", "the alias *a holds itself"),
         ("a: *b", "undefined alias"),
         ("a: 1\na: 2", "line 2: key 'a' is given twice"),
-        ("[a]: 1\n", "not valid YAML"),
-        ("? {a: 1}\n: 2\n", "not valid YAML"),
-        ("a: " + "9" * 5000, "not valid YAML"),
+        ("a: 1\n[a]: 1\n", "line 2: a key must be a text. Received: ['a']"),
+        ("? {a: 1}\n: 2\n", "line 1: a key must be a text. Received: {'a': 1}"),
         ("a: !!python/object/apply:os.system [ls]", "line 1: is not valid YAML"),
         ("a: !!int x", "not valid YAML"),
         ("a: !!bool x", "a value does not fit its tag"),
@@ -53,6 +52,7 @@ def test_what_people_write_is_read() -> None:
     assert parse("a: &a {b: [1, 2]}\nc: *a\nd: {<<: *a, e: 3}", "x") == {
         "a": {"b": [1, 2]}, "c": {"b": [1, 2]}, "d": {"b": [1, 2], "e": 3},
     }  # fmt: skip
+    assert parse("a: " + "9" * 5000, "x") == {"a": "9" * 5000}  # its key is named by who reads it
     deep = "[" * (MOST_DEPTH - 1) + "]" * (MOST_DEPTH - 1)
     assert parse(deep, "x") is not None
     many = ",".join(["1"] * (MOST_VALUES - 3))

@@ -66,6 +66,8 @@ class TimeColumn(Section):
 
 def _named(value: object) -> object:
     """Lets a plain column name stand for a section with that name and the defaults."""
+    if isinstance(value, int | float):
+        raise ValueError("the name of a column is a text: put it between quotation marks")
     return {"column": value} if isinstance(value, str) else value
 
 

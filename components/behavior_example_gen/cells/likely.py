@@ -19,20 +19,28 @@ from components.behavior_example_gen.cells.parse import is_text, to_float, to_in
 from components.behavior_example_gen.cells.time_format import read_format
 from components.behavior_example_gen.cells.times import UNITS
 
-EXCEL = "excel"
+EXCEL = "the days of a spreadsheet"
 _FIRST = 7_305 * 86_400  # 1990, in seconds
 _YEAR = 366 * 86_400
 _DATES = {"%Y%m%d": 0, "%Y%m%d%H": 1, "%Y%m%d%H%M": 2, "%Y%m%d%H%M%S": 3, "%Y%m%d%H%M%S%f": 4}
 _SHORT_HOUR = "%y%m%d%H"
 _PLACES = [1, 10**2, 10**4, 10**6, 10**9]  # behind the day
+# Clocks that do not count from 1970: ticks a second, and seconds before 1970.
+_OTHER_CLOCKS = {
+    "the ticks of .NET": (10**7, 62_135_596_800),
+    "the file times of Windows": (10**7, 11_644_473_600),
+    "microseconds since 1601, as browsers store them": (10**6, 11_644_473_600),
+}
 _EXCEL_DAYS = 25_569  # of a spreadsheet before 1970
+FOREIGN = (EXCEL, *_OTHER_CLOCKS)  # which no `unit` reads
 _DAYS = (
     "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y",
     "%d-%b-%Y", "%b %d, %Y", "%d/%m/%y", "%m/%d/%y", "%Y%m%d",
 )  # fmt: skip
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
 _STAMPS = (
-    "%d/%b/%Y:%H:%M:%S %z", "%a %b %d %H:%M:%S %Z %Y", "%a %b %d %H:%M:%S %z %Y",
+    "%d/%b/%Y:%H:%M:%S %z", "[%d/%b/%Y:%H:%M:%S %z]", "%a %b %d %H:%M:%S %Y",
+    "%a %b %d %H:%M:%S %Z %Y", "%a %b %d %H:%M:%S %z %Y",
     "%a, %d %b %Y %H:%M:%S %Z", "%a, %d %b %Y %H:%M:%S %z", "%Y-%m-%d %H:%M:%S %Z",
 )  # fmt: skip
 _ZONE = re.compile(r"\s*(?:\[[\w/+-]+\]|[A-Z]{3,5}|[A-Z]\w+/\w+)$")
@@ -46,8 +54,8 @@ def readings(cells: pa.Array) -> collections.Counter[str]:
       cells: [n], raw.
 
     Returns:
-      For each unit (s, ms, us, ns, day), each format of digits, and `EXCEL`, days as spreadsheets
-      count them, how many; "" for all numbers.
+      For each unit (s, ms, us, ns, day), each format of digits and each of `FOREIGN`, how many; ""
+      for all numbers.
     """
     numbers = _numbers(cells)
     found = collections.Counter({"": len(numbers)})
@@ -57,6 +65,9 @@ def readings(cells: pa.Array) -> collections.Counter[str]:
         found[unit] = int(((numbers >= first) & (numbers < end)).sum())
     first, end = (second // 86_400 + _EXCEL_DAYS for second in (_FIRST, last))
     found[EXCEL] = int(((numbers >= first) & (numbers < end)).sum())
+    for name, (ticks, before) in _OTHER_CLOCKS.items():
+        first, end = ((second + before) * ticks for second in (_FIRST, last))
+        found[name] = int(((numbers >= first) & (numbers < end)).sum())
     for layout, place in _DATES.items():
         days = numbers // _PLACES[place]
         within = (days >= 1990_01_01) & (days < 2100_00_00)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import decimal
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,13 +20,13 @@ from components.behavior_example_gen.cells.columns import IdColumn
 
 # What Arrow's cast takes for an integer, too, in a column without faults: signs, and 0x1f.
 _SHORT = r"^\s*([+-]?\d{1,18}|0[xX][0-9a-fA-F]{1,8})(?:\.0*)?\s*$"
-_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*$"
+_NUMBER = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
 _NAN = r"^\s*[+-]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)\s*$"
 _ZEROS = r"^0\d"
 _DECIMAL = r"^[+-]?\d+\.0$"
 _INTEGER = r"^[+-]?\d+$"
 _LOOKED_AT = 1000  # cells of a block
-_ROUND = r"^[+-]?\d(\.\d+)?[eE]\+\d+$"
+_ROUND = r"^[+-]?\d(?:\.(?P<places>\d+))?[eE]\+(?P<power>\d{1,3})$"
 # Spaces, and what has no width: it comes with text that was pasted, and with byte-order marks.
 _INVISIBLE = (
     " \t\n\r\x0b\x0c\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
@@ -163,13 +164,40 @@ def copies(cells: pa.Array, ids: pa.Array) -> tuple[int, int]:
 
 
 def rounded(cells: pa.Array) -> int:
-    """Returns how many texts are numbers that a program rounded, such as 1.23E+18 or 1e+05."""
-    if not is_text(cells.type) or _is_numeric(to_text(cells)):
+    """Returns how many texts are numbers that a program rounded, such as 1.23E+18 or 1e+05.
+
+    Those that have all their digits, such as 1.600000000e+09, are none.
+    """
+    if not is_text(cells.type) or not _holds(to_text(cells), "eE"):
         return 0
     marked = pc.match_substring(cells, "e+", ignore_case=True).fill_null(False)
     if not pc.any(marked).as_py():
         return 0
-    return int(matches(to_text(cells.filter(marked)), _ROUND).sum())
+    found = pc.extract_regex(to_text(cells.filter(marked)), _ROUND).drop_null()
+    places = pc.utf8_length(found.field("places"))
+    return pc.sum(pc.greater(found.field("power").cast(pa.int32()), places)).as_py() or 0
+
+
+def of_several_lines(cells: pa.Array) -> int:
+    """Returns how many texts hold a line end, such as a name that was broken."""
+    if not is_text(cells.type):
+        return 0
+    text = to_text(cells)
+    return int(matches(text, r"[\r\n]").sum()) if _holds(text, "\r\n") else 0
+
+
+def accents(cells: pa.Array) -> tuple[int, int]:
+    """Returns how many of the first texts have accents beside letters, and how many within them.
+
+    Unicode writes most in both ways (NFD and NFC), which look alike and are two ids.
+    """
+    if not is_text(cells.type) or _is_ascii(text := to_text(cells[:_LOOKED_AT])):
+        return 0, 0
+    texts = text.drop_null().to_pylist()  # Arrow 18 takes NFC for NFD
+    beside, within = (
+        sum(not unicodedata.is_normalized(form, cell) for cell in texts) for form in ("NFC", "NFD")
+    )
+    return beside, within
 
 
 def to_label(cells: pa.Array) -> Column:
@@ -238,6 +266,12 @@ def _is_numeric(text: pa.Array) -> bool:
 
 def _is_ascii(text: pa.Array) -> bool:
     return not _held(text).max(initial=0) >> 7
+
+
+def _holds(text: pa.Array, letters: str) -> bool:
+    """Whether some cell holds one of some ASCII letters, which takes no look at single cells."""
+    held = _held(text)
+    return any(bool((held == ord(letter)).any()) for letter in letters)
 
 
 def _held(text: pa.Array) -> np.ndarray:

@@ -31,7 +31,7 @@ _PARTS = {
     "M": " *(?P<M>[0-5]?[0-9])",
     "S": f" *(?P<S>{_TWO['S']})",
     "f": "(?P<f>[0-9]{1,9})",
-    "p": "(?P<p>am|pm)",
+    "p": r"(?P<p>[ap]\.?m\.?)",
     "z": " *(?P<z>z|[+-][0-9]{2}(?::?[0-9]{2})?)",
     "Z": "(?P<Z>[a-z]+)",
     "b": f"(?P<b>{_MONTH_NAMES})",
@@ -43,6 +43,7 @@ _PARTS = {
     "t": r"\s+",
     "%": "%",
 }
+_SPACES = r"[\s\x{a0}\x{202f}]+"  # the narrow one is what browsers write before PM
 _LONG = {"%F": "%Y-%m-%d", "%T": "%H:%M:%S", "%R": "%H:%M", "%D": "%m/%d/%y"}
 _ISO_FORMAT = re.compile(r"%Y-%m-%d([T ]%H:%M(:%S(\.%f)?)?(Z| ?%z)?)?")
 _ISO = (
@@ -61,7 +62,8 @@ def pattern(layout: str) -> str:
     """Returns the regular expression of a strptime format.
 
     Raises:
-      ValueError: if the format has no directive, or an unknown one, or one twice.
+      ValueError: if the format has no directive, or an unknown one, or one twice, or an hour of
+        twelve without its half of the day.
     """
     for short, long in _LONG.items():
         layout = layout.replace(short, long)
@@ -79,7 +81,12 @@ def pattern(layout: str) -> str:
             seen += re.findall(r"\?P<(\w)>", _PARTS[piece[1:]])
             regex += _PARTS[piece[1:]]
         else:
-            regex += r"\s+" if piece.isspace() else re.escape(piece)
+            regex += _SPACES if piece.isspace() else re.escape(piece)
+    if ("I" in seen) != ("p" in seen):
+        raise ValueError(
+            f"`format` {layout!r}: %I, an hour of twelve, and %p, am or pm, need each other: one "
+            f"without the other moves times by half a day. Write %I with %p, or %H alone."
+        )
     if not seen or len(seen) != len(set(seen)):
         raise ValueError(
             f"`format` {layout!r}: needs strptime directives, each part of a time once, such as "
@@ -167,9 +174,8 @@ def _take_apart(text: pa.Array, regex: str) -> tuple[np.ndarray, np.ndarray]:
         month = np.asarray(pc.index_in(names, pa.array(_MONTHS)).fill_null(0)).astype(np.int64) + 1
     hour = number("H")
     if "I" in parts:
-        hour = number("I") % 12
-        if "p" in parts:
-            hour += 12 * np.asarray(pc.equal(pc.utf8_lower(parts["p"]), "pm").fill_null(False))
+        afternoon = pc.starts_with(pc.utf8_lower(parts["p"]), "p").fill_null(False)
+        hour = number("I") % 12 + 12 * np.asarray(afternoon)
     minute, second = number("M"), number("S")
     month_begin = (year - 1970) * 12 + month - 1
     begin, end = (

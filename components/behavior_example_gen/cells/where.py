@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.behavior_example_gen.cells.parse import to_float, to_int, to_text
+from components.behavior_example_gen.cells.parse import matches, to_float, to_int, to_text
 
 _COMPARE = {
     "==": pc.equal,
@@ -25,6 +25,7 @@ _SYNTAX = re.compile(r"\s*([^=!<>]+?)\s*(==|!=|>=|<=|>|<)\s*([^=!<>\s].*?)\s*")
 _QUOTED = re.compile(r"(['\"])(.*)\1")
 _SEVERAL = re.compile(r"\s(and|or|&&|\|\|)\s|[=!<>]", re.IGNORECASE)
 _DAY = re.compile(r"\d{4}-\d{2}(-\d{2}([T ].*)?)?")  # whose order as a text is that of the days
+_BEGINS_WITH_DAY = r"^\d{4}-\d{2}"
 _EXACT = 2**53  # up to which integers are all floats
 
 
@@ -39,6 +40,7 @@ class RowFilter:
     column: str
     operator: str
     value: int | float | str
+    by_day: bool = False  # whether only cells that begin with a day can be met
 
     @classmethod
     def parse(cls, text: str) -> RowFilter:
@@ -50,7 +52,8 @@ class RowFilter:
                 f"{' '.join(_COMPARE)}. Received: {text!r}"
             )
         column, operator, value = found.groups()
-        if quoted := _QUOTED.fullmatch(value):
+        quoted = _QUOTED.fullmatch(value)
+        if quoted and not (quoted[1] in quoted[2] and _SEVERAL.search(quoted[2])):
             return cls(column, operator, quoted[2])
         if _SEVERAL.search(value):
             raise ValueError(
@@ -73,10 +76,10 @@ class RowFilter:
                 f"2024-01-31. Received: {text!r}; a text that is compared letter by letter stands "
                 f"between quotation marks."
             )
-        return cls(column, operator, value)
+        return cls(column, operator, value, by_day=not equality)
 
     def keep(self, cells: pa.Array) -> np.ndarray:
-        """Returns [n] bool; a missing cell, or a text compared with a number, is not kept."""
+        """Returns [n] bool; a missing cell, or one of another kind than the value, is not kept."""
         if isinstance(self.value, str):
             read = to_text(cells)
         elif isinstance(self.value, int) and abs(self.value) > _EXACT:
@@ -84,4 +87,5 @@ class RowFilter:
         else:
             read = to_float(cells).values
         met = _COMPARE[self.operator](read, pa.scalar(self.value, read.type))
-        return np.asarray(met.fill_null(False))
+        kept = np.asarray(met.fill_null(False))
+        return kept & matches(read, _BEGINS_WITH_DAY) if self.by_day else kept

@@ -7,7 +7,7 @@ import dataclasses
 import heapq
 import json
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -18,11 +18,12 @@ from components.behavior_example_gen.read.block import table_of
 
 SAMPLES = 20  # rows of each reason that are put into quarantine
 _HINTS = {  # by what is wrong; `section` is the table's, `part` what the column holds
-    "neither 0 nor 1": "`label.positives` names other values, `label.at_least` a number",
+    "neither 0 nor 1": "`{label}.positives` names other values, `{label}.at_least` a number",
     "neither a number nor ISO 8601": "`{section}.columns.{part}.format` says how it is written",
     "not a JSON object": "an object a line and nothing else: with jq, `-c .`, of an array "
     "`-c '.[]'`",
     "beyond 64 bits": "`{section}.columns.{part}.type: string` takes any id",
+    "not an integer": "`{section}.columns.{part}.type: string` takes any text",
     "not utf-8 text": "of a text file, `{section}.csv.encoding` says what it is",
     "quotation marks that do not match": "see `{section}.csv.escape` and `{section}.csv.quote`",
 }
@@ -70,6 +71,7 @@ class Counts:
       notes: what else a user should know.
       items: items that are in the split of items.
       labels: by split and name, of the labels beside the primary one.
+      weighted: by split, the targets whose weight is above 0, if targets have weights.
       held_out: first second of a target that does not train, None without one.
     """
 
@@ -93,6 +95,7 @@ class Counts:
     items: int = 0
     held_out: int | None = None
     labels: dict[str, dict[str, Known]] = dataclasses.field(default_factory=dict)
+    weighted: dict[str, Known] = dataclasses.field(default_factory=dict)
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -112,6 +115,7 @@ class Counts:
             self.items + other.items,
             min((c.held_out for c in (self, other) if c.held_out is not None), default=None),
             _merge(self.labels, other.labels, lambda a, b: _merge(a, b, operator.add)),
+            _merge(self.weighted, other.weighted, operator.add),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -128,13 +132,11 @@ class Counts:
                 for name, counter in self.splits.items()
             },
             **({"labels": self._of_labels()} if self.labels else {}),
+            **({"weighted": _plain(self.weighted)} if self.weighted else {}),
         }
 
     def _of_labels(self) -> dict[str, dict[str, dict[str, int]]]:
-        return {
-            split: {name: found._asdict() for name, found in labels.items()}
-            for split, labels in self.labels.items()
-        }
+        return {split: _plain(labels) for split, labels in self.labels.items()}
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> Counts:
@@ -145,10 +147,9 @@ class Counts:
             plain["users"],
             collections.Counter(plain["dropped"]),
             {name: collections.Counter(counter) for name, counter in plain["splits"].items()},
-            labels={
-                split: {name: Known(**found) for name, found in labels.items()}
-                for split, labels in plain.get("labels", {}).items()
-            },
+            notes=Notes(missing=collections.Counter(plain["missing"])),
+            labels={split: _known(labels) for split, labels in plain.get("labels", {}).items()},
+            weighted=_known(plain.get("weighted", {})),
         )
 
     def table(self) -> str:
@@ -162,7 +163,8 @@ class Counts:
                 part, _, fault = reason.partition(": ")
                 key = section(table_of(sample.part))
                 if hint := _HINTS.get(fault):
-                    told += f"; {hint.format(section=key, part=part)}"
+                    label = part.replace("label ", "labels.")  # of one beside the primary one
+                    told += f"; {hint.format(section=key, part=part, label=label)}"
             lines.append(told)
         return "\n".join(lines)
 
@@ -201,6 +203,14 @@ class CombineCounts(beam.CombineFn):
 
     def extract_output(self, counts: Counts) -> Counts:
         return counts
+
+
+def _plain(found: Mapping[str, Known]) -> dict[str, dict[str, int]]:
+    return {name: known._asdict() for name, known in found.items()}
+
+
+def _known(plain: Mapping[str, Mapping[str, int]]) -> dict[str, Known]:
+    return {name: Known(**numbers) for name, numbers in plain.items()}
 
 
 def _merge(one: dict[Any, Any], other: dict[Any, Any], join: Any) -> dict[Any, Any]:

@@ -167,7 +167,9 @@ def clean(
             rows[part] = _filled(rows[part])
     if log.mapping.category is None:
         rows["category"] = nothing.ids("int")
-    rows["time"] = verdict.read("time", to_time(cells[mapping.time.column], mapping.time))
+    times = cells[mapping.time.column]
+    rows["time"] = verdict.read("time", to_time(times, mapping.time))
+    verdict.notes.look_at_times(f"{section(table)}.columns.time", times)
     if targets:
         rows["label"] = _label(cells, rows, config, verdict)
     else:

@@ -12,7 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.behavior_example_gen.cells.likely import unusual
-from components.behavior_example_gen.cells.parse import decimals, integers, leading_zeros, rounded
+from components.behavior_example_gen.cells.parse import (
+    accents,
+    decimals,
+    integers,
+    leading_zeros,
+    of_several_lines,
+    rounded,
+)
 
 _SHOWN = 12  # other values that are named where a wanted one is nowhere
 _DAY = 86_400 * 1_000_000_000
@@ -97,7 +104,10 @@ class Notes:
       zeros: ids that lost the zeros before their number, by key of the column.
       decimals: ids of text that are whole numbers with a decimal point, likewise.
       integers: ids of text that are whole numbers without one, likewise; of those looked at.
-      rounded: ids that a spreadsheet rounded, likewise.
+      rounded: ids and times that a spreadsheet rounded, likewise.
+      beside, within: ids of text whose accents are beside their letters, or within them,
+        likewise; of those looked at.
+      broken: ids of text that hold a line end, likewise.
       busiest: rows of the user who has most, and its id.
       values: of the columns that `positives` are about, by "label" or "label <name>".
       young: targets whose window has not ended, by label.
@@ -109,6 +119,7 @@ class Notes:
       separators: of the first cells of each block, as `cells.features.separators`, by feature.
       copies: rows whose value of a feature is the item's id, and rows looked at, by feature.
       unreadable: rows of a joined table whose number is none, and all of them, by feature.
+      told: training rows whose item has a value of a feature, and all of them, by feature.
     """
 
     missing: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -116,6 +127,9 @@ class Notes:
     decimals: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     integers: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     rounded: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    beside: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    within: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    broken: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     busiest: tuple[int, str] = (0, "")
     values: dict[str, Values] = dataclasses.field(default_factory=dict)
     young: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -127,17 +141,27 @@ class Notes:
     separators: dict[str, collections.Counter[str]] = dataclasses.field(default_factory=dict)
     copies: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
     unreadable: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    told: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
     def look_at(self, key: str, cells: pa.Array, kind: str) -> None:
         """Counts the ids of a column, of type "int" or "string", that may be others than meant."""
+        beside, within = accents(cells) if kind == "string" else (0, 0)
         for found, count in (
+            (self.beside, beside),
+            (self.within, within),
             (self.zeros, leading_zeros(cells) if kind == "int" else 0),
             (self.decimals, decimals(cells) if kind == "string" else 0),
             (self.integers, integers(cells) if kind == "string" else 0),
             (self.rounded, rounded(cells)),
+            (self.broken, of_several_lines(cells)),
         ):
             if count:
                 found[key] += count
+
+    def look_at_times(self, key: str, cells: pa.Array) -> None:
+        """Counts the times of a column that a program rounded."""
+        if count := rounded(cells):
+            self.rounded[key] += count
 
     def __add__(self, other: Notes) -> Notes:
         none: collections.Counter[str] = collections.Counter()
@@ -149,6 +173,9 @@ class Notes:
             self.decimals + other.decimals,
             self.integers + other.integers,
             self.rounded + other.rounded,
+            self.beside + other.beside,
+            self.within + other.within,
+            self.broken + other.broken,
             max(self.busiest, other.busiest),
             {
                 part: self.values.get(part, Values()) + other.values.get(part, Values())
@@ -166,6 +193,7 @@ class Notes:
             },
             _sums(self.copies, other.copies),
             self.unreadable | other.unreadable,  # likewise
+            self.told | other.told,  # known when the items are written, which happens once
         )
 
 

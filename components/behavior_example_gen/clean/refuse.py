@@ -17,6 +17,7 @@ from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import UNMATCHED, table_of
 from components.behavior_example_gen.read.files import name_keys, nearest
 from components.behavior_example_gen.sources.columns import names_of
+from models.feature_config import VectorFeature
 
 _SAME_AS_TEXT = {"integers", "text"}
 
@@ -195,10 +196,25 @@ def check_splits(
                 f"({config.history.min_length}).{spans}\n{counts.table()}"
             )
         if name != "validation" and positives in (0, targets):
+            without = counts.notes.missing["label"]
+            unknown = (
+                f" The label of {without:,} rows is an empty cell, which is unknown and no target: "
+                f"write 0 if it means that."
+                if positives and without
+                else ""
+            )
             raise LogError(
                 f"{where}: all {targets:,} targets of the {name} split have the label "
                 f"{int(positives > 0)}; both labels are needed. Change {_label_rule(config)}, or "
-                f"`split` ({sizes})."
+                f"`split` ({sizes}).{unknown}"
+            )
+    for name, (known, positives) in counts.weighted.items():
+        if not known or (name != "validation" and positives in (0, known)):
+            key = f"{section(config.tables()[-1])}.columns.weight"
+            raise LogError(
+                f"{where}: of the {counts.splits[name]['targets']:,} targets of the {name} split, "
+                f"{known:,} have a weight above 0, and {positives:,} of them the label 1; both "
+                f"labels are needed. Mend `{key}` ({config.weight!r}), or remove it."
             )
     for name in config.labels:
         key = config.key(name)
@@ -210,6 +226,27 @@ def check_splits(
                 f"{known:,} and 1 for {positives:,} of them; both labels are needed. Mend `{key}`, "
                 f"or `split`."
             )
+
+
+def check_told(name: str, told: tuple[int, int], config: IngestConfig) -> None:
+    """Refuses vectors that no item of the training rows has.
+
+    Args:
+      name: of the feature.
+      told: training rows whose item has a value, and all of them.
+      config: the configuration.
+
+    Raises:
+      LogError: naming the file and the keys that say how items are found in it.
+    """
+    feature, (known, rows) = config.features[name], told
+    if isinstance(feature, VectorFeature) and rows and not known:
+        item = config.log.mapping.item
+        raise LogError(
+            f"{feature.file}: none of the {rows:,} training rows has an item with a vector in it. "
+            f"Mend `features.{name}.key` ({feature.key!r}) or `log.columns.item` "
+            f"({item.column!r}, type {item.type})."
+        )
 
 
 def describe(config: IngestConfig, table: Table = "log") -> str:
@@ -226,6 +263,8 @@ def _label_rule(config: IngestConfig) -> str:
     key = config.key()
     if config.label.column is None:
         return f"`{key}.negatives`"
+    if config.label.at_least is None and config.label.positives is None:
+        return f"`{key}.column` ({config.label.column!r})"
     if config.label.at_least is None:
         return f"`{key}.positives` ({config.label.positives}) of the column {config.label.column!r}"
     return f"`{key}.at_least` ({config.label.at_least}) of the column {config.label.column!r}"

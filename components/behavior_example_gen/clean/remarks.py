@@ -15,6 +15,7 @@ from models.feature_config import IdsFeature
 
 _DIFFERING = 0.05  # share of the items beyond which a feature is hardly one of items
 _ALONE = 0.9  # share of the items beyond which a feature is their id again
+_KNOWN = 0.9  # share of the training rows of which a file of vectors should know the item
 _LEAST_ITEMS = 20  # of which that can be said
 _CONTRADICTING = 0.01  # share of the targets
 _BUSY = 0.05  # share of the rows beyond which a user is hardly one
@@ -45,7 +46,18 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
     for key, rows in counts.notes.rounded.items():
         found.append(
             f"`{key}`: {rows:,} cells are numbers as a spreadsheet rounds them, such as 1.23E+18: "
-            f"several ids may have become one. Export them as text."
+            f"several may have become one. Export them as text."
+        )
+    for key in counts.notes.beside:
+        if counts.notes.within[key]:
+            found.append(
+                f"`{key}`: some cells have accents beside their letters (Unicode's NFD), others "
+                f"within them (NFC): what looks like one id is two. Write all in NFC."
+            )
+    for key, rows in counts.notes.broken.items():
+        found.append(
+            f"`{key}`: {rows:,} cells hold a line end. A vocabulary has an id a line, so that the "
+            f"model takes all of these for unknown ones. Write them in one line."
         )
     found += _of_busiest(counts, config)
     for name, joined in config.log.tables.items():
@@ -53,6 +65,12 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
     for name in config.vectors:
         if repeated := counts.notes.repeated[name]:
             found.append(f"`features.{name}`: {repeated:,} rows {_AGAIN}")
+    for name, (known, rows) in counts.notes.told.items():
+        if known < (_KNOWN * rows if name in config.vectors else min(rows, 1)):
+            found.append(
+                f"`features.{name}`: {known:,} of {rows:,} training rows have an item with a "
+                f"value. If more should have one, mend its file, key or column."
+            )
     for name, items in counts.notes.differing.items():
         total = counts.notes.valued[name]
         if items > _DIFFERING * total:

@@ -7,7 +7,7 @@ import collections
 import pyarrow as pa
 
 from components.behavior_example_gen.cells.columns import TimeColumn
-from components.behavior_example_gen.cells.likely import EXCEL, formats, without_zone
+from components.behavior_example_gen.cells.likely import EXCEL, FOREIGN, formats, without_zone
 from components.behavior_example_gen.cells.time_format import read_iso
 from components.behavior_example_gen.cells.times import UNITS
 from components.behavior_example_gen.clean.account import Counts
@@ -36,16 +36,16 @@ def check_times(counts: Counts, config: IngestConfig, where: str) -> None:
         key = f"{section(table)}.columns.time"
         column = config.mapping(table).time
         _check_mixed(found, told, f"{where}: the column {column.column!r}", config)
+        _check_rounded(counts, key, f"{where}: the column {column.column!r}", config)
         likely = _likely(found, told, column)
         if likely is None:
             _check_form(counts, key, column, where)
             continue
-        if likely == EXCEL:
+        if likely in FOREIGN:
             raise LogError(
                 f"{where}: the column {column.column!r} is read as {told}, but all of its "
-                f"{found['']:,} numbers are times between 1990 and now as the days of a "
-                f"spreadsheet. Write them as ISO 8601; or set `{key}.unit: order`, if they are no "
-                f"times."
+                f"{found['']:,} numbers are times between 1990 and now as {likely}. Write them as "
+                f"ISO 8601; or set `{key}.unit: order`, if they are no times."
             )
         remedy = f"Set `{key}.unit: {likely}`"
         if likely not in UNITS:
@@ -64,10 +64,13 @@ def check_times(counts: Counts, config: IngestConfig, where: str) -> None:
 def _likely(found: collections.Counter[str], told: str, column: TimeColumn) -> str | None:
     """The one reading by which nearly all numbers are times, if that is not the one told."""
     total = found[""]
-    unsure = ("", "day", EXCEL, told)
+    unsure = ("", "day", *FOREIGN, told)
     sure = {name: count for name, count in found.items() if name not in unsure}
     if found[told] > _FEW * total:
         return None
+    clocks = [name for name in FOREIGN if name != EXCEL and found[name] == total > 0]
+    if clocks:  # before `best`: ticks of .NET are nanoseconds of 1990
+        return clocks[0]
     best = max(sure, key=lambda name: sure[name], default=None)
     if best is not None and sure[best] >= _MOST * total:
         return best
@@ -91,6 +94,16 @@ def _check_mixed(
             f"{column} holds numbers of two units: of {found['']:,}, {found[told]:,} are times "
             f"between 1990 and now as {told}, and {found[other]:,} as {other}. Write all of them "
             f"in one unit."
+        )
+
+
+def _check_rounded(counts: Counts, key: str, column: str, config: IngestConfig) -> None:
+    """Refuses times of which most digits are lost: what a target sees would be chance."""
+    rows = counts.notes.rounded[key]
+    if rows > config.log.max_bad_row_share * counts.rows:
+        raise LogError(
+            f"{column} holds {rows:,} numbers as a spreadsheet rounds them, such as 1.6E+09, of "
+            f"{counts.rows:,}: several times have become one. Export it as text, with all digits."
         )
 
 

@@ -105,7 +105,7 @@ def _primary_first(labels: Any) -> Any:
     if not isinstance(named, dict) or "primary" not in named:
         return named
     primary = named.pop("primary")
-    if primary not in named:
+    if not isinstance(primary, str) or primary not in named:
         raise ValueError(
             f"`labels.primary` must name one of the labels: {', '.join(map(str, named))}. "
             f"Received: {primary!r}."

@@ -18,6 +18,7 @@ _BYTES = 1 << 12  # in which a file that is no text shows it
 _TAR = slice(257, 262)  # where an archive says that it is one
 _PREAMBLE = 50  # lines among which a header is looked for
 _TAIL = "behind the last delimiter"
+_NUMBER = re.compile(r"\s*-?\d+(\.\d+)?\s*")  # no name of a column that is asked for
 _DELIMITERS = (",", ";", "\t", "|", "\x01")
 
 
@@ -61,7 +62,10 @@ def read_head(
     Raises:
       LogError: if it is no text, or lacks a column.
     """
-    if (other := told(text, section, config.encoding)) or b"\0" in text[:_BYTES]:
+    lines = text[:_BYTES].split(b"\n")
+    # Behind the first line, in fewer than half of them, zero bytes are damage: rows are faulty.
+    binary = b"\0" in lines[0] or 2 * sum(b"\0" in line for line in lines) > len(lines)
+    if (other := told(text, section, config.encoding)) or binary:
         raise LogError(f"{path}: {other or _no_text(path, text, config, section)}")
     size = _row_end(text, 0, config)
     first = text[:size].rstrip(b"\r\n").decode(errors="replace")
@@ -110,9 +114,10 @@ def _no_text(path: str, text: bytes, config: CsvConfig, section: str) -> str:
         return "is a tar archive. Unpack it into a folder."
     if is_named_packed(path) and packing(path) is None:
         return f"is not packed as its name says, and no {config.encoding} text. Copy it again."
+    wide = "utf-16-be" if text.startswith(b"\0") else "utf-16-le"  # a mark would have told
     return (
         f"is no {config.encoding} text, as it holds zero bytes. Unpack it, name it by its format, "
-        f"such as *.parquet, or set `{section}.csv.encoding`, for example to utf-16."
+        f"such as *.parquet, or set `{section}.csv.encoding`, for example to {wide}."
     )
 
 
@@ -159,4 +164,9 @@ def _hint(text: bytes, line: int, config: CsvConfig, wanted: Sequence[str], sect
                     ways = " and ".join(filter(None, [cut, skip]))
                     return f"Line {number} names them: set {ways}."
                 return "Marks behind a space quote nothing: write cells without these spaces."
+    if any(_NUMBER.fullmatch(cell) for cell in lines[0].split(config.delimiter)):
+        return (
+            f"Its first row seems to be no header, but values: write one, or name the columns by "
+            f"`{section}.csv.header` if no file has one."
+        )
     return general

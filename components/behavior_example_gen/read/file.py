@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import dataclasses
 import lzma
@@ -223,7 +224,9 @@ def _filled(block: Block, columns: Sequence[str], given: Mapping[str, str | None
 
 
 def _other_encoding(csv: CsvConfig, section: str) -> str:
-    return f"is not {csv.encoding} text. Set `{section}.csv.encoding`, for example to latin-1."
+    # Without a byte-order mark, UTF-16 does not say which of the two bytes is first.
+    other = "utf-16-le" if codecs.lookup(csv.encoding).name == "utf-16" else "latin-1"
+    return f"is not {csv.encoding} text. Set `{section}.csv.encoding`, for example to {other}."
 
 
 def _explain(path: str, csv: CsvConfig, fault: Exception, layout: Layout, section: str) -> str:

@@ -8,6 +8,7 @@ import glob
 import os
 import re
 import stat
+import unicodedata
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -16,11 +17,12 @@ from apache_beam.io.filesystems import FileSystems
 
 from components import literal_paths
 from components.behavior_example_gen.errors import LogError
+from components.errors import NO_HOME
 
 # What of apache-beam must be installed for a scheme of paths.
 _EXTRAS = {"gs": "gcp", "s3": "aws", "azfs": "azure", "hdfs": "hadoop"}
 _ANY = "**"  # of a pattern: any folders
-_HIDDEN = (".", "_")  # how names of what programs leave beside data begin
+_HIDDEN = re.compile(r"\.|_[^=]*$")  # names of what programs leave beside data; `_dt=1` is a value
 _METADATA = "metadata.sqlite"  # what the output folder of a run holds
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 _SPECIAL = {
@@ -37,9 +39,9 @@ def find_files(
     """Returns the files that the names, globs or folders mean, sorted by path, each once.
 
     A path that exists is taken as it is, whatever characters it has. Of folders and globs, files
-    and folders whose names begin with `.` or `_` are left out at every level; a file that is
-    named is not. Of several names for one file, such as links, the first counts. `key` is the
-    dotted key of the names, for messages.
+    and folders whose names begin with `.` or `_` are left out at every level, but for partitions
+    such as `_dt=1`; a file that is named is not. Of several names for one file, such as links, the
+    first counts. `key` is the dotted key of the names, for messages.
 
     Raises:
       LogError: if a name means no file, or one that is no regular file or that a run wrote, or if
@@ -57,9 +59,10 @@ def find_files(
         matches = _remote(path) if "://" in path else _local(path)
         if not matches:
             there = [] if absolute else _beside(folder)
+            home = f" {NO_HOME}." if "~" in (folder[:1], name[:1]) else ""
             raise LogError(
                 f"No file matches {path!r}. {nearest(name, there)} Check the folder and "
-                f"`{key}`; names that begin with . or _ are read only where a file is named."
+                f"`{key}`; names that begin with . or _ are read only where a file is named.{home}"
             )
         found |= {match.path: match for match in matches}
         if "://" not in path:
@@ -83,10 +86,22 @@ def nearest(name: str, present: Sequence[str]) -> str:
     """Returns a sentence on what there is, and what may have been meant."""
     if not present:
         return "There is nothing there."
-    near = difflib.get_close_matches(name, present, n=1)
+    others = [other for other in present if other != name]
+    same = [other for other in others if _folded(other) == _folded(name)]
+    near = same or difflib.get_close_matches(name, others, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
+    if near and _composed(near[0]) == _composed(name):
+        hint += " It looks the same, but its accents are written otherwise (NFC or NFD of Unicode)."
     shown = ", ".join(printable(name) for name in sorted(present)[:30])
     return f"Present: {shown}.{hint}"
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _folded(name: str) -> str:
+    return _composed(name).casefold()
 
 
 def printable(text: str) -> str:
@@ -192,7 +207,7 @@ def _walk(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
     above = (*above, os.path.realpath(folder))
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(_HIDDEN):
+            if _HIDDEN.match(entry.name):
                 continue
             if not entry.is_dir():
                 yield entry.path
@@ -201,6 +216,10 @@ def _walk(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def _metadata(path: str) -> FileMetadata:
+    if _is_no_text(path):
+        raise LogError(
+            f"{os.fsencode(path)!r}: its name is no text in UTF-8, as workers need it. Rename it."
+        )
     try:
         facts = os.stat(path)
     except FileNotFoundError as fault:
@@ -211,6 +230,15 @@ def _metadata(path: str) -> FileMetadata:
             f"{path}: is {special}, which cannot be read twice. Write it into a file first."
         )
     return FileMetadata(path, facts.st_size, facts.st_mtime)
+
+
+def _is_no_text(path: str) -> bool:
+    """Whether a path has bytes that Python keeps as halves of a pair."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _remote(path: str) -> list[FileMetadata]:
@@ -237,7 +265,7 @@ def _match(pattern: str) -> list[FileMetadata]:
 
 def _is_hidden(path: str) -> bool:
     """Whether a path, below the folder that was asked for, leads through a hidden name."""
-    return any(part.startswith(_HIDDEN) for part in path.split("/"))
+    return any(_HIDDEN.match(part) for part in path.split("/"))
 
 
 def _beside(folder: str) -> list[str]:

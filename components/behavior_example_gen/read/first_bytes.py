@@ -8,7 +8,12 @@ from components.behavior_example_gen.read.packing import packing_of
 
 PARQUET = b"PAR1"
 _BYTES = 1 << 12  # in which a file that is no text shows it
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MARKS = {  # that of UTF-32 begins with that of UTF-16
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 _BINARY = {
     PARQUET: (
         "is a Parquet file. Set `{section}.format: parquet`, or let its name end with .parquet."
@@ -34,10 +39,11 @@ def told(head: bytes, section: str, encoding: str | None = None) -> str | None:
     """
     if kind := packing_of(head):
         return f"was packed twice, within as {kind}. Unpack it once."
-    if head.startswith(_UTF_16) and encoding is None:
-        return "is a text in UTF-16. Write it again in UTF-8: `iconv -f utf-16 -t utf-8`."
-    if head.startswith(_UTF_16) and codecs.lookup(encoding or "").name == "utf-8":
-        return f"is a text in UTF-16. Set `{section}.csv.encoding: utf-16`."
+    wide = next((name for mark, name in _MARKS.items() if head.startswith(mark)), None)
+    if wide and encoding is None:
+        return f"is a text in {wide.upper()}. Write it again in UTF-8: `iconv -f {wide} -t utf-8`."
+    if wide and codecs.lookup(encoding or "").name == "utf-8":
+        return f"is a text in {wide.upper()}. Set `{section}.csv.encoding: {wide}`."
     if b"\0" not in head[:_BYTES]:  # a header may begin with any letters
         return None
     found = next((text for begin, text in _BINARY.items() if head.startswith(begin)), None)

@@ -66,6 +66,8 @@ def names_in(row: Mapping[str, Any]) -> Iterator[str]:
 def by_event(block: Block, first_place: int, lists_are_cells: bool = False) -> Block:
     """Turns rows that hold lists into one row per element; others stay as they are.
 
+    A row whose lists have different lengths is rejected, once for each event of the longest.
+
     Args:
       block: some rows.
       first_place: the place of the first event in its part.
@@ -82,9 +84,11 @@ def by_event(block: Block, first_place: int, lists_are_cells: bool = False) -> B
         return block
     sizes = [pc.list_value_length(column).fill_null(0).to_numpy() for column in lists]
     equal = np.logical_and.reduce([size == sizes[0] for size in sizes])
+    events = np.maximum.reduce(sizes)  # as many are lost: rows are counted by their events
     rejected = [
-        Rejected.of(int(numbers[row]), UNEQUAL, str(batch.slice(row, 1).to_pylist()[0]))
-        for row in np.flatnonzero(~equal)
+        fault
+        for row in np.flatnonzero(~equal).tolist()
+        for fault in [Rejected.of(int(numbers[row]), UNEQUAL, _shown(batch, row))] * events[row]
     ]
     batch = batch.filter(pa.array(equal))
     index = np.repeat(np.arange(batch.num_rows), sizes[0][equal])
@@ -99,6 +103,10 @@ def by_event(block: Block, first_place: int, lists_are_cells: bool = False) -> B
         lines=numbers[equal][index],
         places=first_place + np.arange(len(index)),
     )
+
+
+def _shown(batch: pa.RecordBatch, row: int) -> str:
+    return str(batch.slice(row, 1).to_pylist()[0])
 
 
 def has_lists(schema: pa.Schema, columns: Sequence[str]) -> bool:

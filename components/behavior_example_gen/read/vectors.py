@@ -41,6 +41,7 @@ def read_vectors(
                 path,
                 [feature.key, feature.column],
                 table.schema_arrow.names,
+                f"features.{name}",
                 f"Mend `features.{name}.key` or `features.{name}.column`.",
             )
             first = 1

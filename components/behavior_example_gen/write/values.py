@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
-from components.behavior_example_gen.cells.features import cut_ids
+from components.behavior_example_gen.cells.features import cut_ids, is_missing
 from components.behavior_example_gen.config.ingest_config import IngestConfig
 from components.behavior_example_gen.write import example_proto
 from models.feature_config import IdsFeature
@@ -27,6 +27,14 @@ class Values:
     flat: pa.Array
     ends: np.ndarray
     several: bool = False
+
+    @property
+    def known(self) -> np.ndarray:
+        """Which owners have a value: [n] bool."""
+        known = np.diff(self.ends) > 0
+        first = self.flat.take(pa.array(self.ends[:-1][known]))
+        known[known] = ~is_missing(first)
+        return known
 
     @classmethod
     def of(cls, columns: Mapping[str, pa.Array], config: IngestConfig) -> dict[str, Values]:

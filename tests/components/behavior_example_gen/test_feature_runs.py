@@ -233,8 +233,25 @@ def test_a_wrong_vector_is_refused_with_its_row(tmp_path, rows, says):
     with pytest.raises(LogError, match=r"has the type list<.*string.*lists of 2 numbers"):
         check_log(_config(tmp_path, texts))
     lost = {"cover": texts["cover"] | {"key": "idd"}}
-    with pytest.raises(LogError, match=r"no column 'idd'.*mean 'id'.*`features.cover.key`"):
+    with pytest.raises(LogError, match=r"no column 'idd'.*mean 'id'\? Mend `features.cover.key`"):
         check_log(_config(tmp_path, lost))
+
+
+@pytest.mark.parametrize("keys", [[], [97, 98]])
+def test_vectors_of_other_items_are_refused(tmp_path, keys):
+    _log(tmp_path)
+    config = _config(tmp_path, _vectors(tmp_path, [(key, [1, 2]) for key in keys]))
+    with pytest.raises(LogError, match=r"covers.parquet: none of the .* training rows has an item"):
+        runs.execute(config, tmp_path / "out")
+
+
+def test_items_without_a_value_are_told(tmp_path):
+    _log(tmp_path)
+    config = _config(tmp_path, _vectors(tmp_path, [(item, [1, 2]) for item in range(5)]))
+    counts = runs.execute(config, tmp_path / "out")
+    known = sum((3 * user + day) % 10 < 5 for user in range(8) for day in range(7))
+    told = f"`features.cover`: {known} of 56 training rows have an item with a value"
+    assert [warning for warning in counts["warnings"] if warning.startswith(told)]
 
 
 AUTHOR = FEATURES["author"]

@@ -107,11 +107,44 @@ def test_typed_times_of_two_units_are_one_order():
     ("cells", "count"),
     [
         (["1e+05", "100001"], 1), (["1.23E+18", "2e+10"], 2), (["e+5", "1e5", "a1e+05"], 0),
-        (["1", "2"], 0), ([None, "1e+05"], 1),
+        (["1", "2"], 0), ([None, "1e+05"], 1), (["1.600000000e+09", "1.000e+00"], 0),
+        (["1.60000E+09", "1.600000123e+09", "1.6e+09"], 2),
     ],
 )  # fmt: skip
 def test_numbers_that_a_program_rounded(cells, count):
     assert rounded(pa.array(cells)) == count
+
+
+@pytest.mark.parametrize(("rounded", "refused"), [(120, True), (2, True), (1, False)])
+def test_times_that_a_spreadsheet_rounded(tmp_path, rounded, refused):
+    lines = _lines()
+    for n in range(rounded):
+        lines[n] = lines[n].replace(str(TIMES + 60 * n), f"{TIMES + 60 * n:.5E}")
+    _write(tmp_path / "log.csv", lines)
+    if refused:
+        with pytest.raises(LogError, match=rf"'ts' holds {rounded} numbers as a spreadsheet .*120"):
+            check_log(_config(tmp_path))
+    else:
+        counts = execute(_config(tmp_path), tmp_path / "out")
+        assert [w for w in counts["warnings"] if "`log.columns.time`: 1 cells" in w]
+
+
+@pytest.mark.parametrize(
+    ("of_1_600_000_000", "ticks", "says"),
+    [
+        (637_355_968_000_000_000, 10**7, "the ticks of .NET"),
+        (132_444_736_000_000_000, 10**7, "the file times of Windows"),
+        (13_244_473_600_000_000, 10**6, "microseconds since 1601"),
+    ],
+)
+def test_clocks_that_do_not_count_from_1970_are_named(tmp_path, of_1_600_000_000, ticks, says):
+    lines = [
+        line.replace(str(TIMES + 60 * n), str(of_1_600_000_000 + 60 * n * ticks))
+        for n, line in enumerate(_lines())
+    ]
+    _write(tmp_path / "log.csv", lines)
+    with pytest.raises(LogError, match=f"all of its 120 numbers are times .* as {says}.*ISO 8601"):
+        check_log(_config(tmp_path))
 
 
 def test_a_file_is_read_once_whatever_it_is_called(tmp_path):

@@ -105,6 +105,25 @@ def test_faulty_weights_are_faulty_rows(tmp_path):
         assert f"1  weight: {reason}" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("zero", "says"),
+    [
+        (lambda day: True, "the 36 targets of the train split, 0 have a weight above 0"),
+        (lambda day: day == 7, "the 6 targets of the validation split, 0 have a weight above 0"),
+        (lambda day: day >= 8, "the 12 targets of the eval split, 0 have a weight above 0"),
+        (
+            lambda day: day % 2 == 1,
+            "the 36 targets of the train split, 18 have a weight above 0, and 18 of them the label",
+        ),
+    ],
+)
+def test_weights_that_leave_nothing_are_refused(tmp_path, zero, says):
+    _log(tmp_path, {(user, day): 0 for user in range(6) for day in range(10) if zero(day)})
+    config = _config(tmp_path, {}, COLUMNS | {"weight": "w"})
+    with pytest.raises(LogError, match=rf"{says}.*`log\.columns\.weight` \('w'\)"):
+        runs.execute(config, tmp_path / "out")
+
+
 def test_drawn_negatives_know_no_label_of_their_positive(tmp_path):
     _log(tmp_path)
     config = IngestConfig(
@@ -156,6 +175,12 @@ def test_labels_without_both_values_are_refused(tmp_path):
     labels = {"gone": {"column": "act", "positives": ["gift"]}}
     with pytest.raises(LogError, match=r"no row has the value 'gift' of `labels\.gone\.positives`"):
         runs.execute(_config(tmp_path, labels), tmp_path / "out")
+
+
+def test_a_label_that_is_neither_names_its_own_key(tmp_path):
+    _log(tmp_path)
+    with pytest.raises(LogError, match=r"neither 0 nor 1, .*; `labels\.w\.positives` names other"):
+        check_log(_config(tmp_path, {"w": {"column": "w"}}))
 
 
 def test_columns_of_labels_are_no_features(tmp_path):

@@ -27,7 +27,7 @@ from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read import json_lines
 from components.behavior_example_gen.read.block import NO_OBJECT, NOT_UTF8, UNEQUAL, UNMATCHED
 from components.behavior_example_gen.read.file import read_file, read_table
-from components.behavior_example_gen.read.files import find_files
+from components.behavior_example_gen.read.files import find_files, nearest
 from components.behavior_example_gen.run import write_examples
 from components.behavior_example_gen.sources import open_sources
 
@@ -196,6 +196,15 @@ def test_lists_of_other_lengths_structs_and_maps(tmp_path):
             _read(path, columns)
 
 
+def test_lists_of_other_lengths_count_by_their_events(tmp_path):
+    rows = [{"user": "u", "item": ["a", "b", "c"], "at": [1, 2]}, {"user": "v", "item": ["d"]}]
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"item": ["e"], "at": [3]}]))
+    (block,) = read_file(str(path), 0, "auto", CsvConfig(), ("item", "at"))
+    assert [list(row.values()) for row in block.batch.to_pylist()] == [["e", "3"]]
+    assert [row[:2] for row in block.rejected] == [(1, UNEQUAL)] * 3 + [(2, UNEQUAL)]
+
+
 def test_decimals_are_exact_and_dictionaries_text(tmp_path):
     numbers = [Decimal("12.00"), Decimal("1.50"), None, Decimal("9007199254740993.00")]
     table = pa.table(
@@ -357,6 +366,47 @@ def test_hidden_names_are_left_out_at_every_level(tmp_path):
     assert found("_temporary") == ["_temporary/0/d.csv"]
     with pytest.raises(LogError, match=r"names that begin with . or _ are read only where a file"):
         found("x/_*.csv")
+
+
+def test_a_partition_may_begin_with_an_underscore(tmp_path):
+    """As Spark and Hive read them: `_dt=1` is a value of the column `_dt`."""
+    for name in ("_dt=1/a.csv", "_dt=2/b.csv", "_dt=2/_SUCCESS", ".dt=3/c.csv", "_tmp/d=4/d.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("a\n1\n")
+    for files in (str(tmp_path), "**", "*"):
+        found = [file.path for file in find_files(str(tmp_path), files)]
+        assert found == [f"{tmp_path}/_dt=1/a.csv", f"{tmp_path}/_dt=2/b.csv"]
+
+
+@pytest.mark.parametrize("names", [("~/log", "a.csv"), (".", "~/log/a.csv")])
+def test_the_home_folder_is_not_guessed(tmp_path, monkeypatch, names):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LogError, match=r"No file matches .*`~` is the home folder only in a shell"):
+        find_files(*names)
+    (tmp_path / "~" / "log").mkdir(parents=True)
+    (tmp_path / "~" / "log" / "a.csv").write_text("a\n1\n")
+    assert len(find_files(*names)) == 1
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    name = os.fsencode(tmp_path) + b"/a\xff.csv"
+    with open(name, "wb") as file:
+        file.write(b"a\n1\n")
+    for files in (".", "*.csv", os.fsdecode(b"a\xff.csv")):
+        with pytest.raises(LogError, match=r"a\\xff.csv': its name is no text in UTF-8.*Rename it"):
+            find_files(str(tmp_path), files)
+
+
+@pytest.mark.parametrize(
+    ("name", "present", "says"),
+    [
+        ("user", ["USER", "item"], "Did you mean 'USER'?"),
+        ("user", ["user", "user"], "Present: user, user."),
+        ("us\u00e9r", ["use\u0301r"], "accents are written otherwise"),
+    ],
+)
+def test_what_may_have_been_meant(name, present, says):
+    assert nearest(name, present).endswith(says) or f"{says} (NFC" in nearest(name, present)
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,10 @@ def test_rows_with_zero_bytes_are_faulty(tmp_path):
     blocks = _blocks(tmp_path / "log.csv")
     assert _rejected(blocks) == [(1002, ZERO), (1003, ZERO)]
     assert len(_rows(blocks)) == 1001
+    (tmp_path / "log.csv").write_bytes(head + b"u1,x\n" + gap + b"u3,y\nu4,y\n")
+    blocks = _blocks(tmp_path / "log.csv")
+    assert _rejected(blocks) == [(3, ZERO), (4, ZERO)]
+    assert _rows(blocks) == [["u1", "x"], ["u3", "y"], ["u4", "y"]]
     (tmp_path / "log.jsonl").write_text('{"a": "1\\u0000"}\n{"a": "2"}\n')
     blocks = _blocks(tmp_path / "log.jsonl", ["a"])
     assert (_rows(blocks), _rejected(blocks)) == ([["2"]], [(1, ZERO)])
@@ -148,6 +152,10 @@ OBJECTS = b'{"a": 1, "b": 2}\n'
         ("log.jsonl.gz", _gzip(_gzip(OBJECTS)), "packed twice, within as gzip"),
         ("log.csv.lzma", b"\x5d\0\0\x80\0" + b"\xff" * 8, "is packed as lzma"),
         ("log.csv", TEXT.decode().encode("utf-16"), "Set `log.csv.encoding: utf-16`"),
+        ("log.csv", TEXT.decode().encode("utf-32"), "Set `log.csv.encoding: utf-32`"),
+        ("log.csv", TEXT.decode().encode("utf-16-le"), "csv.encoding`, for example to utf-16-le"),
+        ("log.csv", TEXT.decode().encode("utf-16-be"), "csv.encoding`, for example to utf-16-be"),
+        ("log.csv", b"u1,1600000000\nu2,1600000060\n", "seems to be no header, but values"),
         ("log.jsonl", OBJECTS.decode().encode("utf-16"), "`iconv -f utf-16 -t utf-8`"),
         ("part-0", _parquet(), "is a Parquet file. Set `log.format: parquet`"),
         ("log.json", _parquet(), "is a Parquet file. Set `log.format: parquet`"),
@@ -162,6 +170,14 @@ OBJECTS = b'{"a": 1, "b": 2}\n'
 def test_what_a_file_is_instead_is_said(tmp_path, name, data, words):
     (tmp_path / name).write_bytes(data)
     _says(tmp_path / name, words)
+
+
+def test_which_byte_is_first_is_told_where_no_mark_tells_it(tmp_path):
+    (tmp_path / "log.csv").write_bytes(TEXT.decode().encode("utf-16-le"))
+    _says(
+        tmp_path / "log.csv", "Set `log.csv.encoding`, for example to utf-16-le", encoding="utf-16"
+    )
+    assert _rows(_blocks(tmp_path / "log.csv", encoding="utf-16-le")) == [["1", "x"]]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import tensorflow as tf
 from components.errors import InputError
 from models import contract, features, trainer
 from pipeline.cli import main
+from pipeline.items import table
 from pipeline.items.refresh import Refreshed, refresh
 from tests.models import features_of_all_kinds
 from tests.models.features_of_all_kinds import items_of
@@ -123,9 +124,12 @@ def test_a_further_item_scores_as_one_of_the_same_features(pushed, known, tmp_pa
 
 @pytest.mark.parametrize("pushed", ["float32"], indirect=True)
 def test_the_command_pushes_the_next_version(pushed, known, tmp_path, capfd):
-    table = write(tmp_path / "items.parquet", {1000: known[1]})
-    assert main(["items", "--model", str(pushed), "--items", table]) == 0
-    assert "rows of 0 items of 7 made anew, and of 1 that it did not know" in capfd.readouterr().out
+    items = write(tmp_path / "items.parquet", {1000: known[1]})
+    pq.write_table(pa.concat_tables([pq.read_table(items)] * 2), items)
+    assert main(["items", "--model", str(pushed), "--items", items]) == 0
+    told = capfd.readouterr().out
+    assert "rows of 0 items of 7 made anew, and of 1 that it did not know" in told
+    assert "1 rows have an item that an earlier row has, which counts" in told
     versions = sorted(int(path.name) for path in pushed.iterdir())
     assert len(versions) == 2 and versions[0] == 7
 
@@ -134,12 +138,22 @@ def test_the_command_pushes_the_next_version(pushed, known, tmp_path, capfd):
 def test_faults_of_the_table_are_named(pushed, known, tmp_path):
     without = pq.read_table(write(tmp_path / "a.parquet", known)).drop(["price"])
     pq.write_table(without, tmp_path / "a.parquet")
-    with pytest.raises(InputError, match="price"):
+    with pytest.raises(InputError, match="no column 'price'") as caught:
         refresh(pushed / "7", str(tmp_path / "a.parquet"), tmp_path / "out")
+    assert "Write CSV in UTF-8 with commas, JSON lines or Parquet, with the columns item, " in str(
+        caught.value
+    )
+    assert "`items." not in str(caught.value)
     short = {1: known[1] | {"cover": [1.0, 2.0]}}
     with pytest.raises(InputError, match="cover must hold lists of 3 numbers in each row"):
         refresh(pushed / "7", write(tmp_path / "b.parquet", short), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_id_of_several_lines_is_refused(tmp_path):
+    pq.write_table(pa.table({"item": ["a", "b\nc"]}), tmp_path / "items.parquet")
+    with pytest.raises(InputError, match="an id holds a line end"):
+        table.read(str(tmp_path / "items.parquet"), {}, integers=False)
 
 
 def test_a_model_of_ids_alone_is_refused(tmp_path):

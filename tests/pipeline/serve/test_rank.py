@@ -55,8 +55,14 @@ def whole(**changes):
 
 @pytest.mark.parametrize(
     "request_",
-    [ONE, whole(), {"inputs": ONE}, {"signature_name": "score", "inputs": whole()}],
-    ids=["plain", "with users", "inputs", "as REST takes it"],
+    [
+        ONE,
+        whole(),
+        {"inputs": ONE},
+        {"signature_name": "score", "inputs": whole()},
+        "\ufeff" + json.dumps(ONE),
+    ],
+    ids=["plain", "with users", "inputs", "as REST takes it", "with a byte-order mark"],
 )
 def test_json(rank, request_):
     code, out, err = rank(request_, "--json")

@@ -135,6 +135,24 @@ def test_names_of_zones():
     assert _read(["2020-09-14 10:00 CST"]).values.to_pylist() == [None]
 
 
+def test_hours_of_twelve():
+    cells = {
+        "09/14/2020 12:00:05 AM": 1_600_041_605, "09/14/2020 01:00:05 am": 1_600_045_205,
+        "09/14/2020 12:00:05 p.m.": 1_600_084_805, "09/14/2020 1:00:05\u202fPM": 1_600_088_405,
+        "09/14/2020 11:59:59\u00a0P.M.": 1_600_127_999,
+    }  # fmt: skip
+    read = _read(list(cells), format="%m/%d/%Y %I:%M:%S %p")
+    assert read.values.to_pylist() == [second * 10**9 for second in cells.values()]
+    faulty = _read(["09/14/2020 13:00:05 PM", "09/14/2020 1:00:05"], format="%m/%d/%Y %I:%M:%S %p")
+    assert faulty.values.to_pylist() == [None, None]
+
+
+@pytest.mark.parametrize("layout", ["%m/%d/%Y %H:%M:%S %p", "%m/%d/%Y %I:%M:%S", "%d.%m.%Y %p"])
+def test_half_a_day_is_not_guessed(layout):
+    with pytest.raises(pydantic.ValidationError, match="%I with %p, or %H alone"):
+        TimeColumn(column="t", format=layout)
+
+
 @pytest.mark.parametrize("layout", ["yyyy-MM-dd", "%Y-%Q", "%s", "%Y %F", "%Y-%m-%d %"])
 def test_formats_that_cannot_be_meant(layout):
     with pytest.raises(pydantic.ValidationError, match="`format`"):
@@ -200,6 +218,8 @@ def test_formats_that_fit():
     assert likely.formats(["14/09/2020 01:40", "02/09/2020 13:00"]) == ["%d/%m/%Y %H:%M"]
     assert likely.formats(["03/04/2020"]) == ["%d/%m/%Y", "%m/%d/%Y"]
     assert likely.formats(["10/Oct/2000:13:55:36 -0700"]) == ["%d/%b/%Y:%H:%M:%S %z"]
+    assert likely.formats(["[10/Oct/2000:13:55:36 -0700]"]) == ["[%d/%b/%Y:%H:%M:%S %z]"]
+    assert likely.formats(["Sun Sep 13 12:26:40 2020"]) == ["%a %b %d %H:%M:%S %Y"]
     assert likely.formats(["tomorrow"]) == []
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from components.behavior_example_gen.cells.columns import IdColumn, TimeColumn
@@ -58,6 +58,7 @@ def test_numbers():
 
 
 @given(st.lists(st.one_of(st.none(), st.text("0123456789.+-eEnaifx ", max_size=6)), min_size=1))
+@example(["E", "0E0000", "1e-0003"])
 def test_one_faulty_cell_does_not_change_how_the_others_are_read(cells):
     for read in (to_int, to_float):
         together = read(pa.array(cells, pa.string()))
@@ -154,6 +155,9 @@ def test_filters_by_day():
     cells = pa.array(["2024-01-31 23:59", "2024-02-01", "2023-12-31T10:00:00Z", None])
     kept = RowFilter.parse("day >= 2024-01-31").keep(cells)
     assert kept.tolist() == [True, True, False, False]
+    others = pa.array(["1706659200", "20240101", "01.02.2024", "2024-01-30"])
+    assert RowFilter.parse("day < 2024-01-31").keep(others).tolist() == [False, False, False, True]
+    assert RowFilter.parse("day < '2024-01-31'").keep(others).tolist() == [True, False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +166,7 @@ def test_filters_by_day():
         "n", "n >", "> 1", "n = 1", "n => 1", "n =< 1", "n <> 1", "n === 1", "n in (1, 2)",
         "n > 1 and n < 2", "n == a AND m == b", "n == a || m == b", "0 < n < 2", "n == a != b",
         "n > 1,000", "n >= 31.01.2024", "n < 2024/01/31", "n >= 1 000", "n > $5", "n < nan",
-        "n > inf", "n > ten",
+        "n > inf", "n > ten", "n != 'a' and n != 'b'", 'n == "a" or n == "b"',
     ],
 )  # fmt: skip
 def test_filters_that_would_mean_something_else_are_refused(text):
@@ -171,10 +175,10 @@ def test_filters_that_would_mean_something_else_are_refused(text):
 
 
 def test_a_text_between_marks_may_hold_anything():
-    cells = pa.array(["a and b", "1,000", "x > y", "a"])
-    for n, text in enumerate(("a and b", "1,000", "x > y")):
-        kept = RowFilter.parse(f"n == '{text}'").keep(cells)
-        assert kept.tolist() == [place == n for place in range(4)]
+    texts = ["a and b", "1,000", "x > y", 'a" and "b', "O''Brien", "a"]
+    for n, text in enumerate(texts[:5]):
+        kept = RowFilter.parse(f"n == '{text}'").keep(pa.array(texts))
+        assert kept.tolist() == [place == n for place in range(6)]
 
 
 INVISIBLE = [

@@ -1,6 +1,7 @@
 """What is told of a log's rows, against counts made by hand and by loops."""
 
 import collections
+import unicodedata
 
 import numpy as np
 import pyarrow as pa
@@ -130,6 +131,33 @@ def test_a_text_that_writes_ids_in_two_ways_is_refused(tmp_path, kind):
     )
     with pytest.raises(LogError, match=says):
         check_log(config)
+
+
+@pytest.mark.parametrize(
+    ("forms", "told"), [("NFC NFD", True), ("NFC NFC", False), ("NFD NFD", False)]
+)
+def test_accents_that_are_written_in_two_ways_are_told(tmp_path, forms, told):
+    rows = _some("")
+    for name, form, some in zip("ab", forms.split(), (rows[:60], rows[60:]), strict=True):
+        accented = [(u, unicodedata.normalize(form, f"\u00e9{i}"), *rest) for u, i, *rest in some]
+        _write(tmp_path / f"{name}.csv", accented)
+    column = {"item": {"column": "item", "type": "string"}}
+    counts = execute(_config(tmp_path, log={"columns": COLUMNS | column}), tmp_path / "out")
+    says = (
+        "`log.columns.item`: some cells have accents beside their letters (Unicode's NFD), others"
+    )
+    assert [warning.startswith(says) for warning in counts["warnings"]] == [True] * told
+
+
+def test_ids_of_several_lines_are_told(tmp_path):
+    rows = [(u, f'"{i}\nx"' if i == "i3" else i, *rest) for u, i, *rest in _some()]
+    _write(tmp_path / "log.csv", rows)
+    counts = execute(_config(tmp_path), tmp_path / "out")
+    told = sum(n % 9 == 3 for n in range(120))
+    assert counts["warnings"] == [
+        f"`log.columns.item`: {told} cells hold a line end. A vocabulary has an id a line, so that "
+        f"the model takes all of these for unknown ones. Write them in one line."
+    ]
 
 
 def test_what_determines_the_item_is_told(tmp_path):

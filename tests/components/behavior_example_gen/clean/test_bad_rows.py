@@ -228,6 +228,16 @@ def test_a_log_whose_labels_are_all_empty_names_their_column(tmp_path):
         _ingest(tmp_path, lines)
 
 
+def test_a_log_that_leaves_its_zeros_empty_says_what_to_write(tmp_path):
+    lines = [line if line.endswith("1") else line[:-1] for line in GOOD]
+    says = (
+        r"targets of the train split have the label 1; .* Change `label\.column` \('label'\), .*"
+        r" The label of 60 rows is an empty cell, .* write 0 if it means that"
+    )
+    with pytest.raises(LogError, match=says):
+        _ingest(tmp_path, lines)
+
+
 def test_where_a_split_is_empty_the_times_are_told(tmp_path):
     lines = [",".join([*line.split(",")[:3], "7", *line.split(",")[4:]]) for line in GOOD]
     said = r"the train split has no targets .* Its times go from 1970-01-01T00:00:07Z to .*:07Z"
