@@ -147,10 +147,10 @@ def fit(
         for _ in range(steps):
             step(*train.rows(rng.integers(0, len(train), size)).tensors())
         loss = _loss(found, held)
-        waited = 0 if loss < best else waited + 1
+        waited += 1
         if loss < best:
-            best, kept = loss, [v.numpy() for v in variables]
-        elif waited == PATIENCE:
+            best, kept, waited = loss, [v.numpy() for v in variables], 0
+        if waited == PATIENCE:
             break
     for variable, value in zip(variables, kept, strict=True):
         variable.assign(value)

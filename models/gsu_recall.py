@@ -64,7 +64,7 @@ def gsu_recall(model: CtrModel, batch: Mapping[str, tf.Tensor]) -> dict[str, dic
     counted = view.window.size > count
     if not tf.reduce_any(counted):
         return {}
-    queries = interest.relevance(view.target, view.window.size)
+    queries = interest.queries(view)
     found = {
         f"twin_{name}": search(count)(queries, view.rows, view.window)
         for name, search in SEARCHES.items()

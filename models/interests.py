@@ -84,19 +84,23 @@ class RetrievedInterest(Interest):
         )
         self.attention = attention_of(config.num_heads, embedding)
 
+    def queries(self, view: View) -> tf.Tensor:
+        """Returns what the targets ask their histories, [B, T, H, D]."""
+        return self.relevance(view.target, view.window.size)
+
     def choose(self, view: View, queries: tf.Tensor) -> Selection:
         """Returns K behaviours for each target.
 
         Args:
           view: of the batch.
-          queries: [B, T, H, D], from `TargetRelevance`.
+          queries: [B, T, H, D], from `queries`.
         """
         raise NotImplementedError
 
     def retrieve(self, view: View) -> Selection:
         """Returns the K behaviours that each target reads, of [B, T, K]."""
-        return self.choose(view, self.relevance(view.target, view.window.size))
+        return self.choose(view, self.queries(view))
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
-        queries = self.relevance(view.target, view.window.size)
+        queries = self.queries(view)
         return self.attention(queries, *view.recall(self.choose(view, queries)))

@@ -76,7 +76,7 @@ class TwinInterest(RetrievedInterest):
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         if self.position is None:
             return super().call(view, training=training)
-        queries = self.relevance(view.target, view.window.size)
+        queries = self.queries(view)
         chosen = self.choose(view, queries)
         bias = tf.linalg.matrix_transpose(self.position(*view.distance(chosen)))
         return self.attention(queries, view.gather(chosen), chosen.valid, bias=bias)

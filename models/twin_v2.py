@@ -60,7 +60,7 @@ class TwinV2Interest(RetrievedInterest):
         return self._choose(view, queries)[0].newest_first()
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
-        queries = self.relevance(view.target, view.window.size)
+        queries = self.queries(view)
         chosen, weights = self._choose(view, queries)
         bias = tf.cast(weights, queries.dtype)[:, :, None]
         return self.attention(queries, view.gather(chosen), chosen.valid, bias=bias)

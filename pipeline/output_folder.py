@@ -14,6 +14,7 @@ from pathlib import Path
 
 from components.errors import NO_HOME, InputError
 from components.secrets import masked
+from components.utf8 import is_utf8
 from pipeline.result_file import command
 
 LOCK = ".lock"
@@ -39,7 +40,8 @@ def check_folder(flag: str, path: Path) -> Path:
     if path.parts and path.parts[0].startswith("~") and not Path(path.parts[0]).exists():
         raise InputError(f"{flag} {_short(path)}: {NO_HOME}")
     try:
-        _check_text(path)
+        if not is_utf8(str(path)):  # what is written below is told as text
+            raise OSError(errno.EILSEQ, "its name is no text in UTF-8")
         folder = path.resolve()
         nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
         if not nearest.is_dir():
@@ -53,14 +55,6 @@ def check_folder(flag: str, path: Path) -> Path:
             f"{flag} {_short(path)}: cannot be written: {_reason(error)}; choose another folder"
         ) from None
     return folder
-
-
-def _check_text(path: Path) -> None:
-    """Refuses bytes that are no UTF-8: what is written below is told as text."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise OSError(errno.EILSEQ, "its name is no text in UTF-8") from None
 
 
 @contextlib.contextmanager

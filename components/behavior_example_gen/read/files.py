@@ -18,6 +18,7 @@ from apache_beam.io.filesystems import FileSystems
 from components import literal_paths
 from components.behavior_example_gen.errors import LogError
 from components.errors import NO_HOME
+from components.utf8 import is_utf8
 
 # What of apache-beam must be installed for a scheme of paths.
 _EXTRAS = {"gs": "gcp", "s3": "aws", "azfs": "azure", "hdfs": "hadoop"}
@@ -216,7 +217,7 @@ def _walk(folder: str, above: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def _metadata(path: str) -> FileMetadata:
-    if _is_no_text(path):
+    if not is_utf8(path):
         raise LogError(
             f"{os.fsencode(path)!r}: its name is no text in UTF-8, as workers need it. Rename it."
         )
@@ -230,15 +231,6 @@ def _metadata(path: str) -> FileMetadata:
             f"{path}: is {special}, which cannot be read twice. Write it into a file first."
         )
     return FileMetadata(path, facts.st_size, facts.st_mtime)
-
-
-def _is_no_text(path: str) -> bool:
-    """Whether a path has bytes that Python keeps as halves of a pair."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def _remote(path: str) -> list[FileMetadata]:
