@@ -57,6 +57,12 @@ def _told(known: dict, targets: int) -> RawExample:
     return {features.target_feature(name): [value] * targets for name, value in values.items()}
 
 
+def _dense(told: RawExample) -> dict[str, tf.Tensor]:
+    """The same as arguments of `score_new_items`."""
+    kinds = {bytes: tf.string, float: tf.float32}
+    return {name: tf.constant([v], kinds[type(v[0])]) for name, v in told.items()}
+
+
 @pytest.fixture(scope="module")
 def rare(transformed_features) -> dict[int, dict]:
     """What is known of the items that have the unknown item's row: those seen once or never."""
@@ -93,8 +99,7 @@ def test_both_signatures_read_them(served, transformed_features, rare):
     tensors = {name: tf.constant(x) for name, x in raw_tensors([example]).items()}
     targets = len(example[features.TARGET_ITEM])
     told = _told(rare[item], targets)
-    kinds = {bytes: tf.string, float: tf.float32}
-    more = {name: tf.constant([v], kinds[type(v[0])]) for name, v in told.items()}
+    more = _dense(told)
     (expected,) = _scores(served, [example | told])
     found = served[SCORE_NEW_ITEMS](**tensors, **more)[PROBABILITY].numpy()[0]
     np.testing.assert_allclose(found, expected, atol=2e-5)
@@ -121,9 +126,7 @@ def test_one_target_alone_is_scored_as_among_others(served, transformed_features
             dense = served[SCORE](**tensors)[PROBABILITY].numpy()
             np.testing.assert_allclose(dense, expected[:, :1], atol=2e-5)
             continue
-        kinds = {bytes: tf.string, float: tf.float32}
-        more = {name: tf.constant([v], kinds[type(v[0])]) for name, v in told.items()}
-        dense = served[SCORE_NEW_ITEMS](**tensors, **more)[PROBABILITY].numpy()
+        dense = served[SCORE_NEW_ITEMS](**tensors, **_dense(told))[PROBABILITY].numpy()
         np.testing.assert_allclose(dense, expected[:, :1], atol=2e-5)
 
 

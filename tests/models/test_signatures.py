@@ -68,14 +68,20 @@ def case(request, tmp_path_factory):
     return transformed, model, folder, loaded.signatures
 
 
-def in_memory(transformed: Transformed, model: tf.keras.Model) -> dict:
-    """Returns probabilities of every user of `validation`, from the batches that train."""
+def validation_batch(transformed: Transformed, model: tf.keras.Model) -> tuple[dict, np.ndarray]:
+    """Returns all of `validation` as one of the batches that train, and its users."""
     files = tf.io.gfile.glob(transformed.files("validation"))
     spec = transformed.output.transformed_feature_spec()
     split = Split(files, spec, Layout.of(model.sizes), 2**30)
     shape = BatchShape(30, HISTORY["max_length"], T)
     ((dataset, (users,)),) = split.batches([shape], None)
     (batch,) = dataset
+    return batch, users
+
+
+def in_memory(transformed: Transformed, model: tf.keras.Model) -> dict:
+    """Returns probabilities of every user of `validation`, from the batches that train."""
+    batch, users = validation_batch(transformed, model)
     scores = tf.sigmoid(model(batch)).numpy()
     valid = batch[features.TARGET_VALID].numpy()
     return {user: scores[row][valid[row]] for row, user in enumerate(users)}
@@ -250,12 +256,7 @@ def test_the_model_is_saved_once_for_both_signatures_and_without_forms_of_keras(
 
 def test_curves_of_contexts_are_served_as_they_were_fitted(case, tmp_path):
     transformed, model, *_ = case
-    files = tf.io.gfile.glob(transformed.files("validation"))
-    split = Split(
-        files, transformed.output.transformed_feature_spec(), Layout.of(model.sizes), 2**30
-    )
-    ((dataset, (users,)),) = split.batches([BatchShape(30, HISTORY["max_length"], T)], None)
-    (batch,) = dataset
+    batch, users = validation_batch(transformed, model)
     context = model.context(batch)
     # The length's logarithm comes first.
     visible = np.minimum(
