@@ -7,8 +7,8 @@ does not fit the others. The checks are few operations on sizes: they cost nothi
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -30,7 +30,7 @@ def checked(
     raw: Mapping[str, tf.RaggedTensor],
     layout: Layout,
     span: tuple[int, int] | None = None,
-    optional: Sequence[str] = (),
+    optional: Collection[str] = (),
     *,
     dense: bool = False,
 ) -> dict[str, tf.RaggedTensor]:
@@ -50,9 +50,8 @@ def checked(
         `history_time` falls, if a time is 30 years away from training, or if `target_hist_end`
         lies outside its history.
     """
-    own = {features.TARGET_HIST_END, *layout.values, *optional}  # of lengths of their own
     lengths = {name: values.row_lengths() for name, values in raw.items()}
-    history, targets = _by_side({n: length for n, length in lengths.items() if n not in own})
+    history, targets = _by_side(_equally_long(lengths, layout, optional))
     wanted = targets[features.TARGET_ITEM]
     checks = [
         _some_targets(wanted),
@@ -70,12 +69,21 @@ def checked(
     if features.TARGET_HIST_END in raw:
         checks += _ends(raw[features.TARGET_HIST_END], history[features.HISTORY_ITEM], wanted)
     with tf.control_dependencies([_enforced(checks)]):
-        values = {name: tf.identity(x.flat_values) for name, x in raw.items()}
-    # What is equally long shares its rows, which are then told once.
+        return {name: x.with_flat_values(tf.identity(x.flat_values)) for name, x in raw.items()}
+
+
+def with_common_rows(
+    raw: Mapping[str, tf.RaggedTensor], layout: Layout, optional: Collection[str] = ()
+) -> dict[str, tf.RaggedTensor]:
+    """Returns what `checked` found to fit, where what is equally long has the same rows.
+
+    What follows is told of all of them at once then. Tensors lose it on their way into a function.
+    """
+    history, targets = _by_side(_equally_long(raw, layout, optional))
     rows = dict.fromkeys(history, features.HISTORY_ITEM) | dict.fromkeys(
         targets, features.TARGET_ITEM
     )
-    return {name: raw[rows.get(name, name)].with_flat_values(x) for name, x in values.items()}
+    return {n: raw[rows.get(n, n)].with_flat_values(x.flat_values) for n, x in raw.items()}
 
 
 def checked_dense(tensors: Mapping[str, tf.Tensor], layout: Layout) -> dict[str, tf.Tensor]:
@@ -112,8 +120,16 @@ def checked_dense(tensors: Mapping[str, tf.Tensor], layout: Layout) -> dict[str,
         return {name: tf.identity(tensor) for name, tensor in tensors.items()}
 
 
-def _by_side(sizes: Mapping[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
-    """The sizes of the features of the history, and of those of the targets."""
+def _equally_long(
+    of_features: Mapping[str, Any], layout: Layout, optional: Collection[str]
+) -> dict[str, Any]:
+    """What is said of features, but for those that have lengths of their own."""
+    own = {features.TARGET_HIST_END, *layout.values, *optional}
+    return {name: said for name, said in of_features.items() if name not in own}
+
+
+def _by_side(sizes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is said of the features of the history, and what is of those of the targets."""
     history = {n: s for n, s in sizes.items() if n.startswith(features.HISTORY_PREFIX)}
     return history, {name: size for name, size in sizes.items() if name not in history}
 

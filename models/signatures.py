@@ -88,9 +88,6 @@ class ServingModule(tf.Module):
         self._calibrated = lambda logits, batch: _calibrated(
             logits, lambda: model.context(batch), calibrations
         )
-        # Traced once for all signatures, and in the SavedModel once.
-        scores = tf.function(self._scores, autograph=False)
-        self._scores_of = lambda batch: scores(batch)
         of_curves = [v for c in calibrations or () if isinstance(c, tf.Module) for v in c.variables]
         self._variables = lambda: [*model.variables, *of_curves]
         model.embed_all_items()
@@ -105,6 +102,18 @@ class ServingModule(tf.Module):
             if name not in NOT_SERVED
             and not name.startswith((features.item_feature(""), features.label_feature("")))
         }
+        # Each traced once for all signatures, and in the SavedModel once.
+        spec = {
+            name: tf.RaggedTensorSpec([None, None], spec.dtype, ragged_rank=1)
+            for name, spec in (self._spec | self.new_items.spec()).items()
+        }
+        several = [spec, tf.TensorSpec([], tf.int32)]
+        scores = tf.function(self._scores, autograph=False)
+        score_users = tf.function(self._score_users, several, autograph=False)
+        score_checked = tf.function(self._score_checked, [spec], autograph=False)
+        self._scores_of = lambda batch: scores(batch)
+        self._scores_of_users = lambda raw, targets: score_users(raw, targets)
+        self._scores_of_checked = lambda raw: score_checked(raw)
 
     def export(self, path: str) -> None:
         """Writes the SavedModel with both signatures to the folder `path`."""
@@ -188,7 +197,7 @@ class ServingModule(tf.Module):
         }
 
     def _score(self, raw: dict[str, tf.RaggedTensor], dense: bool = False) -> dict[str, tf.Tensor]:
-        """Scores ragged raw features [n, L] and [n, T] in chunks of users.
+        """Scores ragged raw features [n, L] and [n, T].
 
         Args:
           raw: features as in the log.
@@ -196,48 +205,53 @@ class ServingModule(tf.Module):
         """
         told = [name for name in self.new_items.features if name in raw]
         raw = requests.checked(raw, self._layout, self._span, told, dense=dense)
+        nothing = tf.zeros_like(raw[features.TARGET_ITEM].row_splits)
+        for name, spec in (self._spec | self.new_items.spec()).items():
+            if name not in raw:  # what a request need not tell
+                values = tf.zeros([0], spec.dtype)
+                raw[name] = tf.RaggedTensor.from_row_splits(values, nothing, validate=False)
+        scores = self._scores_of_checked(raw)
+        return dict(zip(self.probabilities + self.logits, tf.unstack(scores, axis=-1), strict=True))
+
+    def _score_checked(self, raw: dict[str, tf.RaggedTensor]) -> tf.Tensor:
+        """Returns all outputs [n, T, outputs] of features that were checked, by chunks of users."""
         users = raw[features.TARGET_ITEM].nrows(tf.int32)
         length = raw[features.HISTORY_ITEM].bounding_shape(1, out_type=tf.int32)
         targets = raw[features.TARGET_ITEM].bounding_shape(1, out_type=tf.int32)
         user = tf.maximum(length, 1) * (targets + EMBEDDING_WEIGHT)
         step = tf.maximum(CHUNK // user, 1)
         chunks = tf.maximum((users + step - 1) // step, 1)
-
-        # Once in the SavedModel, though it is called twice.
-        score_users = tf.function(self._score_users, autograph=False)
-        one = (users == 1) & (targets == 1)
+        outputs = len(self.probabilities + self.logits)
 
         def score_chunk(chunk: tf.Tensor) -> tf.Tensor:
             begin = chunk * step
             rows = {name: _rows(values, begin, step) for name, values in raw.items()}
-            scores = score_users(rows, targets)
+            scores = self._scores_of_users(rows, targets)
             return tf.pad(scores, [[0, step - tf.shape(scores)[0]], [0, 0], [0, 0]])
-
-        outputs = self.probabilities + self.logits
 
         def in_chunks() -> tf.Tensor:
             scores = tf.map_fn(
                 score_chunk,
                 tf.range(chunks),
-                fn_output_signature=tf.TensorSpec([None, None, len(outputs)], tf.float32),
+                fn_output_signature=tf.TensorSpec([None, None, outputs], tf.float32),
                 parallel_iterations=1,
             )
-            return tf.reshape(scores, [chunks * step, targets, len(outputs)])[:users]
+            return tf.reshape(scores, [chunks * step, targets, outputs])[:users]
 
-        scores = tf.cond(
-            one,
+        return tf.cond(
+            (users == 1) & (targets == 1),
             lambda: self._score_users(raw, 1, one=True),
-            lambda: tf.cond(chunks > 1, in_chunks, lambda: score_users(raw, targets)),
+            lambda: tf.cond(chunks > 1, in_chunks, lambda: self._scores_of_users(raw, targets)),
         )
-        return dict(zip(outputs, tf.unstack(scores, axis=-1), strict=True))
 
     def _score_users(
         self, raw: dict[str, tf.RaggedTensor], targets: tf.Tensor, one: bool = False
     ) -> tf.Tensor:
         """Returns all outputs [n, `targets`, outputs] of ragged raw features."""
-        settings, raw = self._settings, dict(raw)
-        given_end = raw.pop(features.TARGET_HIST_END, None)
-        told = {name: raw.pop(name) for name in self.new_items.features if name in raw}
+        settings = self._settings
+        raw = requests.with_common_rows(raw, self._layout, self.new_items.features)
+        given_end = raw.pop(features.TARGET_HIST_END)
+        told = {name: raw.pop(name) for name in self.new_items.features}
         full_length = _row_lengths(raw[features.HISTORY_ITEM])
         history = {n: x for n, x in raw.items() if n.startswith(features.HISTORY_PREFIX)}
         raw |= tf.cond(
@@ -256,10 +270,8 @@ class ServingModule(tf.Module):
             batch[features.TARGET_TIME],
             ties=settings.ties == "order",
         )
-        if given_end is not None:
-            end = tf.cast(inputs.dense(given_end, targets, -1), tf.int32)
-            cut = full_length - kept
-            hist_end = tf.where(end < 0, hist_end, tf.maximum(end - cut, 0))
+        end = tf.cast(inputs.dense(given_end, targets, -1), tf.int32)
+        hist_end = tf.where(end < 0, hist_end, tf.maximum(end - (full_length - kept), 0))
         batch[features.TARGET_HIST_END] = hist_end
         if self._reads_match:
             batch[features.TARGET_MATCH] = positions.target_match(
@@ -311,8 +323,8 @@ def _of_one(name: str, values: tf.Tensor) -> tf.Tensor:
     """
     if name.startswith(features.fresh_feature("")):
         return values
-    of_target = name.startswith(features.TARGET_PREFIX)
-    return tf.ensure_shape(values, [1, 1] if of_target else [1, *values.shape[1:]])
+    known = 2 if name.startswith(features.TARGET_PREFIX) else 1
+    return tf.ensure_shape(values, [1] * known + values.shape[known:])
 
 
 def _unpadded(history: dict[str, tf.Tensor], length: tf.Tensor) -> dict[str, tf.RaggedTensor]:

@@ -201,6 +201,16 @@ def test_matches_are_computed_for_a_model_that_reads_them(transformed, reads_mat
         np.testing.assert_allclose(row[: len(logits)], 1 / (1 + np.exp(-logits)), atol=1e-6)
 
 
+def test_signatures_share_what_scores(case):
+    """All load and compile what is in a SavedModel: Pusher, Evaluator, every service."""
+    *_, folder, served = case
+    saved = saved_model_pb2.SavedModel.FromString((folder / "model/saved_model.pb").read_bytes())
+    functions = [f.signature.name for f in saved.meta_graphs[0].graph_def.library.function]
+    assert len(served) >= 2
+    assert sum("_score_checked_" in name for name in functions) == 1
+    assert sum("__scores_" in name for name in functions) == 2  # of one target alone, of several
+
+
 def test_nobody(case):
     assert case[3][SERVING_DEFAULT](tf.constant([], tf.string))[PROBABILITY].shape[0] == 0
 
