@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator
 
 from components.behavior_example_gen.cells.features import WEIGHTS
+from components.behavior_example_gen.cells.spellings import several
+from components.behavior_example_gen.cells.unseen import named
 from components.behavior_example_gen.clean.account import Counts
 from components.behavior_example_gen.clean.notes import iso
 from components.behavior_example_gen.config.ingest_config import IngestConfig, section
@@ -32,7 +34,7 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
             f"007 is 7. Set `{key}.type: string` to tell them apart."
         )
     for key, rows in counts.notes.decimals.items():
-        if key.startswith("features."):
+        if not _is_id(key):
             if counts.notes.integers[key]:
                 found.append(
                     f"`{key}`: {rows:,} cells are whole numbers with a decimal point, such as 7.0, "
@@ -54,11 +56,39 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
                 f"`{key}`: some cells have accents beside their letters (Unicode's NFD), others "
                 f"within them (NFC): what looks like one id is two. Write all in NFC."
             )
+    for key, cells in counts.notes.unseen.items():
+        found.append(
+            f"`{key}`: {cells.number:,} cells hold a character that does not show as what it is, "
+            f"such as {named(cells.example)}: one id may be written as two, or two as one. Write "
+            f"all of them in one way."
+        )
+    for key, numbers in counts.notes.ways.items():
+        if ways := several(numbers):
+            read = (
+                f"Set `{key}.type: int` to read them as one, or write" if _is_id(key) else "Write"
+            )
+            found.append(
+                f"`{key}`: {' and '.join(map(repr, ways[0]))} are one number, but different ids; "
+                f"so it is of {len(ways):,} numbers or more. {read} all in one way."
+            )
+    for key, files in counts.notes.empty.items():
+        found.append(
+            f"`{key}.files`: {files.example} is empty, and read as a file without rows (so many: "
+            f"{files.number:,}). If it should have some, write it again."
+        )
     for key, rows in counts.notes.broken.items():
         found.append(
             f"`{key}`: {rows:,} cells hold a line end. A vocabulary has an id a line, so that the "
             f"model takes all of these for unknown ones. Write them in one line."
         )
+    for part, values in counts.notes.values.items():
+        if values.near:
+            key = config.key(part.removeprefix("label").lstrip() or None)
+            found.append(
+                f"`{key}.positives`: rows of {', '.join(map(repr, values.near))} count as 0, "
+                f"though it differs from a value that counts as 1 by capitals or .0 only. If it "
+                f"means the same, list it, too."
+            )
     found += _of_busiest(counts, config)
     for name, joined in config.log.tables.items():
         found += _of_table(name, joined, counts)
@@ -131,6 +161,11 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
                 f"{iso(span.first)} to {iso(span.last)}, are not between 1990 and now. {way_out}"
             )
     return found
+
+
+def _is_id(key: str) -> bool:
+    """Whether the key is of a column of the log, which has a `type`, and not of a feature."""
+    return not key.startswith("features.")
 
 
 def _of_busiest(counts: Counts, config: IngestConfig) -> Iterator[str]:

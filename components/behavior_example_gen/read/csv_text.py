@@ -67,7 +67,7 @@ def _without_preamble(
     line, begin = 1, 0
     while line <= config.skip_rows and (end := head.find(b"\n", begin) + 1):
         line, begin = line + 1, end
-    if line <= config.skip_rows:
+    if head and line <= config.skip_rows:
         raise LogError(
             f"{path}: `{section}.csv.skip_rows` leaves out {config.skip_rows} lines, but the file "
             f"has no more than {line}. Lower it."
