@@ -152,7 +152,9 @@ def decimals(cells: pa.Array) -> int:
 
 
 def integers(cells: pa.Array) -> int:
-    """Returns how many of the first texts are integers, such as 7."""
+    """Returns how many of the first cells are integers, such as 7, be they typed or texts."""
+    if pa.types.is_integer(cells.type):
+        return len(cells[:_LOOKED_AT].drop_null())
     if not is_text(cells.type):
         return 0
     return int(matches(to_text(cells[:_LOOKED_AT]), _INTEGER).sum())
@@ -185,6 +187,21 @@ def of_several_lines(cells: pa.Array) -> int:
         return 0
     text = to_text(cells)
     return int(matches(text, r"[\r\n]").sum()) if holds(text, "\r\n") else 0
+
+
+def in_marks(cells: pa.Array) -> int:
+    """Returns how many texts have quotation marks around them, such as "a" or 'a'."""
+    if not is_text(cells.type):
+        return 0
+    text = to_text(cells)
+    found = 0
+    for mark in "\"'":
+        begins = pc.starts_with(text, mark).fill_null(False)
+        if pc.any(begins).as_py():
+            some = text.filter(begins)
+            ends = pc.and_(pc.ends_with(some, mark), pc.greater(pc.binary_length(some), 1))
+            found += pc.sum(ends).as_py()
+    return found
 
 
 def accents(cells: pa.Array) -> tuple[int, int]:

@@ -24,8 +24,11 @@ Spellings = dict[int, tuple[str, ...]]
 def spellings(cells: pa.Array) -> Spellings:
     """Returns how some of the whole numbers in a column are written, by the number's hash.
 
-    They are those of the least hashes, so that all blocks of a log look at the same numbers.
+    They are those of the least hashes, so that all blocks of a log look at the same numbers. Those
+    of a typed column are written as texts of other files write them.
     """
+    if pa.types.is_integer(cells.type):
+        cells = cells[:_LOOKED_AT].cast(pa.string())
     if not is_text(cells.type):
         return {}
     text = to_text(cells).drop_null()

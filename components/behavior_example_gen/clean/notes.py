@@ -17,6 +17,7 @@ from components.behavior_example_gen.cells.likely import unusual
 from components.behavior_example_gen.cells.parse import (
     accents,
     decimals,
+    in_marks,
     integers,
     leading_zeros,
     of_several_lines,
@@ -125,7 +126,8 @@ class Notes:
         the duplicates among them.
       zeros: ids that lost the zeros before their number, by key of the column.
       decimals: ids of text that are whole numbers with a decimal point, likewise.
-      integers: ids of text that are whole numbers without one, likewise; of those looked at.
+      integers: ids that are whole numbers without one, of text or typed, likewise; of those looked
+        at.
       rounded: ids and times that a spreadsheet rounded, likewise.
       beside, within: ids of text whose accents are beside their letters, or within them,
         likewise; of those looked at.
@@ -145,6 +147,7 @@ class Notes:
       unseen: ids of text with a character that does not show as what it is, by key of the column.
       ways: how whole numbers are written in ids of text, as `spellings`, likewise.
       empty: files that hold nothing, by key of the table.
+      marked: ids of text that have quotation marks around them, by key of the column.
     """
 
     missing: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -170,6 +173,7 @@ class Notes:
     unseen: dict[str, Found] = dataclasses.field(default_factory=dict)
     ways: dict[str, spellings.Spellings] = dataclasses.field(default_factory=dict)
     empty: dict[str, Found] = dataclasses.field(default_factory=dict)
+    marked: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
     def look_at(self, key: str, cells: pa.Array, kind: str) -> None:
         """Counts the ids of a column, of type "int" or "string", that may be others than meant."""
@@ -182,6 +186,7 @@ class Notes:
             (self.integers, integers(cells) if kind == "string" else 0),
             (self.rounded, rounded(cells)),
             (self.broken, of_several_lines(cells)),
+            (self.marked, in_marks(cells)),
         ):
             if count:
                 found[key] += count
@@ -230,6 +235,7 @@ class Notes:
             _joined(self.unseen, other.unseen, operator.add),
             _joined(self.ways, other.ways, spellings.joined),
             _joined(self.empty, other.empty, operator.add),
+            self.marked + other.marked,
         )
 
 

@@ -76,6 +76,12 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
             f"`{key}.files`: {files.example} is empty, and read as a file without rows (so many: "
             f"{files.number:,}). If it should have some, write it again."
         )
+    for key, rows in counts.notes.marked.items():
+        found.append(
+            f"`{key}`: {rows:,} cells have quotation marks around them, which are part of the id, "
+            f"in requests, too. If they are not meant, write cells without marks and spaces before "
+            f"them; of a text, `log.csv.quote` says which mark quotes."
+        )
     for key, rows in counts.notes.broken.items():
         found.append(
             f"`{key}`: {rows:,} cells hold a line end. A vocabulary has an id a line, so that the "

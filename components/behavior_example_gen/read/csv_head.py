@@ -16,7 +16,7 @@ from components.behavior_example_gen.read.packing import is_named_packed, packin
 
 _BYTES = 1 << 12  # in which a file that is no text shows it
 _TAR = slice(257, 262)  # where an archive says that it is one
-_ROWS = 20  # by which a header is judged
+_ROWS = 20  # by which a header is judged, and no fewer
 _PREAMBLE = 50  # lines among which a header is looked for
 _TAIL = "behind the last delimiter"
 _NUMBER = re.compile(r"\s*-?\d+(\.\d+)?\s*")  # no name of a column that is asked for
@@ -123,7 +123,7 @@ def _check_width(
         begin = end
     widths = {len(row) for row in rows}
     tailed = widths == {len(names) + 1} and not any(row[-1] for row in rows)
-    if len(rows) < 2 or len(widths) > 1 or widths == {len(names)} or tailed:
+    if len(rows) < _ROWS or len(widths) > 1 or widths == {len(names)} or tailed:
         return
     width = widths.pop()
     way_out = f"Mend the header or `{section}.csv.delimiter` ({config.delimiter!r})"

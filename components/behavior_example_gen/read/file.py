@@ -226,7 +226,8 @@ def _texts(block: Block) -> Block:
         alone = dataclasses.replace(
             block, batch=pa.RecordBatch.from_arrays([column], [name]), rejected=()
         )
-        if lost := alone.checked().rejected:
+        lost = alone.checked().rejected
+        if 2 * len(lost) > block.batch.num_rows:
             cell = next(cell for cell in column.to_pylist() if isinstance(cell, bytes))
             such = f", such as {cell.hex()} in hexadecimal digits" if len(cell) <= _SHOWN else ""
             raise LogError(

@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.behavior_example_gen.cells.columns import TimeColumn
-from components.behavior_example_gen.cells.parse import rounded
+from components.behavior_example_gen.cells.parse import in_marks, rounded
 from components.behavior_example_gen.cells.times import COARSE, to_time
 from components.behavior_example_gen.check import check_log
 from components.behavior_example_gen.config.ingest_config import IngestConfig
 from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
+from components.behavior_example_gen.read import csv_text
 from components.behavior_example_gen.read.file import read_file, read_table
 from components.behavior_example_gen.read.files import find_files
 from pipeline.run_folder.check import METADATA
@@ -403,3 +404,61 @@ def test_folders_that_name_a_column_twice(tmp_path):
     _write(tmp_path / "user=u1" / "user=u2" / "log.csv", rows, "item,ts,click")
     with pytest.raises(LogError, match="name the column 'user' twice, as 'u1' and as 'u2'"):
         check_log(_config(tmp_path, log={"files": "."}))
+
+
+@pytest.mark.parametrize("form", ["0{}", "{}.0"])
+def test_integers_of_a_file_and_other_texts_of_the_next(tmp_path, form):
+    table = {
+        "user": [f"u{n % 6}" for n in range(60)], "item": [n % 9 for n in range(60)],
+        "ts": [TIMES + 60 * n for n in range(60)], "click": [n % 2 for n in range(60)],
+    }  # fmt: skip
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
+    cells = [form.format(n) for n in table["item"]]
+    later = {"item": cells, "ts": [time + 6000 for time in table["ts"]]}
+    pq.write_table(pa.table(table | later), tmp_path / "b.parquet")
+    config = _config(tmp_path, log={"files": "*.parquet"})
+    if form == "{}.0":
+        with pytest.raises(LogError, match=r"60 cells .* such as 7\.0, and others are without"):
+            check_log(config)
+    else:
+        (told,) = execute(config, tmp_path / "out")["warnings"]
+        assert "'0' and '00' are one number, but different ids; so it is of 9 numbers" in told
+
+
+@pytest.mark.parametrize("cell", [' "{}"', '"""{}"""', "'{}'"])
+def test_quotation_marks_that_are_part_of_an_id_are_told(tmp_path, cell):
+    rows = [line.split(",") for line in _lines()]
+    lines = [",".join([user, cell.format(item), *rest]) for user, item, *rest in rows]
+    _write(tmp_path / "log.csv", lines)
+    (told,) = execute(_config(tmp_path), tmp_path / "out")["warnings"]
+    assert told.startswith(
+        "`log.columns.item`: 120 cells have quotation marks around them, which are part of the id"
+    )
+
+
+def test_marks_around_cells_are_counted():
+    cells = pa.array(['"a"', "'a'", '"a', "a'", '"', "''", None, "o'", "'n'x'", "a"])
+    assert in_marks(cells) == 4
+    assert in_marks(pa.array([7])) == 0
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "gbk", "shift_jis"])
+@pytest.mark.parametrize("size", [64, 1 << 20])
+def test_utf8_is_read_in_no_other_encoding(tmp_path, monkeypatch, encoding, size):
+    monkeypatch.setattr(csv_text, "_BLOCK_BYTES", size)
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"x\n" + "\u00e9\u4e2d\u6587\n".encode() * 40)
+    config = CsvConfig(encoding=encoding)
+    with pytest.raises(LogError, match=f"is UTF-8 text, but `log.csv.encoding` = {encoding} would"):
+        list(read_file(str(path), 0, "auto", config, ["x"]))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "letters"),
+    [("latin-1", "\u00e9\u00c3"), ("gbk", "\u4e2d\u6587"), ("utf-16", "\u4e2d")],
+)
+def test_other_encodings_are_read(tmp_path, encoding, letters):
+    path = tmp_path / "log.csv"
+    path.write_bytes(("x\n" + f"{letters}\n" * 40).encode(encoding))
+    blocks = read_file(str(path), 0, "auto", CsvConfig(encoding=encoding), ["x"])
+    assert [cell for block in blocks for cell in block.batch["x"].to_pylist()] == [letters] * 40

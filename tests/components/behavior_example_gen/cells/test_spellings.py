@@ -39,7 +39,9 @@ def test_signs_and_powers():
     assert several(spellings(pa.array(cells))) == [
         ("-0", "0"), ("-07", "-7"), ("07E+1", "70", "7e1"), ("7000000000", "7e9"),
     ]  # fmt: skip
-    assert spellings(pa.array([7, 70])) == {}
+    typed = spellings(pa.array([7, 70, None]))
+    assert several(joined(typed, spellings(pa.array(["070", "7"])))) == [("070", "70")]
+    assert spellings(pa.array([7.0])) == {}
 
 
 def test_blocks_look_at_the_same_numbers(monkeypatch):
