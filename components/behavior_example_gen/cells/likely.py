@@ -23,7 +23,7 @@ EXCEL = "the days of a spreadsheet"
 _FIRST = 7_305 * 86_400  # 1990, in seconds
 _YEAR = 366 * 86_400
 _DATES = {"%Y%m%d": 0, "%Y%m%d%H": 1, "%Y%m%d%H%M": 2, "%Y%m%d%H%M%S": 3, "%Y%m%d%H%M%S%f": 4}
-_SHORT_HOUR = "%y%m%d%H"
+_SHORT_HOUR, _MONTH = "%y%m%d%H", "%Y%m"
 _PLACES = [1, 10**2, 10**4, 10**6, 10**9]  # behind the day
 # Clocks that do not count from 1970: ticks a second, and seconds before 1970.
 _OTHER_CLOCKS = {
@@ -77,6 +77,8 @@ def readings(cells: pa.Array) -> collections.Counter[str]:
     years = numbers // 10**6
     within = (years >= 10) & (years < 30) & (years != 20)
     found[_SHORT_HOUR] = _readable(numbers[within], _SHORT_HOUR)
+    within = (numbers >= 1990_01) & (numbers < 2100_00)
+    found[_MONTH] = _readable(numbers[within], _MONTH)
     return +found
 
 

@@ -23,6 +23,7 @@ from components.behavior_example_gen.cells.parse import (
     of_several_lines,
     rounded,
 )
+from components.behavior_example_gen.cells.times import offsets
 from components.behavior_example_gen.cells.unseen import unseen
 
 _SHOWN = 12  # other values that are named where a wanted one is nowhere
@@ -147,6 +148,7 @@ class Notes:
       unseen: ids of text with a character that does not show as what it is, by key of the column.
       ways: how whole numbers are written in ids of text, as `spellings`, likewise.
       empty: files that hold nothing, by key of the table.
+      zoned, naive: times with an offset, and without one, by key of the column; of those looked at.
       marked: ids of text that have quotation marks around them, by key of the column.
     """
 
@@ -174,6 +176,8 @@ class Notes:
     ways: dict[str, spellings.Spellings] = dataclasses.field(default_factory=dict)
     empty: dict[str, Found] = dataclasses.field(default_factory=dict)
     marked: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    zoned: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    naive: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
     def look_at(self, key: str, cells: pa.Array, kind: str) -> None:
         """Counts the ids of a column, of type "int" or "string", that may be others than meant."""
@@ -197,9 +201,15 @@ class Notes:
             self.ways[key] = ways
 
     def look_at_times(self, key: str, cells: pa.Array) -> None:
-        """Counts the times of a column that a program rounded."""
-        if count := rounded(cells):
-            self.rounded[key] += count
+        """Counts the times of a column that a program rounded, and those with and without zone."""
+        zoned, naive = offsets(cells)
+        for found, count in (
+            (self.rounded, rounded(cells)),
+            (self.zoned, zoned),
+            (self.naive, naive),
+        ):
+            if count:
+                found[key] += count
 
     def __add__(self, other: Notes) -> Notes:
         none: collections.Counter[str] = collections.Counter()
@@ -236,6 +246,8 @@ class Notes:
             _joined(self.ways, other.ways, spellings.joined),
             _joined(self.empty, other.empty, operator.add),
             self.marked + other.marked,
+            self.zoned + other.zoned,
+            self.naive + other.naive,
         )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from components.behavior_example_gen.cells import spellings
 from components.behavior_example_gen.cells.features import WEIGHTS
-from components.behavior_example_gen.cells.spellings import several
 from components.behavior_example_gen.cells.unseen import named
 from components.behavior_example_gen.clean.account import Counts
 from components.behavior_example_gen.clean.notes import iso
@@ -62,8 +62,8 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
             f"such as {named(cells.example)}: one id may be written as two, or two as one. Write "
             f"all of them in one way."
         )
-    for key, numbers in counts.notes.ways.items():
-        if ways := several(numbers):
+    for key, numbers in _by_part(counts.notes.ways).items():
+        if ways := spellings.several(numbers):
             read = (
                 f"Set `{key}.type: int` to read them as one, or write" if _is_id(key) else "Write"
             )
@@ -81,6 +81,11 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
             f"`{key}`: {rows:,} cells have quotation marks around them, which are part of the id, "
             f"in requests, too. If they are not meant, write cells without marks and spaces before "
             f"them; of a text, `log.csv.quote` says which mark quotes."
+        )
+    if counts.notes.zoned and (naive := min(counts.notes.naive, default="")):
+        found.append(
+            f"`{naive}`: some times have an offset, such as Z or +02:00, and others have none and "
+            f"are read as UTC. If those are of another zone, write their offsets."
         )
     for key, rows in counts.notes.broken.items():
         found.append(
@@ -166,6 +171,16 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
                 f"`{key}`: {span.unusual:,} of {span.rows:,} times, which go from "
                 f"{iso(span.first)} to {iso(span.last)}, are not between 1990 and now. {way_out}"
             )
+    return found
+
+
+def _by_part(ways: Mapping[str, spellings.Spellings]) -> dict[str, spellings.Spellings]:
+    """Joins what both tables of events write of a user, or of an item; under the key of one."""
+    keys: dict[str, str] = {}
+    found: dict[str, spellings.Spellings] = {}
+    for key, numbers in sorted(ways.items()):
+        first = keys.setdefault(key.rpartition(".")[2] if _is_id(key) else key, key)
+        found[first] = spellings.joined(found.get(first, {}), numbers)
     return found
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from components.behavior_example_gen.cells.columns import TimeColumn
 from components.behavior_example_gen.cells.parse import in_marks, rounded
-from components.behavior_example_gen.cells.times import COARSE, to_time
+from components.behavior_example_gen.cells.times import COARSE, offsets, to_time
 from components.behavior_example_gen.check import check_log
 from components.behavior_example_gen.config.ingest_config import IngestConfig
 from components.behavior_example_gen.config.log_config import CsvConfig
@@ -462,3 +462,53 @@ def test_other_encodings_are_read(tmp_path, encoding, letters):
     path.write_bytes(("x\n" + f"{letters}\n" * 40).encode(encoding))
     blocks = read_file(str(path), 0, "auto", CsvConfig(encoding=encoding), ["x"])
     assert [cell for block in blocks for cell in block.batch["x"].to_pylist()] == [letters] * 40
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"), [("Z ", True), ("ZZ", False), ("  ", False), (["+02:00", "Z"], False)]
+)
+def test_times_of_which_some_have_an_offset_are_told(tmp_path, ends, told):
+    lines = [
+        line.replace(str(TIMES + 60 * n), f"{np.datetime64(TIMES + 60 * n, 's')}{ends[n % 2]}")
+        for n, line in enumerate(_lines())
+    ]
+    _write(tmp_path / "log.csv", lines)
+    assert execute(_config(tmp_path), tmp_path / "out")["warnings"] == [
+        "`log.columns.time`: some times have an offset, such as Z or +02:00, and others have none "
+        "and are read as UTC. If those are of another zone, write their offsets."
+    ] * told  # fmt: skip
+
+
+def test_offsets_are_counted():
+    cells = [
+        "2020-09-13T12:26:40Z", "2020-09-13 12:26+0200", "2020-09-13T12:26:40.5-07", None,
+        "2020-09-13T12:26:40", "2020-09-13 12:26", "2020-09-13", "1600000000", "20200913",
+    ]  # fmt: skip
+    assert offsets(pa.array(cells)) == (3, 2)
+    assert offsets(pa.array([TIMES, None], pa.timestamp("s", "Asia/Tokyo"))) == (1, 0)
+    assert offsets(pa.array([TIMES, None], pa.timestamp("s"))) == (0, 1)
+    assert offsets(pa.array([TIMES])) == offsets(pa.array([TIMES], pa.date64())) == (0, 0)
+
+
+def test_months_as_numbers_are_no_seconds(tmp_path):
+    lines = [
+        line.replace(str(TIMES + 60 * n), str(2019_01 + n % 12 + 100 * (n // 60)))
+        for n, line in enumerate(_lines())
+    ]
+    _write(tmp_path / "log.csv", lines)
+    with pytest.raises(LogError, match=r'as %Y%m\. Set `log.columns.time.format: "%Y%m"`'):
+        check_log(_config(tmp_path))
+
+
+def test_users_that_two_tables_write_in_two_ways(tmp_path):
+    rows = [line.split(",") for line in _lines()]
+    _write(tmp_path / "a.csv", [",".join([user[1:], *rest]) for user, *rest in rows])
+    shown = [f"{'0' * (n // 6 % 2)}{user[1:]},{item},{int(time) + 30},{click}"
+             for n, (user, item, time, click) in enumerate(rows)]  # fmt: skip
+    _write(tmp_path / "b.csv", shown)
+    impressions = {"files": "b.csv", "columns": {"user": "user", "item": "item", "time": "ts"}}
+    config = _config(tmp_path, log={"files": "a.csv", "impressions": impressions})
+    (told,) = execute(config, tmp_path / "out")["warnings"]
+    assert told.startswith(
+        "`log.columns.user`: '0' and '00' are one number, but different ids; so it is of 6 numbers"
+    )
