@@ -35,7 +35,7 @@ _EXCEL_DAYS = 25_569  # of a spreadsheet before 1970
 FOREIGN = (EXCEL, *_OTHER_CLOCKS)  # which no `unit` reads
 _DAYS = (
     "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y",
-    "%d-%b-%Y", "%b %d, %Y", "%d/%m/%y", "%m/%d/%y", "%y-%m-%d", "%d-%m-%y", "%y/%m/%d", "%d.%m.%y",
+    "%d-%b-%Y", "%b %d, %Y", "%d/%m/%y", "%m/%d/%y", "%y-%m-%d", "%d-%m-%y", "%d.%m.%y",
     "%d-%b-%y", "%d %b %y", "%Y%m%d",
 )  # fmt: skip
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
