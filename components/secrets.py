@@ -20,8 +20,15 @@ _NAMES = (
     r"account[_-]?key|private[_-]?key|credentials?|authorization)"
 )
 _KEY = re.compile(rf"(?:^|[_.\-\s]){_NAMES}$", re.IGNORECASE)
-# What connection strings and URLs hold besides a place: `;password=…`, `//user:…@host`.
-_WITHIN = re.compile(rf"{_NAMES}\s*=\s*[\"']?[^\s;&,\"']|://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
+# What connection strings and URLs hold besides a place (`;password=…`, `//user:…@host`, `?sig=…`),
+# and what is a secret by its own form: headers, web tokens, keys.
+_WITHIN = re.compile(
+    rf"{_NAMES}\s*=\s*[\"']?[^\s;&,\"']|://[^/\s:@]*:[^/\s@]+@"
+    r"|[?&](?:sig|signature|x-(?:amz|goog)-signature)=[^&\s]"
+    r"|\bBearer\s+[\w.~+/=-]{3,}|\bBasic\s+[\w+/]{4,}={1,2}|\beyJ[\w-]+\.eyJ"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY|\bAKIA[0-9A-Z]{16}\b",
+    re.IGNORECASE,
+)
 _LEAST = 4  # characters of a value worth masking; a shorter one is in every other word
 _MASK = "***"
 _values: set[str] = set()
@@ -29,7 +36,8 @@ _values: set[str] = set()
 
 def is_secret_key(key: str) -> bool:
     """Whether a key such as `password`, `db.apiKey` or `--s3_secret_access_key` names a secret."""
-    return _KEY.search(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key)) is not None
+    spellings = (key, re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key))
+    return any(_KEY.search(spelling) for spelling in spellings)
 
 
 def literals(value: Any, key: str = "") -> Iterator[str]:

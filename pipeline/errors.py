@@ -69,10 +69,12 @@ def describe(error: pydantic.ValidationError, model: type[pydantic.BaseModel], s
             value = spelling or f"value {_short(fault['input'], key)}"
             problem = f"is called {RENAMED[key]} now ({value})"
         elif fault["type"] == "extra_forbidden":
-            known = general in valid
-            way_out = (
-                _owners(key, general, model) if known else _nearest(key, general, owners, valid)
-            )
+            if "." in str(fault["loc"][-1]):
+                way_out = _nested(str(fault["loc"][-1]))
+            elif general in valid:
+                way_out = _owners(key, general, model)
+            else:
+                way_out = _nearest(key, general, owners, valid)
             problem = f"unknown key (value {_short(fault['input'], key)}){way_out}"
         elif fault["type"] == "missing":
             problem = "must be given"
@@ -133,6 +135,13 @@ def _key(
 
 def _fields(section: type[pydantic.BaseModel]) -> dict[int | str, pydantic.fields.FieldInfo]:
     return {field.alias or name: field for name, field in section.model_fields.items()}
+
+
+def _nested(dotted: str) -> str:
+    """Says how a key is written that is dotted in YAML, as it is after `--set`."""
+    *parents, last = dotted.split(".")
+    inside = "".join(f"{parent}: {{" for parent in parents) + f"{last}: ..." + "}" * len(parents)
+    return f"; a file nests sections: `{inside}`"
 
 
 def _owners(key: str, general: str, model: type[pydantic.BaseModel]) -> str:

@@ -28,7 +28,7 @@ def _rows(time: str = "{}") -> str:
 LOGS = {
     "column.csv": ("user,item,time\n1,2,3\n", ["column.csv", "'click'", "Present: item, time"]),
     "empty.csv": (HEADER, ["empty.csv", "no rows"]),
-    "zero.csv": ("", ["zero.csv", "the file is empty"]),
+    "zero.csv": ("", ["zero.csv", "the log is empty"]),
     "text.csv": (
         HEADER + _rows("soon"),
         ["text.csv", "81", "time: neither a number nor ISO 8601", "max_bad_row_share"],

@@ -226,3 +226,11 @@ def test_features_of_events_that_nothing_reads_are_refused(own):
     assert "tab" not in str(error.value)
     configuration.load(str(own), overrides[1:])
     configuration.load(str(own), overrides[:2])
+
+
+def test_dotted_keys_are_for_the_command_line(own):
+    own.write_text(f"{OWN_LOG}training.epochs: 2\n")
+    assert _fault(own) == (
+        f"{own}: training.epochs: unknown key (value 2); a file nests sections: "
+        "`training: {epochs: ...}`"
+    )

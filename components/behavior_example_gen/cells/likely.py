@@ -23,7 +23,7 @@ EXCEL = "the days of a spreadsheet"
 _FIRST = 7_305 * 86_400  # 1990, in seconds
 _YEAR = 366 * 86_400
 _DATES = {"%Y%m%d": 0, "%Y%m%d%H": 1, "%Y%m%d%H%M": 2, "%Y%m%d%H%M%S": 3, "%Y%m%d%H%M%S%f": 4}
-_SHORT_HOUR = "%y%m%d%H"
+_SHORT_HOUR, _MONTH = "%y%m%d%H", "%Y%m"
 _PLACES = [1, 10**2, 10**4, 10**6, 10**9]  # behind the day
 # Clocks that do not count from 1970: ticks a second, and seconds before 1970.
 _OTHER_CLOCKS = {
@@ -35,7 +35,8 @@ _EXCEL_DAYS = 25_569  # of a spreadsheet before 1970
 FOREIGN = (EXCEL, *_OTHER_CLOCKS)  # which no `unit` reads
 _DAYS = (
     "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d %b %Y",
-    "%d-%b-%Y", "%b %d, %Y", "%d/%m/%y", "%m/%d/%y", "%Y%m%d",
+    "%d-%b-%Y", "%b %d, %Y", "%d/%m/%y", "%m/%d/%y", "%y-%m-%d", "%d-%m-%y", "%d.%m.%y",
+    "%d-%b-%y", "%d %b %y", "%Y%m%d",
 )  # fmt: skip
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
 _STAMPS = (
@@ -76,6 +77,8 @@ def readings(cells: pa.Array) -> collections.Counter[str]:
     years = numbers // 10**6
     within = (years >= 10) & (years < 30) & (years != 20)
     found[_SHORT_HOUR] = _readable(numbers[within], _SHORT_HOUR)
+    within = (numbers >= 1990_01) & (numbers < 2100_00)
+    found[_MONTH] = _readable(numbers[within], _MONTH)
     return +found
 
 

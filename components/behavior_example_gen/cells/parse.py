@@ -31,7 +31,8 @@ _ROUND = r"^[+-]?\d(?:\.(?P<places>\d+))?[eE]\+(?P<power>\d{1,3})$"
 _INVISIBLE = (
     " \t\n\r\x0b\x0c\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
     "\u200a\u2028\u2029\u202f\u205f\u3000\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e"
-    "\u2060\u2066\u2067\u2068\u2069\ufeff"
+    "\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f"
+    "\ufeff\ufff9\ufffa\ufffb\u00ad\u061c\u180e"
 )
 _LEAST, _MOST = -(2**63), 2**63 - 1
 NO_INTEGER = "not an integer"
@@ -151,7 +152,9 @@ def decimals(cells: pa.Array) -> int:
 
 
 def integers(cells: pa.Array) -> int:
-    """Returns how many of the first texts are integers, such as 7."""
+    """Returns how many of the first cells are integers, such as 7, be they typed or texts."""
+    if pa.types.is_integer(cells.type):
+        return len(cells[:_LOOKED_AT].drop_null())
     if not is_text(cells.type):
         return 0
     return int(matches(to_text(cells[:_LOOKED_AT]), _INTEGER).sum())
@@ -168,7 +171,7 @@ def rounded(cells: pa.Array) -> int:
 
     Those that have all their digits, such as 1.600000000e+09, are none.
     """
-    if not is_text(cells.type) or not _holds(to_text(cells), "eE"):
+    if not is_text(cells.type) or not holds(to_text(cells), "eE"):
         return 0
     marked = pc.match_substring(cells, "e+", ignore_case=True).fill_null(False)
     if not pc.any(marked).as_py():
@@ -183,7 +186,22 @@ def of_several_lines(cells: pa.Array) -> int:
     if not is_text(cells.type):
         return 0
     text = to_text(cells)
-    return int(matches(text, r"[\r\n]").sum()) if _holds(text, "\r\n") else 0
+    return int(matches(text, r"[\r\n]").sum()) if holds(text, "\r\n") else 0
+
+
+def in_marks(cells: pa.Array) -> int:
+    """Returns how many texts have quotation marks around them, such as "a" or 'a'."""
+    if not is_text(cells.type):
+        return 0
+    text = to_text(cells)
+    found = 0
+    for mark in "\"'":
+        begins = pc.starts_with(text, mark).fill_null(False)
+        if pc.any(begins).as_py():
+            some = text.filter(begins)
+            ends = pc.and_(pc.ends_with(some, mark), pc.greater(pc.binary_length(some), 1))
+            found += pc.sum(ends).as_py()
+    return found
 
 
 def accents(cells: pa.Array) -> tuple[int, int]:
@@ -268,10 +286,16 @@ def _is_ascii(text: pa.Array) -> bool:
     return not _held(text).max(initial=0) >> 7
 
 
-def _holds(text: pa.Array, letters: str) -> bool:
+def holds(text: pa.Array, letters: str) -> bool:
     """Whether some cell holds one of some ASCII letters, which takes no look at single cells."""
     held = _held(text)
     return any(bool((held == ord(letter)).any()) for letter in letters)
+
+
+def is_plain(text: pa.Array) -> bool:
+    """Whether all cells are of ASCII, and none holds a control character."""
+    held = _held(text)
+    return not len(held) or bool(held.min() >= ord(" ") and held.max() < 0x7F)
 
 
 def _held(text: pa.Array) -> np.ndarray:

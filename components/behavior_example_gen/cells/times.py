@@ -24,6 +24,9 @@ COARSE = "a float of so few digits that it stands for several times"
 LATE = "after the year 2261"
 _DECIMAL = r"^\s*([+-]?(?:\d{1,18}|\d{1,18}\.\d*|\.\d+))\s*$"
 _LIMIT = 2**63 - 1
+_LOOKED_AT = 1000  # cells of a block
+_WITHOUT = r"\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?\s*$"
+_WITH_OFFSET = r"\d[T ]\d\d:?\d\d.*(Z|z|UTC|GMT|[+-]\d\d(:?\d\d)?)\s*$"
 
 
 def to_time(cells: pa.Array, config: TimeColumn) -> Column:
@@ -46,6 +49,20 @@ def to_time(cells: pa.Array, config: TimeColumn) -> Column:
     if negative.any() or late.any():
         return Column(pa.array(values, mask=~known | negative | late), faults)
     return Column(read.values, faults)
+
+
+def offsets(cells: pa.Array) -> tuple[int, int]:
+    """Returns how many of the first times of a day have an offset, such as Z, and how many none.
+
+    Numbers since 1970 and days need none.
+    """
+    head = cells[:_LOOKED_AT].drop_null()
+    if pa.types.is_timestamp(cells.type):
+        return (len(head), 0) if cells.type.tz else (0, len(head))
+    if not is_text(cells.type):
+        return 0, 0
+    text = to_text(head)
+    return int(matches(text, _WITH_OFFSET).sum()), int(matches(text, _WITHOUT).sum())
 
 
 def _typed(cells: pa.Array) -> Column:

@@ -12,8 +12,8 @@ from components.behavior_example_gen.cells.features import separators
 from components.behavior_example_gen.cells.likely import readings, told
 from components.behavior_example_gen.clean.account import SAMPLES, Counts, Sample
 from components.behavior_example_gen.clean.clean import clean
-from components.behavior_example_gen.clean.notes import Span
-from components.behavior_example_gen.config.ingest_config import IngestConfig, Table
+from components.behavior_example_gen.clean.notes import Found, Span
+from components.behavior_example_gen.config.ingest_config import IngestConfig, Table, section
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import Block
 from components.behavior_example_gen.row import PART_ROWS, text
@@ -57,6 +57,8 @@ class Intake:
             ) from fault
         counts = Counts(cells.num_rows + len(block.rejected), rows.num_rows)
         counts.known, counts.notes = known, notes
+        if block.void:
+            notes.empty[section(block.table)] = Found(1, block.origin)
         if self._columns.joined:
             for name, joined in self.tables.tables.items():
                 notes.repeated[name] = joined.repeated

@@ -5,21 +5,26 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
-from typing import Any
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.behavior_example_gen.cells import spellings
 from components.behavior_example_gen.cells.likely import unusual
 from components.behavior_example_gen.cells.parse import (
     accents,
     decimals,
+    in_marks,
     integers,
     leading_zeros,
     of_several_lines,
     rounded,
 )
+from components.behavior_example_gen.cells.times import offsets
+from components.behavior_example_gen.cells.unseen import unseen
 
 _SHOWN = 12  # other values that are named where a wanted one is nowhere
 _DAY = 86_400 * 1_000_000_000
@@ -32,10 +37,12 @@ class Values:
     Attributes:
       rows: numbers of rows by wanted value.
       others: the least of the other values, `_SHOWN` at most.
+      near: those that differ from a wanted one by capitals or a `.0` only, likewise.
     """
 
     rows: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     others: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, texts: pa.Array, wanted: Sequence[str]) -> Values:
@@ -43,12 +50,19 @@ class Values:
         counted = pc.value_counts(texts.drop_null())
         rows = {str(pair["values"]): pair["counts"].as_py() for pair in counted}
         asked = collections.Counter({v: rows.pop(v, 0) for v in dict.fromkeys(wanted)})
-        return cls(asked, tuple(sorted(rows)[:_SHOWN]))
+        others, like = sorted(rows), set(map(_folded, asked))
+        near = (value for value in others if _folded(value) in like)
+        return cls(asked, tuple(others[:_SHOWN]), tuple(near)[:_SHOWN])
 
     def __add__(self, other: Values) -> Values:
         rows = collections.Counter(self.rows)
         rows.update(other.rows)  # keeps those that no row has
-        return Values(rows, tuple(sorted({*self.others, *other.others})[:_SHOWN]))
+        others, near = {*self.others, *other.others}, {*self.near, *other.near}
+        return Values(rows, tuple(sorted(others)[:_SHOWN]), tuple(sorted(near)[:_SHOWN]))
+
+
+def _folded(value: str) -> str:
+    return value.casefold().removesuffix(".0")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +108,16 @@ class Span:
         }
 
 
+class Found(NamedTuple):
+    """How many there are of something, and the least of them."""
+
+    number: int
+    example: str
+
+    def __add__(self, other: Found) -> Found:  # type: ignore[override]
+        return Found(self.number + other.number, min(self.example, other.example))
+
+
 @dataclasses.dataclass
 class Notes:
     """Adds up over blocks.
@@ -103,7 +127,8 @@ class Notes:
         the duplicates among them.
       zeros: ids that lost the zeros before their number, by key of the column.
       decimals: ids of text that are whole numbers with a decimal point, likewise.
-      integers: ids of text that are whole numbers without one, likewise; of those looked at.
+      integers: ids that are whole numbers without one, of text or typed, likewise; of those looked
+        at.
       rounded: ids and times that a spreadsheet rounded, likewise.
       beside, within: ids of text whose accents are beside their letters, or within them,
         likewise; of those looked at.
@@ -120,6 +145,11 @@ class Notes:
       copies: rows whose value of a feature is the item's id, and rows looked at, by feature.
       unreadable: rows of a joined table whose number is none, and all of them, by feature.
       told: training rows whose item has a value of a feature, and all of them, by feature.
+      unseen: ids of text with a character that does not show as what it is, by key of the column.
+      ways: how whole numbers are written in ids of text, as `spellings`, likewise.
+      empty: files that hold nothing, by key of the table.
+      zoned, naive: times with an offset, and without one, by key of the column; of those looked at.
+      marked: ids of text that have quotation marks around them, by key of the column.
     """
 
     missing: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -142,6 +172,12 @@ class Notes:
     copies: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
     unreadable: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
     told: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    unseen: dict[str, Found] = dataclasses.field(default_factory=dict)
+    ways: dict[str, spellings.Spellings] = dataclasses.field(default_factory=dict)
+    empty: dict[str, Found] = dataclasses.field(default_factory=dict)
+    marked: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    zoned: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    naive: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
     def look_at(self, key: str, cells: pa.Array, kind: str) -> None:
         """Counts the ids of a column, of type "int" or "string", that may be others than meant."""
@@ -154,14 +190,26 @@ class Notes:
             (self.integers, integers(cells) if kind == "string" else 0),
             (self.rounded, rounded(cells)),
             (self.broken, of_several_lines(cells)),
+            (self.marked, in_marks(cells)),
         ):
             if count:
                 found[key] += count
+        cells_unseen = Found(*unseen(cells))
+        if cells_unseen.number:
+            self.unseen[key] = cells_unseen
+        if kind == "string" and (ways := spellings.spellings(cells)):
+            self.ways[key] = ways
 
     def look_at_times(self, key: str, cells: pa.Array) -> None:
-        """Counts the times of a column that a program rounded."""
-        if count := rounded(cells):
-            self.rounded[key] += count
+        """Counts the times of a column that a program rounded, and those with and without zone."""
+        zoned, naive = offsets(cells)
+        for found, count in (
+            (self.rounded, rounded(cells)),
+            (self.zoned, zoned),
+            (self.naive, naive),
+        ):
+            if count:
+                found[key] += count
 
     def __add__(self, other: Notes) -> Notes:
         none: collections.Counter[str] = collections.Counter()
@@ -194,6 +242,12 @@ class Notes:
             _sums(self.copies, other.copies),
             self.unreadable | other.unreadable,  # likewise
             self.told | other.told,  # known when the items are written, which happens once
+            _joined(self.unseen, other.unseen, operator.add),
+            _joined(self.ways, other.ways, spellings.joined),
+            _joined(self.empty, other.empty, operator.add),
+            self.marked + other.marked,
+            self.zoned + other.zoned,
+            self.naive + other.naive,
         )
 
 
@@ -203,6 +257,10 @@ def _sums(
     names = dict.fromkeys([*one, *other])
     pairs = {name: (one.get(name, (0, 0)), other.get(name, (0, 0))) for name in names}
     return {name: (a + c, b + d) for name, ((a, b), (c, d)) in pairs.items()}
+
+
+def _joined(one: dict[str, Any], other: dict[str, Any], join: Callable) -> dict[str, Any]:
+    return one | {key: join(one[key], more) if key in one else more for key, more in other.items()}
 
 
 def iso(nanoseconds: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from components.behavior_example_gen.clean.account import Counts
@@ -19,6 +20,8 @@ from components.behavior_example_gen.read.files import name_keys, nearest
 from components.behavior_example_gen.sources.columns import names_of
 from models.feature_config import VectorFeature
 
+_NO_NUMBER = ("not a number", "not an integer", "neither ")
+_COMMAS = re.compile(r"[+-]?[\d.\u00a0 ']*\d,\d[\d,.]*")
 _SAME_AS_TEXT = {"integers", "text"}
 
 _TRUTH = {"true", "false"}
@@ -96,6 +99,7 @@ def check_rows(counts: Counts, config: IngestConfig) -> None:
     _check_decimals(counts, config)
     check_marks(counts, config)
     check_times(counts, config, where)
+    _check_commas(counts, config, where)
     bad = bad_rows(counts)
     if bad > config.log.max_bad_row_share * counts.rows:
         raise LogError(
@@ -131,6 +135,44 @@ def _check_decimals(counts: Counts, config: IngestConfig) -> None:
                 f"decimal point, such as 7.0, and others are without, such as 7: one id would be "
                 f"two. Set `{pointed[0]}.type: int` to read them as one, or write all in one way."
             )
+
+
+def _check_commas(counts: Counts, config: IngestConfig, where: str) -> None:
+    """Names numbers with commas, if they are most of what is no number."""
+    for reason, samples in counts.samples.items():
+        part, _, fault = reason.partition(": ")
+        rows = counts.dropped[reason]
+        if not fault.startswith(_NO_NUMBER) or rows <= config.log.max_bad_row_share * counts.rows:
+            continue
+        cells = [
+            (column, cell)
+            for sample in samples
+            if isinstance(sample.row, dict)
+            for column, cell in sample.row.items()
+            if _COMMAS.fullmatch(cell.strip()) and column in _columns_of(part, config)
+        ]
+        if 2 * len(cells) > len(samples):
+            column, cell = cells[0]
+            raise LogError(
+                f"{where}: the column {column!r} holds numbers with commas, such as {cell!r}, in "
+                f"{rows:,} of {counts.rows:,} rows. Write them with a point before fractions, and "
+                f"nothing between thousands."
+            )
+
+
+def _columns_of(part: str, config: IngestConfig) -> set[str]:
+    """The columns that a part of a row, as reasons name it, may be read from."""
+    kind, _, name = part.partition(" ")
+    mappings = [config.mapping(table) for table in config.tables()]
+    if kind == "time":
+        return {mapping.time.column for mapping in mappings}
+    if kind == "feature":
+        return {config.column_features()[name].column}
+    if kind == "label":
+        return {(config.labels[name] if name else config.label).column or ""}
+    if kind in ("weight", "oracle"):
+        return {config.weight or "", config.oracle or ""}
+    return {column.column for m in mappings for id_, column in m.ids().items() if id_ == kind}
 
 
 def _check_positives(counts: Counts, config: IngestConfig) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from components.behavior_example_gen.cells import spellings
 from components.behavior_example_gen.cells.features import WEIGHTS
+from components.behavior_example_gen.cells.unseen import named
 from components.behavior_example_gen.clean.account import Counts
 from components.behavior_example_gen.clean.notes import iso
 from components.behavior_example_gen.config.ingest_config import IngestConfig, section
@@ -32,7 +34,7 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
             f"007 is 7. Set `{key}.type: string` to tell them apart."
         )
     for key, rows in counts.notes.decimals.items():
-        if key.startswith("features."):
+        if not _is_id(key):
             if counts.notes.integers[key]:
                 found.append(
                     f"`{key}`: {rows:,} cells are whole numbers with a decimal point, such as 7.0, "
@@ -54,11 +56,50 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
                 f"`{key}`: some cells have accents beside their letters (Unicode's NFD), others "
                 f"within them (NFC): what looks like one id is two. Write all in NFC."
             )
+    for key, cells in counts.notes.unseen.items():
+        found.append(
+            f"`{key}`: {cells.number:,} cells hold a character that does not show as what it is, "
+            f"such as {named(cells.example)}: one id may be written as two, or two as one. Write "
+            f"all of them in one way."
+        )
+    for key, numbers in _by_part(counts.notes.ways).items():
+        if ways := spellings.several(numbers):
+            read = (
+                f"Set `{key}.type: int` to read them as one, or write" if _is_id(key) else "Write"
+            )
+            found.append(
+                f"`{key}`: {' and '.join(map(repr, ways[0]))} are one number, but different ids; "
+                f"so it is of {len(ways):,} numbers or more. {read} all in one way."
+            )
+    for key, files in counts.notes.empty.items():
+        found.append(
+            f"`{key}.files`: {files.example} is empty, and read as a file without rows (so many: "
+            f"{files.number:,}). If it should have some, write it again."
+        )
+    for key, rows in counts.notes.marked.items():
+        found.append(
+            f"`{key}`: {rows:,} cells have quotation marks around them, which are part of the id, "
+            f"in requests, too. If they are not meant, write cells without marks and spaces before "
+            f"them; of a text, `log.csv.quote` says which mark quotes."
+        )
+    if counts.notes.zoned and (naive := min(counts.notes.naive, default="")):
+        found.append(
+            f"`{naive}`: some times have an offset, such as Z or +02:00, and others have none and "
+            f"are read as UTC. If those are of another zone, write their offsets."
+        )
     for key, rows in counts.notes.broken.items():
         found.append(
             f"`{key}`: {rows:,} cells hold a line end. A vocabulary has an id a line, so that the "
             f"model takes all of these for unknown ones. Write them in one line."
         )
+    for part, values in counts.notes.values.items():
+        if values.near:
+            key = config.key(part.removeprefix("label").lstrip() or None)
+            found.append(
+                f"`{key}.positives`: rows of {', '.join(map(repr, values.near))} count as 0, "
+                f"though it differs from a value that counts as 1 by capitals or .0 only. If it "
+                f"means the same, list it, too."
+            )
     found += _of_busiest(counts, config)
     for name, joined in config.log.tables.items():
         found += _of_table(name, joined, counts)
@@ -131,6 +172,21 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
                 f"{iso(span.first)} to {iso(span.last)}, are not between 1990 and now. {way_out}"
             )
     return found
+
+
+def _by_part(ways: Mapping[str, spellings.Spellings]) -> dict[str, spellings.Spellings]:
+    """Joins what both tables of events write of a user, or of an item; under the key of one."""
+    keys: dict[str, str] = {}
+    found: dict[str, spellings.Spellings] = {}
+    for key, numbers in sorted(ways.items()):
+        first = keys.setdefault(key.rpartition(".")[2] if _is_id(key) else key, key)
+        found[first] = spellings.joined(found.get(first, {}), numbers)
+    return found
+
+
+def _is_id(key: str) -> bool:
+    """Whether the key is of a column of the log, which has a `type`, and not of a feature."""
+    return not key.startswith("features.")
 
 
 def _of_busiest(counts: Counts, config: IngestConfig) -> Iterator[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import decimal
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -60,6 +62,7 @@ class Block:
         number, as where one row of a file is many events.
       table: the table that the rows are of.
       absent: the columns that no row has, of a source whose rows name their own.
+      void: whether it stands for a file that holds nothing, be it a header.
     """
 
     origin: str
@@ -71,6 +74,13 @@ class Block:
     places: np.ndarray | None = None
     table: Table = "log"
     absent: frozenset[str] = frozenset()
+    void: bool = False
+
+    @classmethod
+    def nothing(cls, origin: str, part: int, columns: Sequence[str]) -> Block:
+        """Returns the block of a file that holds nothing, as of a part of a log without rows."""
+        batch = pa.RecordBatch.from_pydict({name: pa.array([], pa.string()) for name in columns})
+        return cls(origin, part, 1, batch, void=True)
 
     def numbers(self) -> np.ndarray:
         """Returns [batch.num_rows] int64: the number of each row."""
@@ -144,7 +154,7 @@ def _plain(column: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_decimal(column.type):  # exact: 12.00 is 12
-        column = pc.replace_substring_regex(column.cast(pa.string()), r"\.0*$|(\.\d*?)0+$", r"\1")
+        column = pc.replace_substring_regex(_digits(column), r"\.0*$|(\.\d*?)0+$", r"\1")
     kind = column.type
     texts = (
         pa.types.is_string, pa.types.is_large_string, pa.types.is_large_binary,
@@ -152,6 +162,17 @@ def _plain(column: pa.Array) -> pa.Array:
     )  # fmt: skip
     views = (pa.types.is_string_view, pa.types.is_binary_view)
     return column.cast(pa.binary()) if any(is_(kind) for is_ in texts + views) else column
+
+
+def _digits(decimals: pa.Array) -> pa.Array:
+    """Returns decimals as texts without exponents, which Arrow gives small ones: 0E-10 is 0."""
+    text = decimals.cast(pa.string())
+    marked = pc.match_substring(text, "E").fill_null(False)
+    if not pc.any(marked).as_py():
+        return text
+    found = text.filter(marked).dictionary_encode()
+    plain = pa.array([format(decimal.Decimal(cell), "f") for cell in found.dictionary.to_pylist()])
+    return pc.replace_with_mask(text, marked, plain.take(found.indices))
 
 
 def _shown(cell: object) -> str:

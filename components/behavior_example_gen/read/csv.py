@@ -42,6 +42,9 @@ def csv_blocks(
     with open_unpacked(path) as file:
         line, texts = whole_rows(path, file, config, section)
         text = next(texts, b"")
+        if not text:
+            yield Block.nothing(path, part, columns)
+            return
         head = read_head(path, text, line, config, columns, given, section)
         parser = _Parser(path, part, config, head, section)
         line, text = line + text.count(b"\n", 0, head.size), text[head.size :]
@@ -58,10 +61,16 @@ def csv_names(
     given: Mapping[str, object],
     section: str,
 ) -> list[str]:
-    """Returns the names of all columns of a text file, which must have or be given some."""
+    """Returns the names of all columns of a text file, which must have or be given some.
+
+    Of a file that holds nothing, none.
+    """
     with open_unpacked(path) as file:
         line, texts = whole_rows(path, file, config, section)
-        head = read_head(path, next(texts, b""), line, config, needed, given, section)
+        text = next(texts, b"")
+        if not text:
+            return []
+        head = read_head(path, text, line, config, needed, given, section)
     return [name for name in head.names if name != head.tail]
 
 

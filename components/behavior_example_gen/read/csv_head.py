@@ -16,6 +16,7 @@ from components.behavior_example_gen.read.packing import is_named_packed, packin
 
 _BYTES = 1 << 12  # in which a file that is no text shows it
 _TAR = slice(257, 262)  # where an archive says that it is one
+_ROWS = 20  # by which a header is judged, and no fewer
 _PREAMBLE = 50  # lines among which a header is looked for
 _TAIL = "behind the last delimiter"
 _NUMBER = re.compile(r"\s*-?\d+(\.\d+)?\s*")  # no name of a column that is asked for
@@ -74,8 +75,6 @@ def read_head(
             f"{path}: its lines end with a return alone, as on old systems. Write it with "
             f"newlines: `tr '\\r' '\\n'`."
         )
-    if not first:
-        raise LogError(f"{path}: the file is empty. Remove it, or write it again.")
     try:
         cells = _cells(first, config)
     except csv.Error as fault:
@@ -105,8 +104,39 @@ def read_head(
             f"It holds JSON lines: set `{section}.format: json`, or let its name end with .jsonl."
         )
     own = own_columns(path, columns, names, given, section, hint)
+    if config.header is None:
+        _check_width(path, text, size, names, config, section)
     tail = _TAIL if ends_empty else None
     return Head([*names, *filter(None, [tail])], own, tail, size)
+
+
+def _check_width(
+    path: str, text: bytes, begin: int, names: Sequence[str], config: CsvConfig, section: str
+) -> None:
+    """Refuses a header that fits none of the first rows, of which all have one other width."""
+    rows: list[list[str]] = []
+    while begin < len(text) and len(rows) < _ROWS:
+        end = _row_end(text, begin, config)
+        if row := text[begin:end].rstrip(b"\r\n").decode(errors="replace"):
+            with contextlib.suppress(csv.Error):
+                rows.append(_cells(row, config))
+        begin = end
+    widths = {len(row) for row in rows}
+    tailed = widths == {len(names) + 1} and not any(row[-1] for row in rows)
+    if len(rows) < _ROWS or len(widths) > 1 or widths == {len(names)} or tailed:
+        return
+    width = widths.pop()
+    way_out = f"Mend the header or `{section}.csv.delimiter` ({config.delimiter!r})"
+    if width == len(names) + 1:
+        way_out = (
+            f"If they begin with the row names of R, write it with `row.names = FALSE`, or set "
+            f"`{section}.csv.skip_rows: {config.skip_rows + 1}` and "
+            f"`{section}.csv.header: {['row', *names]}`"
+        )
+    raise LogError(
+        f"{path}: its header names {len(names)} columns, but its rows have {width}: "
+        f"{config.delimiter.join(rows[0])[:200]!r}. {way_out}."
+    )
 
 
 def _no_text(path: str, text: bytes, config: CsvConfig, section: str) -> str:

@@ -15,6 +15,7 @@ from components.behavior_example_gen.read.csv_rows import Dialect
 
 _BLOCK_BYTES = 8 << 20
 _LONGEST_ROW = 64 << 20
+_SURE = 20  # letters beyond ASCII
 UNIT_SEPARATOR = b"\x1f"  # stands for a delimiter of several bytes
 _EXCEL = re.compile(rb'"?sep=(.+?)"?\r?\n', re.IGNORECASE)
 _BLANK = re.compile(rb"\r?\n")
@@ -31,7 +32,8 @@ def whole_rows(
     Raises:
       LogError: if the text cannot be cut so.
     """
-    line, chunks = _without_preamble(path, _decoded(file, config.encoding), config, section)
+    text = _decoded(path, file, config.encoding, section)
+    line, chunks = _without_preamble(path, text, config, section)
     return line, _whole_rows(path, chunks, config, section)
 
 
@@ -45,13 +47,34 @@ def dialect_of(config: CsvConfig) -> Dialect:
     )
 
 
-def _decoded(file: BinaryIO, encoding: str) -> Iterator[bytes]:
+def _decoded(path: str, file: BinaryIO, encoding: str, section: str) -> Iterator[bytes]:
     """Yields the text as UTF-8, without a byte-order mark."""
     chunks = iter(functools.partial(file.read, _BLOCK_BYTES), b"")
-    if codecs.lookup(encoding).name != "utf-8":
-        chunks = (text.encode() for text in codecs.iterdecode(chunks, encoding))
+    if not codecs.lookup(encoding).name.startswith("utf-8"):
+        raw = (_checked(path, chunk, encoding, section) for chunk in chunks)
+        chunks = (text.encode() for text in codecs.iterdecode(raw, encoding))
     yield next(chunks, b"").removeprefix(codecs.BOM_UTF8)
     yield from chunks
+
+
+def _checked(path: str, chunk: bytes, encoding: str, section: str) -> bytes:
+    """Refuses UTF-8 that would be read in another encoding: each letter would be several.
+
+    No text of another encoding is by chance valid UTF-8 with more than a few letters beyond ASCII.
+    """
+    if chunk.isascii():
+        return chunk
+    text = re.sub(rb"\A[\x80-\xbf]{1,3}", b"", chunk)  # of a letter that the last chunk began
+    try:
+        letters = codecs.getincrementaldecoder("utf-8")().decode(text)
+    except UnicodeDecodeError:
+        return chunk
+    if sum(not letter.isascii() for letter in letters) < _SURE:
+        return chunk
+    raise LogError(
+        f"{path}: is UTF-8 text, but `{section}.csv.encoding` = {encoding} would read each letter "
+        f"beyond ASCII as several. Remove `{section}.csv.encoding`."
+    )
 
 
 def _without_preamble(
@@ -67,7 +90,7 @@ def _without_preamble(
     line, begin = 1, 0
     while line <= config.skip_rows and (end := head.find(b"\n", begin) + 1):
         line, begin = line + 1, end
-    if line <= config.skip_rows:
+    if head and line <= config.skip_rows:
         raise LogError(
             f"{path}: `{section}.csv.skip_rows` leaves out {config.skip_rows} lines, but the file "
             f"has no more than {line}. Lower it."

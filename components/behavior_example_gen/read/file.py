@@ -28,6 +28,7 @@ from components.behavior_example_gen.read.parquet import parquet_blocks, parquet
 from components.behavior_example_gen.read.tfrecord import tfrecord_blocks, tfrecord_names
 from components.behavior_example_gen.tables import one_batch
 
+_SHOWN = 32  # bytes of a cell
 Layout = Literal["csv", "json", "parquet", "tfrecord"]
 # What readers and unpackers raise for a file that is damaged, or not what it is taken for.
 _UNREADABLE = (
@@ -100,10 +101,10 @@ def read_file(
             blocks = json_blocks(path, part, columns, given, section, optional, lists_are_cells)
         elif layout == "parquet":
             typed = parquet_blocks(path, part, columns, given, section, lists_are_cells)
-            blocks = (block.checked() for block in typed)
+            blocks = map(_texts, typed)
         else:
             typed = tfrecord_blocks(path, part, columns, given, section, optional)
-            blocks = (block.checked() for block in typed)
+            blocks = map(_texts, typed)
         for block in blocks:
             yield _filled(block, columns, given)
     except _UNREADABLE as fault:
@@ -119,7 +120,7 @@ def column_names(
 ) -> list[str]:
     """Returns the names of all columns of a file, and of those that its folders name.
 
-    Of JSON lines and TFRecord, those of the first rows.
+    Of JSON lines and TFRecord, those of the first rows; of a file that holds nothing, none.
 
     Args:
       path: the file.
@@ -143,6 +144,8 @@ def column_names(
             }[layout]()
     except _UNREADABLE as fault:
         raise LogError(_explain(path, csv, fault, layout, section)) from fault
+    if not names:
+        return []
     names = list(dict.fromkeys([*names, *given]))
     check_columns(path, needed, names, section)
     return names
@@ -175,9 +178,10 @@ def read_table(
             f"{origin}: row {row.number} of a table to join: {reason}. Mend it, or "
             f"`{section}.csv`, which says how the table is cut. ({row.text[:100]!r})"
         )
-    if not sum(block.batch.num_rows for block in blocks):
+    batches = [block.batch for block in blocks if block.batch.num_rows]
+    if not batches:
         raise LogError(f"{files} in {folder!r} holds no row. Write it again, or remove it.")
-    return one_batch(pa.Table.from_batches(_alike([block.batch for block in blocks])))
+    return one_batch(pa.Table.from_batches(_alike(batches)))
 
 
 def _alike(batches: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:
@@ -207,6 +211,31 @@ def _as_text(cells: pa.Array, in_lists: bool) -> pa.Array:
         sizes = pc.list_value_length(cells).fill_null(0).to_numpy()
         inner = to_text(pc.list_flatten(cells))
     return pa.LargeListArray.from_arrays(pa.array(np.append(0, np.cumsum(sizes))), inner)
+
+
+def _texts(block: Block) -> Block:
+    """Returns a typed block with texts as strings, as `Block.checked`.
+
+    Raises:
+      LogError: if most rows of a column hold bytes that are no text.
+    """
+    checked = block.checked()
+    if 2 * len(checked.rejected) <= block.batch.num_rows:
+        return checked
+    for name, column in zip(block.batch.schema.names, block.batch.columns, strict=True):
+        alone = dataclasses.replace(
+            block, batch=pa.RecordBatch.from_arrays([column], [name]), rejected=()
+        )
+        lost = alone.checked().rejected
+        if 2 * len(lost) > block.batch.num_rows:
+            cell = next(cell for cell in column.to_pylist() if isinstance(cell, bytes))
+            such = f", such as {cell.hex()} in hexadecimal digits" if len(cell) <= _SHOWN else ""
+            raise LogError(
+                f"{block.origin}: the column {name!r} ({column.type}) holds bytes that are no text "
+                f"in {len(lost):,} of {block.batch.num_rows:,} rows{such}. Write UUIDs and other "
+                f"bytes as text, such as by hex() in SQL or str() of Python's uuid.UUID."
+            )
+    return checked
 
 
 def _filled(block: Block, columns: Sequence[str], given: Mapping[str, str | None]) -> Block:
@@ -243,6 +272,9 @@ def _explain(path: str, csv: CsvConfig, fault: Exception, layout: Layout, sectio
         ),
         f"is a truncated {packed} file. Copy it again, complete.": packed is not None and cut,
         f"is a damaged {packed} file. Copy it again.": packed is not None,
+        "is no Parquet file, but empty. Remove it, or write it again.": (
+            layout == "parquet" and not begin
+        ),
         "is no Parquet file. Set `log.format` to what it is, such as csv, or write it again.": (
             layout == "parquet" and begin != PARQUET
         ),

@@ -77,10 +77,21 @@ def partitions(path: str) -> dict[str, str | None]:
 
     Names and values are as Hive and Spark write them: encoded as in addresses, and a missing value
     by a name of its own.
+
+    Raises:
+      LogError: if two folders name one column, with different values.
     """
-    pairs = [part.partition("=") for part in path.split("/")[:-1] if "=" in part]
-    decode = urllib.parse.unquote
-    return {decode(k): None if v == _NO_VALUE else decode(v) for k, _, v in pairs if k}
+    decode, found = urllib.parse.unquote, dict[str, str | None]()
+    for name, equals, text in (part.partition("=") for part in path.split("/")[:-1]):
+        if not equals or not name:
+            continue
+        key, value = decode(name), None if text == _NO_VALUE else decode(text)
+        if found.setdefault(key, value) != value:
+            raise LogError(
+                f"{path}: its folders name the column {key!r} twice, as {found[key]!r} and as "
+                f"{value!r}. Rename one of them."
+            )
+    return found
 
 
 def nearest(name: str, present: Sequence[str]) -> str:

@@ -89,7 +89,7 @@ def json_blocks(
             yield block
             line, place = line + len(lines), place + block.batch.num_rows
     if line == 1:
-        raise LogError(f"{path}: the file is empty. Remove it, or write it again.")
+        yield Block.nothing(path, part, columns)
     if present:
         lacking = [name for name in own if name not in found and name not in optional]
         check_columns(path, lacking, sorted(present), section)

@@ -52,7 +52,9 @@ def tfrecord_blocks(
             path, part, first, batch, absent=frozenset(own).difference(decoded.schema.names)
         )
         first += len(records)
-    if first > 1:
+    if first == 1:
+        yield Block.nothing(path, part, columns)
+    else:
         needed = [name for name in own if name not in optional]
         check_columns(path, needed, sorted(seen), section)
 

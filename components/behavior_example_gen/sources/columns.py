@@ -164,12 +164,18 @@ def _names_of_files(
     """Names of the columns of some files: of the first one, where all have the same.
 
     Where rows name their own columns, the heads of further files are read until all used ones
-    are found.
+    are found. A file that holds nothing names none.
+
+    Raises:
+      LogError: as `column_names`, or if all files hold nothing.
     """
     assert table.files is not None, "there is no other source"
     names: dict[str, None] = {}
     for file in find_files(folder, table.files, f"{key}.files"):
         names |= dict.fromkeys(column_names(file.path, table.format, table.csv, required, key))
-        if not names_its_columns(file.path, table.format) or names.keys() >= set(used):
+        alike = names and not names_its_columns(file.path, table.format)
+        if alike or names.keys() >= set(used):
             break
+    if not names:
+        raise LogError(f"{table.files} in {folder!r}: all files are empty. Write them again.")
     return list(names)

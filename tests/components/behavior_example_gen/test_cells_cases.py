@@ -209,7 +209,13 @@ def test_leading_zeros_are_taken_off_and_told():
     config = _config("leading_zeros_int", "log.columns.item={column: item, type: string}")
     rows, counts = _taken(config)
     assert rows["item"].to_pylist() == [cell.encode() for cell in cells]
-    assert remarks(counts, config) == []
+    ways = {number: {cell for cell in cells if int(cell) == number} for number in map(int, cells)}
+    twice = sum(len(found) > 1 for found in ways.values())
+    assert remarks(counts, config) == [
+        f"`log.columns.item`: '0' and '000' are one number, but different ids; so it is of {twice} "
+        f"numbers or more. Set `log.columns.item.type: int` to read them as one, or write all in "
+        f"one way."
+    ]
 
 
 def test_ids_of_19_digits():

@@ -1,6 +1,9 @@
 """Logs that look sound and would be read as something else: told, refused, or read as meant."""
 
+import gzip
+import json
 import os
+import uuid
 
 import numpy as np
 import pyarrow as pa
@@ -8,17 +11,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.behavior_example_gen.cells.columns import TimeColumn
-from components.behavior_example_gen.cells.parse import rounded
-from components.behavior_example_gen.cells.times import COARSE, to_time
+from components.behavior_example_gen.cells.parse import in_marks, rounded
+from components.behavior_example_gen.cells.times import COARSE, offsets, to_time
 from components.behavior_example_gen.check import check_log
 from components.behavior_example_gen.config.ingest_config import IngestConfig
 from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.read.file import read_table
+from components.behavior_example_gen.read import csv_text
+from components.behavior_example_gen.read.file import read_file, read_table
 from components.behavior_example_gen.read.files import find_files
 from pipeline.run_folder.check import METADATA
 
-from .runs import execute
+from .runs import examples, execute
 
 TIMES = 1_600_000_000
 HEADER = "user,item,ts,click"
@@ -194,3 +198,317 @@ def test_a_joined_table_of_files_with_other_types(tmp_path, kinds):
         assert read["value"].to_pylist() == [["1"], [], ["1", "2"], []]
     else:
         assert read["value"].to_pylist() == told[kinds[0]] + told[kinds[1]]
+
+
+def _told(path, column, form):
+    """Warnings of a log of which every second cell of a column is written in another form."""
+    rows = [line.split(",") for line in _lines()]
+    place = HEADER.split(",").index(column)
+    for n, row in enumerate(rows):
+        plain = row[place] = row[place].lstrip("ui")
+        if n // 18 % 2:
+            row[place] = form(plain)
+    _write(path / "log.csv", [",".join(row) for row in rows])
+    return execute(_config(path), path / "out")["warnings"]
+
+
+@pytest.mark.parametrize(("column", "form"), [("user", "00{}"), ("item", "{}.00")])
+def test_a_number_that_is_several_ids_is_told(tmp_path, column, form):
+    numbers = 6 if column == "user" else 9
+    first = " and ".join(map(repr, sorted(["0", form.format(0)])))
+    assert _told(tmp_path, column, form.format) == [
+        f"`log.columns.{column}`: {first} are one number, but different ids; so it is of {numbers} "
+        f"numbers or more. Set `log.columns.{column}.type: int` to read them as one, or write all "
+        f"in one way."
+    ]
+
+
+def test_ids_of_one_width_are_no_matter(tmp_path):
+    rows = [f"{n % 6:03},{n % 120:03},{TIMES + 60 * n},{n % 2}" for n in range(120)]
+    _write(tmp_path / "log.csv", rows)
+    assert execute(_config(tmp_path), tmp_path / "out")["warnings"] == []
+
+
+def test_a_character_that_cannot_be_seen_is_named(tmp_path):
+    assert _told(tmp_path, "item", lambda item: f"{item}\u00ad{item}") == [
+        "`log.columns.item`: 54 cells hold a character that does not show as what it is, such as "
+        "U+00AD (SOFT HYPHEN) in '0\\xad0': one id may be written as two, or two as one. Write all "
+        "of them in one way."
+    ]
+
+
+NOTHING = {"bytes": b"", "gzip": gzip.compress(b"")}
+
+
+def _as(layout, lines):
+    if layout == "csv":
+        return "\n".join([HEADER, *lines, ""]).encode()
+    rows = [dict(zip(HEADER.split(","), line.split(","), strict=True)) for line in lines]
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+@pytest.mark.parametrize("layout", ["csv", "json"])
+def test_empty_files_among_full_ones_have_no_rows(tmp_path, layout):
+    """As Spark writes them for parts without a row; a log of nothing else is refused."""
+    files = {"a": NOTHING["bytes"], "b": _as(layout, _lines()), "c": NOTHING["gzip"]}
+    for name, data in files.items():
+        (tmp_path / f"{name}.{layout}").write_bytes(data)
+    counts = execute(_config(tmp_path, log={"files": f"*.{layout}"}), tmp_path / "out")
+    assert counts["rows_kept"] == 120
+    assert counts["warnings"] == [
+        f"`log.files`: {tmp_path}/a.{layout} is empty, and read as a file without rows (so many: "
+        f"2). If it should have some, write it again."
+    ]
+    execute(_config(tmp_path, log={"files": f"b.{layout}"}), tmp_path / "alone")
+    for split in ("train", "validation", "eval"):
+        assert examples(tmp_path / "out", split) == examples(tmp_path / "alone", split)
+    with pytest.raises(LogError, match="the log is empty: it has no rows"):
+        check_log(_config(tmp_path, log={"files": ["a." + layout, "c." + layout]}))
+
+
+@pytest.mark.parametrize("layout", ["csv", "json", "tfrecord"])
+@pytest.mark.parametrize("kind", NOTHING)
+def test_a_file_that_holds_nothing(tmp_path, layout, kind):
+    path = tmp_path / f"a.{layout}"
+    forms = [NOTHING[kind]]
+    if (layout, kind) == ("csv", "bytes"):
+        forms += [b"\n\r\n", b"\xef\xbb\xbf", b"sep=;\n"]
+    for form in forms:
+        path.write_bytes(form)
+        config = CsvConfig(skip_rows=2 * (form == b""), delimiter=";")
+        (block,) = read_file(str(path), 0, "auto", config, ["x", "y"])
+        assert block.void
+        assert block.batch.num_rows == 0
+        assert block.batch.schema.names == ["x", "y"]
+
+
+def test_joined_tables_may_begin_with_an_empty_file(tmp_path):
+    (tmp_path / "table").mkdir()
+    (tmp_path / "a.csv").touch()
+    _write(tmp_path / "log.csv", _lines())
+    for names in (["a", "b"], ["a"]):
+        for name in names:
+            (tmp_path / "table" / f"{name}.csv").touch()
+        if "b" in names:
+            lines = [f"i{n},b{n % 3}" for n in range(9)]
+            _write(tmp_path / "table" / "b.csv", lines, "item,brand")
+        else:
+            os.remove(tmp_path / "table" / "b.csv")
+        tables = {"items": {"of": "item", "files": "table/*.csv", "key": "item"}}
+        feature = {"brand": {"of": "item", "column": "brand"}}
+        config = _config(tmp_path, log={"tables": tables}, features=feature)
+        if "b" in names:
+            assert execute(config, tmp_path / "out")["known"] == {"items": 120}
+            continue
+        with pytest.raises(LogError, match=r"table/\*.csv in .*: all files are empty"):
+            check_log(config)
+
+
+@pytest.mark.parametrize(
+    ("before", "says"),
+    [
+        (
+            "{n},",
+            r"4 columns, but its rows have 5: '0,u0,i0,.*R, write it with `row.names = FALSE`",
+        ),
+        ("{n},x,", "4 columns, but its rows have 6: .*Mend the header or `log.csv.delimiter`"),
+    ],
+)
+def test_rows_that_are_all_wider_than_their_header(tmp_path, before, says):
+    lines = [before.format(n=n) + line for n, line in enumerate(_lines())]
+    _write(tmp_path / "log.csv", lines)
+    with pytest.raises(LogError, match=says):
+        check_log(_config(tmp_path))
+    if "x" not in before:
+        header = {"skip_rows": 1, "header": ["row", *HEADER.split(",")]}
+        check_log(_config(tmp_path, log={"csv": header}))
+
+
+NUMBER = {"p": {"of": "item", "column": "p", "type": "number", "buckets": 3}}
+COLUMNS = {"user": "user", "item": "item", "time": "ts"}
+OF_NUMBERS = {
+    "feature": {"features": NUMBER},
+    "label": {"label": {"column": "p", "at_least": 2}},
+    "item": {"log": {"columns": COLUMNS | {"item": {"column": "p", "type": "int"}}}},
+    "time": {"log": {"columns": COLUMNS | {"time": "p"}}},
+}
+
+
+@pytest.mark.parametrize("cell", ["3,{}", "-3,{}", "1.003,{}", "1,00{}"])
+@pytest.mark.parametrize("part", OF_NUMBERS)
+def test_numbers_with_commas_are_named(tmp_path, part, cell):
+    sections = dict(OF_NUMBERS[part])
+    lines = [f"{line.replace(',', ';')};{cell.format(n % 9)}" for n, line in enumerate(_lines())]
+    _write(tmp_path / "log.csv", lines, f"{HEADER.replace(',', ';')};p")
+    log = {"csv": {"delimiter": ";"}} | sections.pop("log", {})
+    says = rf"the column 'p' holds numbers with commas, such as '{cell.format(0)}', in 120 of 120"
+    with pytest.raises(LogError, match=says):
+        check_log(_config(tmp_path, log=log, **sections))
+
+
+@pytest.mark.parametrize("kind", [pa.binary(16), pa.binary()])
+def test_uuids_as_bytes_are_named(tmp_path, kind):
+    ids = [uuid.uuid5(uuid.NAMESPACE_DNS, str(n % 9)) for n in range(120)]
+    table = {
+        "user": [f"u{n % 6}" for n in range(120)], "ts": [TIMES + 60 * n for n in range(120)],
+        "click": [n % 2 for n in range(120)],
+    }  # fmt: skip
+    cells = pa.array([one.bytes for one in ids], kind)
+    pq.write_table(pa.table(table | {"item": cells}), tmp_path / "log.parquet")
+    config = _config(tmp_path, log={"files": "*.parquet"})
+    says = (
+        r"the column 'item' \(.*binary.*\) holds bytes that are no text in 120 of 120 rows, such "
+        "as 6af613b6569c5c229c372ed93f31d3af .* Write UUIDs .* as text"
+    )
+    with pytest.raises(LogError, match=says):
+        check_log(config)
+    pq.write_table(pa.table(table | {"item": list(map(str, ids))}), tmp_path / "log.parquet")
+    check_log(config)
+
+
+@pytest.mark.parametrize(
+    ("layout", "first"),
+    [
+        ("%y-%m-%d", "20-09-21"), ("%d.%m.%y", "21.09.20"), ("%d-%b-%y", "21-SEP-20"),
+        ("%d.%m.%y %H:%M", "21.09.20 00:00"),
+    ],
+)  # fmt: skip
+def test_years_of_two_digits_are_given_their_format(tmp_path, layout, first):
+    lines = []
+    for n, line in enumerate(_lines()):
+        day = np.datetime64("2020-09-21") + n % 9
+        lines.append(line.replace(str(TIMES + 60 * n), day.item().strftime(layout).upper()))
+    _write(tmp_path / "log.csv", lines)
+    with pytest.raises(
+        LogError, match=f"times such as '{first}'.*`log.columns.time.format: \"{layout}\""
+    ):
+        check_log(_config(tmp_path))
+
+
+def test_values_near_a_positive_one_are_told(tmp_path):
+    names = ["skip", "click", "Click", "click"]
+    lines = [f"{line[:-1]}{names[n % 4]}" for n, line in enumerate(_lines())]
+    _write(tmp_path / "log.csv", lines)
+    label = {"column": "click", "positives": ["click"]}
+    assert execute(_config(tmp_path, label=label), tmp_path / "out")["warnings"] == [
+        "`label.positives`: rows of 'Click' count as 0, though it differs from a value that counts "
+        "as 1 by capitals or .0 only. If it means the same, list it, too."
+    ]
+    label = {"column": "click", "positives": ["click", "Click"]}
+    assert execute(_config(tmp_path, label=label), tmp_path / "both")["warnings"] == []
+
+
+def test_folders_that_name_a_column_twice(tmp_path):
+    (tmp_path / "user=u1" / "user=u2").mkdir(parents=True)
+    rows = [line.partition(",")[2] for line in _lines()]
+    _write(tmp_path / "user=u1" / "user=u2" / "log.csv", rows, "item,ts,click")
+    with pytest.raises(LogError, match="name the column 'user' twice, as 'u1' and as 'u2'"):
+        check_log(_config(tmp_path, log={"files": "."}))
+
+
+@pytest.mark.parametrize("form", ["0{}", "{}.0"])
+def test_integers_of_a_file_and_other_texts_of_the_next(tmp_path, form):
+    table = {
+        "user": [f"u{n % 6}" for n in range(60)], "item": [n % 9 for n in range(60)],
+        "ts": [TIMES + 60 * n for n in range(60)], "click": [n % 2 for n in range(60)],
+    }  # fmt: skip
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
+    cells = [form.format(n) for n in table["item"]]
+    later = {"item": cells, "ts": [time + 6000 for time in table["ts"]]}
+    pq.write_table(pa.table(table | later), tmp_path / "b.parquet")
+    config = _config(tmp_path, log={"files": "*.parquet"})
+    if form == "{}.0":
+        with pytest.raises(LogError, match=r"60 cells .* such as 7\.0, and others are without"):
+            check_log(config)
+    else:
+        (told,) = execute(config, tmp_path / "out")["warnings"]
+        assert "'0' and '00' are one number, but different ids; so it is of 9 numbers" in told
+
+
+@pytest.mark.parametrize("cell", [' "{}"', '"""{}"""', "'{}'"])
+def test_quotation_marks_that_are_part_of_an_id_are_told(tmp_path, cell):
+    rows = [line.split(",") for line in _lines()]
+    lines = [",".join([user, cell.format(item), *rest]) for user, item, *rest in rows]
+    _write(tmp_path / "log.csv", lines)
+    (told,) = execute(_config(tmp_path), tmp_path / "out")["warnings"]
+    assert told.startswith(
+        "`log.columns.item`: 120 cells have quotation marks around them, which are part of the id"
+    )
+
+
+def test_marks_around_cells_are_counted():
+    cells = pa.array(['"a"', "'a'", '"a', "a'", '"', "''", None, "o'", "'n'x'", "a"])
+    assert in_marks(cells) == 4
+    assert in_marks(pa.array([7])) == 0
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "gbk", "shift_jis"])
+@pytest.mark.parametrize("size", [64, 1 << 20])
+def test_utf8_is_read_in_no_other_encoding(tmp_path, monkeypatch, encoding, size):
+    monkeypatch.setattr(csv_text, "_BLOCK_BYTES", size)
+    path = tmp_path / "log.csv"
+    path.write_bytes(b"x\n" + "\u00e9\u4e2d\u6587\n".encode() * 40)
+    config = CsvConfig(encoding=encoding)
+    with pytest.raises(LogError, match=f"is UTF-8 text, but `log.csv.encoding` = {encoding} would"):
+        list(read_file(str(path), 0, "auto", config, ["x"]))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "letters"),
+    [("latin-1", "\u00e9\u00c3"), ("gbk", "\u4e2d\u6587"), ("utf-16", "\u4e2d")],
+)
+def test_other_encodings_are_read(tmp_path, encoding, letters):
+    path = tmp_path / "log.csv"
+    path.write_bytes(("x\n" + f"{letters}\n" * 40).encode(encoding))
+    blocks = read_file(str(path), 0, "auto", CsvConfig(encoding=encoding), ["x"])
+    assert [cell for block in blocks for cell in block.batch["x"].to_pylist()] == [letters] * 40
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"), [("Z ", True), ("ZZ", False), ("  ", False), (["+02:00", "Z"], False)]
+)
+def test_times_of_which_some_have_an_offset_are_told(tmp_path, ends, told):
+    lines = [
+        line.replace(str(TIMES + 60 * n), f"{np.datetime64(TIMES + 60 * n, 's')}{ends[n % 2]}")
+        for n, line in enumerate(_lines())
+    ]
+    _write(tmp_path / "log.csv", lines)
+    assert execute(_config(tmp_path), tmp_path / "out")["warnings"] == [
+        "`log.columns.time`: some times have an offset, such as Z or +02:00, and others have none "
+        "and are read as UTC. If those are of another zone, write their offsets."
+    ] * told  # fmt: skip
+
+
+def test_offsets_are_counted():
+    cells = [
+        "2020-09-13T12:26:40Z", "2020-09-13 12:26+0200", "2020-09-13T12:26:40.5-07", None,
+        "2020-09-13T12:26:40", "2020-09-13 12:26", "2020-09-13", "1600000000", "20200913",
+    ]  # fmt: skip
+    assert offsets(pa.array(cells)) == (3, 2)
+    assert offsets(pa.array([TIMES, None], pa.timestamp("s", "Asia/Tokyo"))) == (1, 0)
+    assert offsets(pa.array([TIMES, None], pa.timestamp("s"))) == (0, 1)
+    assert offsets(pa.array([TIMES])) == offsets(pa.array([TIMES], pa.date64())) == (0, 0)
+
+
+def test_months_as_numbers_are_no_seconds(tmp_path):
+    lines = [
+        line.replace(str(TIMES + 60 * n), str(2019_01 + n % 12 + 100 * (n // 60)))
+        for n, line in enumerate(_lines())
+    ]
+    _write(tmp_path / "log.csv", lines)
+    with pytest.raises(LogError, match=r'as %Y%m\. Set `log.columns.time.format: "%Y%m"`'):
+        check_log(_config(tmp_path))
+
+
+def test_users_that_two_tables_write_in_two_ways(tmp_path):
+    rows = [line.split(",") for line in _lines()]
+    _write(tmp_path / "a.csv", [",".join([user[1:], *rest]) for user, *rest in rows])
+    shown = [f"{'0' * (n // 6 % 2)}{user[1:]},{item},{int(time) + 30},{click}"
+             for n, (user, item, time, click) in enumerate(rows)]  # fmt: skip
+    _write(tmp_path / "b.csv", shown)
+    impressions = {"files": "b.csv", "columns": {"user": "user", "item": "item", "time": "ts"}}
+    config = _config(tmp_path, log={"files": "a.csv", "impressions": impressions})
+    (told,) = execute(config, tmp_path / "out")["warnings"]
+    assert told.startswith(
+        "`log.columns.user`: '0' and '00' are one number, but different ids; so it is of 6 numbers"
+    )

@@ -183,7 +183,7 @@ def test_a_text_between_marks_may_hold_anything():
 
 INVISIBLE = [
     " ", "\t", "\u00a0", "\u3000", "\ufeff", "\u200b", "\u200e", "\u202c", "\u2060",
-    "\ufeff \u00a0\u200b",
+    "\u00ad", "\u180e", "\ufeff \u00a0\u200b",
 ]  # fmt: skip
 
 

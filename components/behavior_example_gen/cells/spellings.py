@@ -1,0 +1,78 @@
+"""Ids of text that are one whole number, written in several ways: 7, +7, 007, 7.00 and 7e0."""
+
+from __future__ import annotations
+
+import decimal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.behavior_example_gen.cells.parse import holds, is_text, matches, to_text, without
+from components.behavior_example_gen.hashing import id_hash
+
+_WHOLE = r"^[+-]?0*(\d{1,18}(\.0*)?|\d{1,9}(\.0*)?[eE]\+?0?\d)$"  # of 64 bits
+_ODD = r"^[+]|^[+-]?0\d|[.eE]"
+_SIGNS = r"^\+?(-?\d+)(?:\.0*)?$"
+_LOOKED_AT = 1 << 13  # cells of a block, and as many behind them that are written oddly
+_NUMBERS = 500
+_WAYS = 3  # that are kept of a number
+
+Spellings = dict[int, tuple[str, ...]]
+
+
+def spellings(cells: pa.Array) -> Spellings:
+    """Returns how some of the whole numbers in a column are written, by the number's hash.
+
+    They are those of the least hashes, so that all blocks of a log look at the same numbers. Those
+    of a typed column are written as texts of other files write them.
+    """
+    if pa.types.is_integer(cells.type):
+        cells = cells[:_LOOKED_AT].cast(pa.string())
+    if not is_text(cells.type):
+        return {}
+    text = to_text(cells).drop_null()
+    found = _whole(text[:_LOOKED_AT])
+    if not len(found):
+        return {}
+    rest = text[_LOOKED_AT:]
+    odd = np.asarray(pc.starts_with(rest, "0"))
+    if holds(rest, "+.eE"):
+        odd |= matches(rest, _ODD)
+    behind = rest.take(np.flatnonzero(odd)[:_LOOKED_AT])
+    ways = pa.concat_arrays([found, _whole(behind)]).unique()
+    hashes = id_hash(_numbers(ways))
+    least = np.flatnonzero(hashes <= np.unique(hashes)[:_NUMBERS][-1])
+    by_number: Spellings = {}
+    for number, way in zip(hashes[least].tolist(), ways.take(least).to_pylist(), strict=True):
+        by_number[number] = (*by_number.get(number, ()), way)
+    return {number: tuple(sorted(ways)[:_WAYS]) for number, ways in by_number.items()}
+
+
+def joined(one: Spellings, other: Spellings) -> Spellings:
+    """Returns what `spellings` would have returned of both blocks."""
+    return {
+        number: tuple(sorted({*one.get(number, ()), *other.get(number, ())})[:_WAYS])
+        for number in sorted({*one, *other})[:_NUMBERS]
+    }
+
+
+def several(found: Spellings) -> list[tuple[str, ...]]:
+    """Returns the spellings of each number that has more than one, the least first."""
+    return sorted(ways for ways in found.values() if len(ways) > 1)
+
+
+def _whole(text: pa.Array) -> pa.Array:
+    return text.filter(pa.array(matches(text, _WHOLE)))
+
+
+def _numbers(ways: pa.Array) -> pa.Array:
+    """Reads whole numbers: [n] int64."""
+    if not holds(ways, "+.eE"):
+        return ways.cast(pa.int64())
+    powers = pc.match_substring(ways, "e", ignore_case=True)
+    read = pa.array(
+        [int(decimal.Decimal(way)) for way in ways.filter(powers).to_pylist()], pa.int64()
+    )
+    digits = pc.replace_substring_regex(without(ways, powers), _SIGNS, r"\1")
+    return pc.replace_with_mask(digits.cast(pa.int64()), powers, read)
