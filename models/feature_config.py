@@ -241,11 +241,23 @@ def check(features: Mapping[str, Feature], tables: Mapping[str, TableConfig]) ->
             )
     for name, feature in features.items():
         counted = getattr(feature, "min_count", None)
-        shared = getattr(feature, "table", None)
-        if counted is not None and (shared is not None or name in tables):
+        if counted is None:
+            continue
+        if feature.table is not None:
             raise ValueError(
                 f"`features.{name}.min_count` is of a table of its own. Received: {counted}; set "
-                f"`tables.{shared or name}.min_count` instead."
+                f"`tables.{feature.table}.min_count` instead."
+            )
+        own = tables.get(name, TableConfig())
+        if own.rows == "hash":
+            raise ValueError(
+                f"`features.{name}.min_count` counts values, but `tables.{name}` has `rows: hash` "
+                f"and knows none. Received: {counted}; remove one of them."
+            )
+        if own.min_count is not None:
+            raise ValueError(
+                f"`features.{name}.min_count` and `tables.{name}.min_count` are one setting. "
+                f"Received: {counted} and {own.min_count}; remove one of them."
             )
 
 

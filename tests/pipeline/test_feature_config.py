@@ -57,6 +57,28 @@ def test_what_cannot_be_used_is_refused(override, words):
     assert told.count("Received: ") <= 1, told
 
 
+COUNTED = "features={a: {of: item, column: b, min_count: 3}}"
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("tables={a: {min_count: 2}}", "`tables.a.min_count` are one setting. Received: 3 and 2"),
+        ("tables={a: {rows: hash, buckets: 9}}", "`tables.a` has `rows: hash` and knows none"),
+    ],
+)
+def test_a_count_is_said_once(table, words):
+    with pytest.raises(ConfigError) as error:
+        load("demo", [COUNTED, table])
+    assert "`features.a.min_count`" in str(error.value) and words in str(error.value)
+
+
+def test_a_table_of_a_feature_that_counts_may_say_the_rest():
+    config = load("demo", [COUNTED, "tables={a: {dim: 16, max_size: 7}}"])
+    table = feature_config.table_of("a", config.features, config.tables)
+    assert (table.min_count, table.dim, table.max_size) == (3, 16, 7)
+
+
 def test_a_feature_needs_little():
     config = load("demo", [f"features={{{AUTHOR}, hour: {{from: time, as: hour_of_day}}}}"])
     author, hour = config.features["author"], config.features["hour"]
