@@ -424,6 +424,67 @@ def test_lists_of_a_table_are_ids(tmp_path):
         check_log(_config(tmp_path, torn, log={"tables": tables}))
 
 
+KINDS = [["x", None, " y "], [], None, ["z"]]
+
+
+def _lists_in_rows(folder):
+    """Of each item in turn `KINDS`, of users what they like; 20 rows of 4 users."""
+    rows = [
+        {
+            "user": user, "item": (user + n) % 4, "time": n * DAY, "label": (user + n) % 2,
+            "kinds": KINDS[(user + n) % 4], "likes": [f"l{k}" for k in range(user)],
+        }
+        for user in range(4) for n in range(5)
+    ]  # fmt: skip
+    (folder / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    pq.write_table(pa.Table.from_pylist(rows), folder / "log.parquet")
+
+
+LISTED = {
+    "kinds": {"of": "item", "column": "kinds", "type": "ids"},
+    "likes": {"of": "user", "column": "likes", "type": "ids", "max_values": 2},
+}
+
+
+@pytest.mark.parametrize("files", ["log.jsonl", "log.parquet"])
+def test_lists_in_rows_of_one_event_are_ids(tmp_path, files):
+    _lists_in_rows(tmp_path)
+    split = {"by": "user_tail", "validation": 0.3, "eval": 0.3}
+    config = _config(tmp_path, LISTED, log={"files": files}, split=split)
+    check_log(config)
+    counts = runs.execute(config, tmp_path / "out")
+    assert (counts["rows"], counts["rows_kept"], counts["users"]) == (20, 20, 4)
+    assert {item: of["kinds"] for item, (_, of) in _items(tmp_path / "out", config).items()} == {
+        0: [b"x", b"y"], 1: [], 2: [], 3: [b"z"],
+    }  # fmt: skip
+    users = {e["user_id"][0]: e["user_likes"] for e in runs.features(tmp_path / "out", "train")}
+    assert users == {0: [], 1: [b"l0"], 2: [b"l0", b"l1"], 3: [b"l0", b"l1"]}
+
+
+@pytest.mark.parametrize("files", ["log.jsonl", "log.parquet"])
+@pytest.mark.parametrize(
+    ("features", "columns", "says"),
+    [
+        ({"kinds": {"of": "context", "column": "kinds"}}, {}, "`features.kinds`: .*Set `type: ids"),
+        (LISTED, {"category": "kinds"}, "the column 'kinds' holds lists, but user, item and time"),
+        ({}, {"behavior": "likes"}, "the column 'likes' holds lists, but user, item and time"),
+    ],
+)
+def test_lists_where_a_row_has_one_value_are_refused(tmp_path, files, features, columns, says):
+    _lists_in_rows(tmp_path)
+    with pytest.raises(LogError, match=f"{files}: .*{says}"):
+        check_log(_config(tmp_path, features, log={"files": files, "columns": COLUMNS | columns}))
+
+
+def test_texts_in_lists_that_are_none_cost_their_row(tmp_path):
+    _lists_in_rows(tmp_path)
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('\n{"user": 9, "item": 1, "time": 1, "label": 1, "kinds": ["\\ud800"]}')
+    log = {"files": "log.jsonl", "max_bad_row_share": 0.1}
+    counts = runs.execute(_config(tmp_path, LISTED, log=log), tmp_path / "out")
+    assert counts["dropped"]["row: not utf-8 text"] == 1
+
+
 def test_a_simulated_log_has_only_its_columns(tmp_path):
     simulator = {"simulator": {"users": 2}, "files": None, "columns": None}
     features = {"maker": {"of": "event", "column": "behaviour"}}
