@@ -240,15 +240,14 @@ def check(features: Mapping[str, Feature], tables: Mapping[str, TableConfig]) ->
                 f"{again(name)!r}; choose another name."
             )
     for name, feature in features.items():
-        counted = getattr(feature, "min_count", None)
-        if counted is None:
+        if not isinstance(feature, IdFeature | IdsFeature) or feature.min_count is None:
             continue
+        counted, own = feature.min_count, tables.get(name, TableConfig())
         if feature.table is not None:
             raise ValueError(
                 f"`features.{name}.min_count` is of a table of its own. Received: {counted}; set "
                 f"`tables.{feature.table}.min_count` instead."
             )
-        own = tables.get(name, TableConfig())
         if own.rows == "hash":
             raise ValueError(
                 f"`features.{name}.min_count` counts values, but `tables.{name}` has `rows: hash` "

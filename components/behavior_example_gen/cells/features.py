@@ -62,7 +62,7 @@ def _joined(lists: pa.Array, feature: IdsFeature) -> Column:
     owner = np.repeat(np.arange(len(lists)), np.diff(ends))
     torn[owner[np.asarray(pc.match_substring(inner, feature.separator))]] = True
     fault = f"a list with an id that holds {feature.separator!r}; set another `separator`"
-    return Column(texts, {fault: torn})
+    return Column(texts, {"missing": np.diff(ends) == 0, fault: torn})
 
 
 def separators(cells: pa.Array, feature: IdsFeature) -> collections.Counter[str]:

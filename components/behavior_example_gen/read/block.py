@@ -94,12 +94,11 @@ class Block:
         columns = [_plain(column) for column in self.batch.columns]
         utf8, zero = np.ones(self.batch.num_rows, bool), np.zeros(self.batch.num_rows, bool)
         for column in columns:
-            row, texts = np.arange(len(column)), column
-            if is_list(column.type):
-                row, texts = pc.list_parent_indices(column).to_numpy(), pc.list_flatten(column)
+            texts = pc.list_flatten(column) if is_list(column.type) else column
             if pa.types.is_binary(texts.type):
-                utf8[row[~is_utf8(texts)]] = False
-                zero[row[_has_zero(texts)]] = True
+                rows = _owners(column)
+                utf8[rows[~is_utf8(texts)]] = False
+                zero[rows[_has_zero(texts)]] = True
         good = utf8 & ~zero
         names = self.batch.schema.names
         batch, numbers = pa.RecordBatch.from_arrays(columns, names), self.numbers()
@@ -133,6 +132,13 @@ def is_utf8(texts: pa.Array) -> np.ndarray:
         if not half:
             return np.zeros(1, bool)
         return np.concatenate([is_utf8(texts[:half]), is_utf8(texts[half:])])
+
+
+def _owners(column: pa.Array) -> np.ndarray:
+    """Returns the row of each text: in a list, of each element."""
+    if is_list(column.type):
+        return pc.list_parent_indices(column).to_numpy()
+    return np.arange(len(column))
 
 
 def _has_zero(texts: pa.Array) -> np.ndarray:

@@ -454,6 +454,7 @@ def test_lists_in_rows_of_one_event_are_ids(tmp_path, files):
     check_log(config)
     counts = runs.execute(config, tmp_path / "out")
     assert (counts["rows"], counts["rows_kept"], counts["users"]) == (20, 20, 4)
+    assert counts["missing"] == {"feature kinds": 10, "feature likes": 5}
     assert {item: of["kinds"] for item, (_, of) in _items(tmp_path / "out", config).items()} == {
         0: [b"x", b"y"], 1: [], 2: [], 3: [b"z"],
     }  # fmt: skip
