@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import zoneinfo
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Union
@@ -17,10 +18,22 @@ from models.section import Number, Section
 ROLES = frozenset({"user", "item", "category", "behavior", "time", "request"})
 _RESERVED = ROLES | {
     *("id", "count", "length", "valid", "hist_end", "local_begin", "match", "oracle", "label"),
-    *("weight", "history_length", "user_activity"),
+    *("weight", "history_length", "user_activity", "place", "fresh"),
 }
 ROLE_TABLES = ("item", "category", "behavior")
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def _is_name(name: str) -> str:
+    if _NAME.fullmatch(name) is None:
+        raise ValueError(
+            "a name is of small letters, digits and _, and begins with a letter; the column itself "
+            "may be called as it is"
+        )
+    return name
+
+
+Name = Annotated[str, Field(max_length=64), pydantic.AfterValidator(_is_name)]
 Owner = Literal["item", "user", "context", "event"]
 
 
@@ -207,6 +220,13 @@ def check(features: Mapping[str, Feature], tables: Mapping[str, TableConfig]) ->
             f"`features` must not have names that are taken. Received: {', '.join(taken)}; choose "
             f"others."
         )
+    of_items = of("item", features)
+    for name, feature in of_items.items():
+        if isinstance(feature, IdsFeature) and names.length_of(name) in of_items:
+            raise ValueError(
+                f"`features` must not be called as the numbers of {name!r}'s values are. Received: "
+                f"{names.length_of(name)!r}; choose another name."
+            )
     used = tables_of(features)
     if unused := sorted(set(tables) - set(used) - set(ROLE_TABLES)):
         raise ValueError(

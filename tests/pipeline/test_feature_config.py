@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models import feature_config
+from models import feature_config, features
 from pipeline.config import Config, load
 from pipeline.errors import ConfigError
 
@@ -29,7 +29,23 @@ AUTHOR = "author: {of: item, column: author_id}"
         ),
         ("features={a: {of: event, column: b, type: ids}}", ["features.a.of", "'event'"]),
         ("features={item: {of: item, column: b}}", ["taken", "Received: item"]),
-        ("features={Ab: {of: item, column: b}}", ["features.Ab", "pattern"]),
+        (
+            "features={a: {of: item, column: b, type: ids}, a_length: {of: item, column: c}}",
+            ["'a'", "'a_length'", "choose another name"],
+        ),
+        (
+            "features={Ab: {of: item, column: b}}",
+            ["features.Ab", "small letters, digits and _", "Received: 'Ab'"],
+        ),
+        (
+            "log.columns.author=author_id",
+            [
+                "log.columns.author",
+                "is a feature: write `features: {author: {of: ..., column: ...}}",
+            ],
+        ),
+        ("log.columns.categry=c", ["nearest valid key is log.columns.category"]),
+        ("log.columns.label=click", ["nearest valid key is label"]),
         ("features={h: {from: tim, as: hour_of_day}}", ["features.h.from", "'tim'"]),
         (
             "features={h: {from: time, as: hour_of_day, timezone: Mars/X}}",
@@ -55,6 +71,16 @@ def test_what_cannot_be_used_is_refused(override, words):
     told = str(error.value)
     assert all(word in told for word in words), told
     assert told.count("Received: ") <= 1, told
+
+
+def test_no_feature_is_called_as_a_column_that_code_makes():
+    made = [text for text in vars(features).values() if isinstance(text, str)]
+    prefixes = (features.HISTORY_PREFIX, features.TARGET_PREFIX, "user_", "item_")
+    taken = {text.removeprefix(p) for text in made for p in prefixes if text.startswith(p)} - {""}
+    assert {"item", "place", "fresh", "hist_end", "count", "id"} <= taken
+    for name in taken:
+        with pytest.raises(ConfigError, match=f"names that are taken. Received: {name}"):
+            load("demo", [f"features={{{name}: {{of: context, column: b}}}}"])
 
 
 COUNTED = "features={a: {of: item, column: b, min_count: 3}}"
