@@ -12,6 +12,7 @@ import pydantic
 from pydantic import Field
 
 from models import features as names
+from models.characters import Character
 from models.section import Number, Section
 
 # What code needs to know has a column of its own (`log.columns`); its features have these names.
@@ -117,7 +118,9 @@ class IdsFeature(_ColumnFeature):
 
     of: Literal["item", "user"] = Field(description="Whose they are.")
     type: Literal["ids"] = Field(description="Several values.")
-    separator: str = Field(",", min_length=1, description="Text between two values.")
+    separator: Character = Field(
+        ",", min_length=1, description="Text between two values, such as '|', tab or \\x01."
+    )
     max_values: int = Field(
         16, ge=1, le=10_000, description="Values that are read; further ones are left out."
     )

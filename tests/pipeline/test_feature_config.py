@@ -105,6 +105,12 @@ def test_a_table_of_a_feature_that_counts_may_say_the_rest():
     assert (table.min_count, table.dim, table.max_size) == (3, 16, 7)
 
 
+@pytest.mark.parametrize(("written", "meant"), [("tab", "\t"), (r"\x01", "\x01"), ("::", "::")])
+def test_separators_are_written_as_delimiters_are(written, meant):
+    feature = f"features={{a: {{of: item, column: b, type: ids, separator: '{written}'}}}}"
+    assert load("demo", [feature]).features["a"].separator == meant
+
+
 def test_a_feature_needs_little():
     config = load("demo", [f"features={{{AUTHOR}, hour: {{from: time, as: hour_of_day}}}}"])
     author, hour = config.features["author"], config.features["hour"]

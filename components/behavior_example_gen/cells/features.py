@@ -26,7 +26,7 @@ from components.behavior_example_gen.cells.parse import (
 from models.feature_config import IdFeature, IdsFeature, NumberFeature
 
 ColumnFeature = IdFeature | IdsFeature | NumberFeature
-_SEPARATORS = (",", ";", "|")
+_SEPARATORS = (",", ";", "|", "\t", "\x01", "\x02", "\x1d")
 _LOOKED_AT = 1000  # cells of a block
 WEIGHTS = "12:0.7"  # stands for ids that have weights
 BEYOND = "beyond 32-bit floats"

@@ -15,8 +15,8 @@ from components.behavior_example_gen.cells.columns import (
     ImpressionColumns,
 )
 from components.behavior_example_gen.cells.where import RowFilter
-from components.behavior_example_gen.config.characters import Character
 from components.simulator.config import SimulatorConfig
+from models.characters import Character
 from models.feature_config import Name
 from models.section import Section, without_null
 

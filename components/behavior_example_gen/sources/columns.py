@@ -38,12 +38,17 @@ class Columns:
 
 @dataclasses.dataclass(frozen=True)
 class _Use:
-    """A use of a column that a joined table may hold: by which key, of what, in which tables."""
+    """A use of a column that a joined table may hold: by which key, of what, in which tables.
+
+    Of a feature, tables of others are not asked where one of its own has the column: users and
+    items may both have a name. What rows need is joined by its name, which must be one table's.
+    """
 
     key: str
     column: str
     of: str | None
     tables: tuple[Table, ...]
+    is_feature: bool = False
 
 
 def find_columns(config: IngestConfig) -> Columns:
@@ -96,7 +101,7 @@ def _uses(config: IngestConfig) -> Iterator[_Use]:
             yield _Use(f"{key}.where", RowFilter.parse(text).column, None, (table,))
     for name, feature in config.column_features().items():
         tables = ("log",) if feature.of == "event" else tuple(config.tables())
-        yield _Use(f"features.{name}", feature.column, feature.of, tables)
+        yield _Use(f"features.{name}", feature.column, feature.of, tables, is_feature=True)
 
 
 def _holder(
@@ -104,6 +109,9 @@ def _holder(
 ) -> str | None:
     """The joined table that holds a column, None if the log does."""
     has = [n for n in tables if use.column in tables[n] and use.column != config.log.tables[n].key]
+    own = [name for name in has if config.log.tables[name].of == use.of]
+    if use.is_feature and own:
+        has = own
     known = [names[table] for table in use.tables]
     in_log = any(found is not None and use.column in found for found in known)
     if in_log and use.of in ("context", "event"):

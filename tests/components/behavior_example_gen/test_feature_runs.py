@@ -284,11 +284,6 @@ AUTHOR = FEATURES["author"]
             "'city' is in `log.tables.people` and in the log itself",
         ),
         (
-            JOINED,
-            {"header": "who,size"},
-            "'size' is in `log.tables.shop` and in `log.tables.people`",
-        ),
-        (
             {"tab": FEATURES["tab"]},
             {},
             "`log.tables.shop` .* no column that is used. Present: id, k",
@@ -314,6 +309,24 @@ def test_refused_before_anything_starts(tmp_path, features, table, says):
             (tmp_path / "people.csv").write_text(text)
     with pytest.raises(LogError, match=f"(?s){says}"):
         check_log(_config(tmp_path, features, log={"tables": tables}))
+
+
+def test_a_column_of_items_and_of_users_is_that_of_whom_the_feature_is(tmp_path):
+    _log(tmp_path)
+    tables = _tables(tmp_path, min_known=0)
+    (tmp_path / "people.csv").write_text("who,size\n" + "".join(f"{u},{u}.5\n" for u in range(8)))
+    features = {"size": JOINED["size"], "height": {"of": "user", "column": "size", **NUMBER}}
+    config = _config(tmp_path, features, log={"tables": tables})
+    check_log(config)
+    runs.execute(config, tmp_path / "out")
+    assert _items(tmp_path / "out", config)[8][1] == {"size": [8.0]}
+    train = runs.features(tmp_path / "out", "train")
+    assert {e["user_id"][0]: e["user_height"] for e in train} == {u: [u + 0.5] for u in range(8)}
+    columns = COLUMNS | {"category": "size"}
+    with pytest.raises(
+        LogError, match=r"`log.columns.category`: .*'size' is in `log.tables.shop` "
+    ):
+        check_log(_config(tmp_path, features, log={"tables": tables, "columns": columns}))
 
 
 def test_a_few_unreadable_numbers_of_a_table_are_missing_and_told(tmp_path):
