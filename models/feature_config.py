@@ -102,6 +102,12 @@ class IdFeature(_ColumnFeature):
         "the item is shown, of history and targets. event: known afterwards, of the history alone."
     )
     type: Literal["id"] = Field("id", description="One value.")
+    after: str | None = Field(
+        None,
+        min_length=1,
+        description="Keep only the text behind the last occurrence of this, such as '(' for the "
+        "year at the end of a title; then see `before`.",
+    )
     before: str | None = Field(
         None, min_length=1, description="Keep only the text before the first occurrence of this."
     )

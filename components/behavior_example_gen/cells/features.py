@@ -6,6 +6,7 @@ A missing cell has a value of its own, so that columns have no nulls: b"" of ids
 from __future__ import annotations
 
 import collections
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -47,7 +48,12 @@ def to_feature(cells: pa.Array, feature: ColumnFeature) -> Column:
         beyond = np.isinf(values)
         values[beyond] = np.nan
         return Column(pa.array(values), column.faults | {BEYOND: beyond})
-    before = feature.before if isinstance(feature, IdFeature) else None
+    before = None
+    if isinstance(feature, IdFeature):
+        before = feature.before
+        if feature.after is not None:
+            begin = f"(?s)^.*{re.escape(feature.after)}"
+            cells = to_text(pc.replace_substring_regex(to_text(cells), begin, ""))
     column = to_id(cells, IdColumn(column=feature.column, before=before))
     return Column(column.values.fill_null(b""), column.faults)
 
