@@ -10,7 +10,7 @@ from components.behavior_example_gen.config.ingest_config import IngestConfig, T
 from components.behavior_example_gen.config.log_config import JoinedConfig, TableConfig
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.file import column_names, names_its_columns
-from components.behavior_example_gen.read.files import find_files, nearest
+from components.behavior_example_gen.read.files import check_columns, find_files, nearest
 from components.behavior_example_gen.sources.tfds import TfdsSource
 from components.secrets import resolve
 from components.simulator.simulator import simulate
@@ -119,8 +119,8 @@ def _holder(
     holders = [f"`log.tables.{name}`" for name in has] + (["the log itself"] if in_log else [])
     if len(holders) > 1:
         raise LogError(
-            f"`{use.key}`: the column {use.column!r} is in {' and in '.join(holders)}. Rename or "
-            f"remove all but one of them; of a text, `csv.header` names the columns."
+            f"`{use.key}`: the column {use.column!r} is in {' and in '.join(holders)}. Say in "
+            f"`log.tables.{has[0]}.columns` which columns that table is for, or rename one."
         )
     if not has:
         if not in_log and all(found is not None for found in known):
@@ -158,8 +158,13 @@ def names_of(config: IngestConfig, table: Table) -> list[str] | None:
 
 def _names_of_joined(config: IngestConfig, name: str) -> list[str]:
     table = config.log.tables[name]
-    used = [table.key, *(use.column for use in _uses(config))]
-    return _names_of_files(config.log.folder_of(table), table, [table.key], used, section(name))
+    used = [table.key, *(use.column for use in _uses(config)), *(table.columns or ())]
+    names = _names_of_files(config.log.folder_of(table), table, [table.key], used, section(name))
+    if table.columns is None:
+        return names
+    way_out = f"Mend `{section(name)}.columns`."
+    check_columns(str(table.files), table.columns, names, section(name), way_out)
+    return [table.key, *table.columns]
 
 
 def _names_of_files(

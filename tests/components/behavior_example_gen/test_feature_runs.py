@@ -281,7 +281,8 @@ AUTHOR = FEATURES["author"]
         (
             JOINED | {"city": FEATURES["city"]},
             {"header": "who,age,city"},
-            "'city' is in `log.tables.people` and in the log itself",
+            "'city' is in `log.tables.people` and in the log itself. Say in "
+            "`log.tables.people.columns` which",
         ),
         (
             {"tab": FEATURES["tab"]},
@@ -309,6 +310,22 @@ def test_refused_before_anything_starts(tmp_path, features, table, says):
             (tmp_path / "people.csv").write_text(text)
     with pytest.raises(LogError, match=f"(?s){says}"):
         check_log(_config(tmp_path, features, log={"tables": tables}))
+
+
+def test_a_table_is_for_the_columns_that_it_is_said_to_be(tmp_path):
+    _log(tmp_path)
+    tables = _tables(tmp_path, columns=["age"])
+    (tmp_path / "people.csv").write_text("who,age,city\n0,30,elsewhere\n1,,elsewhere\n")
+    config = _config(tmp_path, JOINED | {"city": FEATURES["city"]}, log={"tables": tables})
+    check_log(config)
+    runs.execute(config, tmp_path / "out")
+    for example in runs.features(tmp_path / "out", "train"):
+        assert example["user_city"] == [f"c{example['user_id'][0]}".encode()]
+    lost = _tables(tmp_path, columns=["agee"])
+    with pytest.raises(
+        LogError, match=r"people.csv: has no column 'agee'. .*Mend `log.tables.people.columns`"
+    ):
+        check_log(_config(tmp_path, JOINED, log={"tables": lost}))
 
 
 def test_a_column_of_items_and_of_users_is_that_of_whom_the_feature_is(tmp_path):
