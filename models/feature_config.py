@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import zoneinfo
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Union
@@ -11,16 +12,29 @@ import pydantic
 from pydantic import Field
 
 from models import features as names
+from models.characters import Character
 from models.section import Number, Section
 
 # What code needs to know has a column of its own (`log.columns`); its features have these names.
 ROLES = frozenset({"user", "item", "category", "behavior", "time", "request"})
 _RESERVED = ROLES | {
     *("id", "count", "length", "valid", "hist_end", "local_begin", "match", "oracle", "label"),
-    *("weight", "history_length", "user_activity"),
+    *("weight", "history_length", "user_activity", "place", "fresh"),
 }
 ROLE_TABLES = ("item", "category", "behavior")
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def _is_name(name: str) -> str:
+    if _NAME.fullmatch(name) is None:
+        raise ValueError(
+            "a name is of small letters, digits and _, and begins with a letter; the column itself "
+            "may be called as it is"
+        )
+    return name
+
+
+Name = Annotated[str, Field(max_length=64), pydantic.AfterValidator(_is_name)]
 Owner = Literal["item", "user", "context", "event"]
 
 
@@ -88,6 +102,12 @@ class IdFeature(_ColumnFeature):
         "the item is shown, of history and targets. event: known afterwards, of the history alone."
     )
     type: Literal["id"] = Field("id", description="One value.")
+    after: str | None = Field(
+        None,
+        min_length=1,
+        description="Keep only the text behind the last occurrence of this, such as '(' for the "
+        "year at the end of a title; then see `before`.",
+    )
     before: str | None = Field(
         None, min_length=1, description="Keep only the text before the first occurrence of this."
     )
@@ -104,7 +124,9 @@ class IdsFeature(_ColumnFeature):
 
     of: Literal["item", "user"] = Field(description="Whose they are.")
     type: Literal["ids"] = Field(description="Several values.")
-    separator: str = Field(",", min_length=1, description="Text between two values.")
+    separator: Character = Field(
+        ",", min_length=1, description="Text between two values, such as '|', tab or \\x01."
+    )
     max_values: int = Field(
         16, ge=1, le=10_000, description="Values that are read; further ones are left out."
     )
@@ -207,6 +229,13 @@ def check(features: Mapping[str, Feature], tables: Mapping[str, TableConfig]) ->
             f"`features` must not have names that are taken. Received: {', '.join(taken)}; choose "
             f"others."
         )
+    of_items = of("item", features)
+    for name, feature in of_items.items():
+        if isinstance(feature, IdsFeature) and names.length_of(name) in of_items:
+            raise ValueError(
+                f"`features` must not be called as the numbers of {name!r}'s values are. Received: "
+                f"{names.length_of(name)!r}; choose another name."
+            )
     used = tables_of(features)
     if unused := sorted(set(tables) - set(used) - set(ROLE_TABLES)):
         raise ValueError(
@@ -240,12 +269,23 @@ def check(features: Mapping[str, Feature], tables: Mapping[str, TableConfig]) ->
                 f"{again(name)!r}; choose another name."
             )
     for name, feature in features.items():
-        counted = getattr(feature, "min_count", None)
-        shared = getattr(feature, "table", None)
-        if counted is not None and (shared is not None or name in tables):
+        if not isinstance(feature, IdFeature | IdsFeature) or feature.min_count is None:
+            continue
+        counted, own = feature.min_count, tables.get(name, TableConfig())
+        if feature.table is not None:
             raise ValueError(
                 f"`features.{name}.min_count` is of a table of its own. Received: {counted}; set "
-                f"`tables.{shared or name}.min_count` instead."
+                f"`tables.{feature.table}.min_count` instead."
+            )
+        if own.rows == "hash":
+            raise ValueError(
+                f"`features.{name}.min_count` counts values, but `tables.{name}` has `rows: hash` "
+                f"and knows none. Received: {counted}; remove one of them."
+            )
+        if own.min_count is not None:
+            raise ValueError(
+                f"`features.{name}.min_count` and `tables.{name}.min_count` are one setting. "
+                f"Received: {counted} and {own.min_count}; remove one of them."
             )
 
 

@@ -113,6 +113,11 @@ def label_feature(name: str) -> str:
     return LABEL + "_" + name
 
 
+def is_label(feature: str) -> bool:
+    """Returns whether a feature of examples is a label, the primary one or another."""
+    return feature == LABEL or feature.startswith(label_feature(""))
+
+
 def probability(label: str) -> str:
     """Returns the output of a label beside the primary one: `"like"` -> `"probability_like"`."""
     return PROBABILITY + "_" + label

@@ -19,9 +19,10 @@ LEAST = 10  # validation targets of either label, from which an AUC says somethi
 def check(
     train: Split, validation: Split, configured: Mapping[str, Feature], items: ItemTable | None
 ) -> None:
-    """Refuses a feature by whose value alone the validation targets can be told apart.
+    """Refuses a feature by whose value alone a label of the validation targets can be told.
 
-    A target's score is the click rate that its value has in training. Lists and vectors are not
+    A target's score is the click rate that its value has in training, of every label where it is
+    known. Lists and vectors are not
     tried, nor are features of events, which no target has. Of a split that does not fit in memory
     the first part is tried.
 
@@ -31,7 +32,7 @@ def check(
       items: what is known of every item.
 
     Raises:
-      InputError: naming the feature and its AUC.
+      InputError: naming the feature, the label if there are several, and its AUC.
     """
     single = {
         name: feature
@@ -41,19 +42,23 @@ def check(
     if not single:
         return
     known, told = next(train.parts()), next(validation.parts())
-    clicked, label = (part.columns[features.LABEL].flat_values.numpy() for part in (known, told))
-    if min(label.sum(), len(label) - label.sum()) < LEAST:
-        return
-    for name, feature in single.items():
-        values, asked = (_values(name, feature, part, items) for part in (known, told))
-        found = metrics.auc(label, rates(values, clicked, asked))
-        if found > MOST:
-            raise InputError(
-                f"`features.{name}` alone ranks the validation targets with an AUC of {found:.3f}, "
-                f"above {MOST:g}, by the click rate of its values in training: it tells the label; "
-                f"if it is known only afterwards, set `of: event`, if it is made of the label, "
-                f"remove it"
-            )
+    for column in [name for name in known.columns if features.is_label(name)]:
+        clicked, label = (part.columns[column].flat_values.numpy() for part in (known, told))
+        taught, asked = ~np.isnan(clicked), ~np.isnan(label)
+        clicked, label = clicked[taught], label[asked]
+        if not len(clicked) or min(label.sum(), len(label) - label.sum()) < LEAST:
+            continue
+        which = column.removeprefix(features.LABEL).removeprefix("_")
+        for name, feature in single.items():
+            values, sought = (_values(name, feature, part, items) for part in (known, told))
+            found = metrics.auc(label, rates(values[taught], clicked, sought[asked]))
+            if found > MOST:
+                raise InputError(
+                    f"`features.{name}` alone ranks the validation targets with an AUC of "
+                    f"{found:.3f}, above {MOST:g}, by the click rate of its values in training: it "
+                    f"tells the label{f' {which!r}' if which else ''}; if it is known only "
+                    f"afterwards, set `of: event`, if it is made of the label, remove it"
+                )
 
 
 def rates(values: np.ndarray, clicked: np.ndarray, asked: np.ndarray) -> np.ndarray:

@@ -18,6 +18,8 @@ from pipeline.renamed import RENAMED, respelled
 _MARK = re.compile(r"[a-z-]+\[.*\]|constrained-[a-z]+")
 # How pydantic calls what should be a section, and is none.
 _NO_SECTION = {"model_type", "model_attributes_type", "dict_type"}
+# Where the roles of a log's columns are; whatever else it knows is a feature.
+_COLUMNS = ("log.columns.", "log.impressions.columns.")
 
 
 class ConfigError(InputError):
@@ -174,6 +176,11 @@ def _nearest(
     siblings = {str(name): f"{own}{name}" for owner in owners for name in _fields(owner)}
     if near := difflib.get_close_matches(last, siblings, 1):
         return f"; the nearest valid key is {siblings[near[0]]}"
+    if own in _COLUMNS and last not in valid:
+        return (
+            f"; a column that is none of {', '.join(sorted(siblings))} is a feature: write "
+            f"`features: {{{last}: {{of: ..., column: ...}}}}`, beside `log`"
+        )
     if "NAME" not in general.split("."):  # else, as of a feature, only its own keys are of use
         elsewhere = [k for k in valid if k.rpartition(".")[2] == last]
         if near := elsewhere[:1] or difflib.get_close_matches(key, valid, 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ import pydantic
 from pydantic import Field
 
 from models import feature_config
+from models.feature_config import Features
 from models.section import Section
 from pipeline.config import Config, load
 from pipeline.errors import ConfigError, describe
@@ -82,6 +84,7 @@ class Study(Section):
 
         Raises:
           ConfigError: if there is nothing to leave out.
+          LogError: if a column is not found.
         """
         if self.leave_out is None:
             return self
@@ -90,6 +93,7 @@ class Study(Section):
                 "study: leaves each configured feature out in turn, and "
                 f"{config.name!r} configures none; give it `features`, or choose another study"
             )
+        joined = _joined_columns(config)
         data: dict[str, Overrides] = {ALL_FEATURES: {}}
         for name in config.features:
             left = {n: f for n, f in config.features.items() if n != name}
@@ -97,12 +101,30 @@ class Study(Section):
                 feature_config.tables_of(config.features).keys() - feature_config.tables_of(left)
             )
             left_out = [f"features.{name}", *(f"tables.{table}" for table in sorted(unused))]
+            left_out += [f"log.tables.{t}" for t in joined if not _is_used(t, joined, left, config)]
             data[f"without {name}"] = dict.fromkeys(left_out)
         return Study.model_validate(self.model_dump() | {"leave_out": None, "data": data})
 
     def overrides(self, data: str, variant: str) -> Overrides:
         """All that the study changes for a variant on a data set."""
         return self.common | self.data.get(data, {}) | self.variants[variant]
+
+
+def _joined_columns(config: Config) -> dict[str, list[str]]:
+    """The columns that are used of each joined table, by its name."""
+    if not config.log.tables:
+        return {}
+    from components.behavior_example_gen.sources.columns import find_columns
+
+    return find_columns(config.ingest).joined
+
+
+def _is_used(table: str, joined: Mapping[str, list[str]], left: Features, config: Config) -> bool:
+    """Whether a joined table has a column that some features, or rows themselves, still use."""
+    owner, ingest = config.log.tables[table].of, config.ingest
+    used = {getattr(feature, "column", None) for feature in left.values() if feature.of == owner}
+    used.update(*map(ingest.needed_columns, ingest.tables()))
+    return not used.isdisjoint(joined[table])
 
 
 @dataclasses.dataclass(frozen=True)

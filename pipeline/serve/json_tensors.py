@@ -132,7 +132,10 @@ def _array(name: str, value: Any, signature: Signature) -> np.ndarray:
     kind: type | tuple[type, ...] = int if spec.dtype.is_integer else (int, float)
     if found.size and found.dtype.kind not in ("i" if spec.dtype.is_integer else "if"):
         wrong = _first(value, lambda one: not isinstance(one, kind) or isinstance(one, bool))
-        raise invalid(f"{name}: must be {spec.dtype.name}. Received: {_shown(wrong)}")
+        missing = (
+            "; write NaN where it is missing" if wrong is None and spec.dtype.is_floating else ""
+        )
+        raise invalid(f"{name}: must be {spec.dtype.name}. Received: {_shown(wrong)}{missing}")
     return found.astype(spec.dtype.as_numpy_dtype)
 
 
@@ -142,7 +145,10 @@ def _bytes(name: str, value: Any) -> bytes:
     if isinstance(value, list):
         raise invalid(f"{name}: its lists must be equally long")
     if not (_is_bytes(value) and isinstance(value[_B64], str)):
-        raise invalid(f"{name}: must be text or {{{_B64!r}: …}}. Received: {_shown(value)}")
+        missing = '; write "" where it is missing' if value is None else ""
+        raise invalid(
+            f"{name}: must be text or {{{_B64!r}: …}}. Received: {_shown(value)}{missing}"
+        )
     try:
         return base64.b64decode(value[_B64], validate=True)
     except (binascii.Error, ValueError):

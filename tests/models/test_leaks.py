@@ -99,6 +99,18 @@ def test_few_labels_tell_nothing():
     leaks.check(train, validation, FEATURES, TABLE)
 
 
+def test_every_label_counts_where_it_is_known():
+    rng = np.random.default_rng(0)
+    told, (whole,) = split(rng, None, 1.0), split(rng, "tab", 1.0).parts()
+    labels = whole.columns["label"].flat_values.numpy()
+    labels[::3] = np.nan
+    (plain,) = told.parts()
+    plain.columns["target_tab"] = whole.columns["target_tab"]
+    plain.columns["label_like"] = whole.columns["label"].with_flat_values(labels)
+    with pytest.raises(InputError, match=r"`features.tab` alone .* it tells the label 'like'; if"):
+        leaks.check(told, told, FEATURES, TABLE)
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1)), min_size=1),
     st.lists(st.integers(0, 7)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models import feature_config
+from models import feature_config, features
 from pipeline.config import Config, load
 from pipeline.errors import ConfigError
 
@@ -29,7 +29,23 @@ AUTHOR = "author: {of: item, column: author_id}"
         ),
         ("features={a: {of: event, column: b, type: ids}}", ["features.a.of", "'event'"]),
         ("features={item: {of: item, column: b}}", ["taken", "Received: item"]),
-        ("features={Ab: {of: item, column: b}}", ["features.Ab", "pattern"]),
+        (
+            "features={a: {of: item, column: b, type: ids}, a_length: {of: item, column: c}}",
+            ["'a'", "'a_length'", "choose another name"],
+        ),
+        (
+            "features={Ab: {of: item, column: b}}",
+            ["features.Ab", "small letters, digits and _", "Received: 'Ab'"],
+        ),
+        (
+            "log.columns.author=author_id",
+            [
+                "log.columns.author",
+                "is a feature: write `features: {author: {of: ..., column: ...}}",
+            ],
+        ),
+        ("log.columns.categry=c", ["nearest valid key is log.columns.category"]),
+        ("log.columns.label=click", ["nearest valid key is label"]),
         ("features={h: {from: tim, as: hour_of_day}}", ["features.h.from", "'tim'"]),
         (
             "features={h: {from: time, as: hour_of_day, timezone: Mars/X}}",
@@ -55,6 +71,44 @@ def test_what_cannot_be_used_is_refused(override, words):
     told = str(error.value)
     assert all(word in told for word in words), told
     assert told.count("Received: ") <= 1, told
+
+
+def test_no_feature_is_called_as_a_column_that_code_makes():
+    made = [text for text in vars(features).values() if isinstance(text, str)]
+    prefixes = (features.HISTORY_PREFIX, features.TARGET_PREFIX, "user_", "item_")
+    taken = {text.removeprefix(p) for text in made for p in prefixes if text.startswith(p)} - {""}
+    assert {"item", "place", "fresh", "hist_end", "count", "id"} <= taken
+    for name in taken:
+        with pytest.raises(ConfigError, match=f"names that are taken. Received: {name}"):
+            load("demo", [f"features={{{name}: {{of: context, column: b}}}}"])
+
+
+COUNTED = "features={a: {of: item, column: b, min_count: 3}}"
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("tables={a: {min_count: 2}}", "`tables.a.min_count` are one setting. Received: 3 and 2"),
+        ("tables={a: {rows: hash, buckets: 9}}", "`tables.a` has `rows: hash` and knows none"),
+    ],
+)
+def test_a_count_is_said_once(table, words):
+    with pytest.raises(ConfigError) as error:
+        load("demo", [COUNTED, table])
+    assert "`features.a.min_count`" in str(error.value) and words in str(error.value)
+
+
+def test_a_table_of_a_feature_that_counts_may_say_the_rest():
+    config = load("demo", [COUNTED, "tables={a: {dim: 16, max_size: 7}}"])
+    table = feature_config.table_of("a", config.features, config.tables)
+    assert (table.min_count, table.dim, table.max_size) == (3, 16, 7)
+
+
+@pytest.mark.parametrize(("written", "meant"), [("tab", "\t"), (r"\x01", "\x01"), ("::", "::")])
+def test_separators_are_written_as_delimiters_are(written, meant):
+    feature = f"features={{a: {{of: item, column: b, type: ids, separator: '{written}'}}}}"
+    assert load("demo", [feature]).features["a"].separator == meant
 
 
 def test_a_feature_needs_little():

@@ -66,7 +66,11 @@ def test_one_label_of_several_is_the_same_data_as_the_short_form(own):
             "labels.like.wieght=2",
             "labels.like.wieght: unknown key (value 2); the nearest",
         ),
-        ("labels.like.within=soon", "labels.like.within: "),
+        (
+            "labels.like.within=soon",
+            "labels.like.within: a time is a number and s, m, h or d, such as",
+        ),
+        ("labels.like.within=7", "such as 7d. Received: 7"),
         ("labels.like.weight=-1", "labels.like.weight: "),
         ("labels.like.column=null", "labels.like: exactly one of `column`"),
         ("labels.Like={column: x}", "labels.Like: "),

@@ -6,6 +6,7 @@ A missing cell has a value of its own, so that columns have no nulls: b"" of ids
 from __future__ import annotations
 
 import collections
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,7 +27,7 @@ from components.behavior_example_gen.cells.parse import (
 from models.feature_config import IdFeature, IdsFeature, NumberFeature
 
 ColumnFeature = IdFeature | IdsFeature | NumberFeature
-_SEPARATORS = (",", ";", "|")
+_SEPARATORS = (",", ";", "|", "\t", "\x01", "\x02", "\x1d")
 _LOOKED_AT = 1000  # cells of a block
 WEIGHTS = "12:0.7"  # stands for ids that have weights
 BEYOND = "beyond 32-bit floats"
@@ -47,7 +48,12 @@ def to_feature(cells: pa.Array, feature: ColumnFeature) -> Column:
         beyond = np.isinf(values)
         values[beyond] = np.nan
         return Column(pa.array(values), column.faults | {BEYOND: beyond})
-    before = feature.before if isinstance(feature, IdFeature) else None
+    before = None
+    if isinstance(feature, IdFeature):
+        before = feature.before
+        if feature.after is not None:
+            begin = f"(?s)^.*{re.escape(feature.after)}"
+            cells = to_text(pc.replace_substring_regex(to_text(cells), begin, ""))
     column = to_id(cells, IdColumn(column=feature.column, before=before))
     return Column(column.values.fill_null(b""), column.faults)
 
@@ -62,7 +68,7 @@ def _joined(lists: pa.Array, feature: IdsFeature) -> Column:
     owner = np.repeat(np.arange(len(lists)), np.diff(ends))
     torn[owner[np.asarray(pc.match_substring(inner, feature.separator))]] = True
     fault = f"a list with an id that holds {feature.separator!r}; set another `separator`"
-    return Column(texts, {fault: torn})
+    return Column(texts, {"missing": np.diff(ends) == 0, fault: torn})
 
 
 def separators(cells: pa.Array, feature: IdsFeature) -> collections.Counter[str]:

@@ -20,6 +20,7 @@ SAMPLES = 20  # rows of each reason that are put into quarantine
 _HINTS = {  # by what is wrong; `section` is the table's, `part` what the column holds
     "neither 0 nor 1": "`{label}.positives` names other values, `{label}.at_least` a number",
     "neither a number nor ISO 8601": "`{section}.columns.{part}.format` says how it is written",
+    "not a number": "one is written 1234.5, without a currency and without commas",
     "not a JSON object": "an object a line and nothing else: with jq, `-c .`, of an array "
     "`-c '.[]'`",
     "beyond 64 bits": "`{section}.columns.{part}.type: string` takes any id",

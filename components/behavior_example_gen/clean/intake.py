@@ -13,6 +13,7 @@ from components.behavior_example_gen.cells.likely import readings, told
 from components.behavior_example_gen.clean.account import SAMPLES, Counts, Sample
 from components.behavior_example_gen.clean.clean import clean
 from components.behavior_example_gen.clean.notes import Found, Span
+from components.behavior_example_gen.clean.sequences import check_no_lists
 from components.behavior_example_gen.config.ingest_config import IngestConfig, Table, section
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import Block
@@ -38,13 +39,14 @@ class Intake:
         """Returns the rows of a block as `clean` returns them, and what became of all of them.
 
         Raises:
-          LogError: if a column has a type that cannot be read.
+          LogError: if a column has a type that cannot be read, or lists where a value is meant.
         """
         cells, numbers = block.batch, block.numbers()
         known: collections.Counter[str] = collections.Counter()
         try:
             if self._columns.joined:
                 cells, known = self.tables.join(cells, block.table)
+            check_no_lists(block.origin, cells, self._config, block.table)
             sequence = block.part * PART_ROWS + block.order()
             rows, dropped, notes = clean(
                 cells, self._config, sequence, block.table, self._elsewhere

@@ -1,13 +1,17 @@
-"""Finds cells that hold a sequence, where one event is meant."""
+"""Finds cells that hold a sequence, or a list, where one value is meant."""
 
 from __future__ import annotations
 
 import collections
 import re
 
-from components.behavior_example_gen.config.ingest_config import IngestConfig, section
+import pyarrow as pa
+
+from components.behavior_example_gen.cells.parse import is_list
+from components.behavior_example_gen.config.ingest_config import IngestConfig, Table, section
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import Block
+from models.feature_config import IdsFeature
 
 _ROWS = 1000  # of a file that are looked at
 _LEAST = 3  # values of a cell that is taken for a sequence
@@ -54,6 +58,35 @@ def check_no_sequences(block: Block, config: IngestConfig) -> None:
         lists = [text for text in texts if _NUMBERS.fullmatch(text)]
         if len(lists) * 2 > len(texts):
             _refuse(block, time.column, "time", lists[0])
+
+
+def check_no_lists(origin: str, cells: pa.RecordBatch, config: IngestConfig, table: Table) -> None:
+    """Refuses lists in rows of one event, but for features of several ids.
+
+    Args:
+      origin: of the rows, for messages.
+      cells: the rows, with what is joined to them.
+      config: the configuration.
+      table: the one that the rows are of.
+
+    Raises:
+      LogError: naming the column, and what to do.
+    """
+    lists = {field.name for field in cells.schema if is_list(field.type)}
+    if not lists:
+        return
+    for name, feature in config.column_features(table).items():
+        if feature.column in lists and not isinstance(feature, IdsFeature):
+            raise LogError(
+                f"{origin}: `features.{name}`: the column {feature.column!r} holds lists, which "
+                f"are several values. Set `type: ids`, or write one value."
+            )
+    if found := sorted(lists.intersection(config.needed_columns(table))):
+        raise LogError(
+            f"{origin}: the column {found[0]!r} holds lists, but user, item and time of a row are "
+            f"one value each, so that it is one event. Write one value, or name another column; "
+            f"several are a feature of `type: ids`."
+        )
 
 
 def _refuse(block: Block, column: str, part: str, cell: str) -> None:

@@ -205,6 +205,7 @@ class IngestConfig(Section):
             if (
                 isinstance(feature, IdFeature)
                 and feature.before is None
+                and feature.after is None
                 and feature.column in items
             ):
                 raise ValueError(

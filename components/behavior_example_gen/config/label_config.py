@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 import pydantic
@@ -79,6 +80,7 @@ class LabelConfig(Section):
         return self
 
 
+_TIME = re.compile(r"[1-9][0-9]{0,8}[smhd]")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -87,11 +89,17 @@ class NamedLabel(LabelConfig, LabelTask):
 
     within: str | None = Field(
         None,
-        pattern=r"^[1-9][0-9]{0,8}[smhd]$",
         description="A time such as 7d (s, m, h, d): the label is 1 if, so long from a target on, "
         "a row of the log with its user and item has a positive value in `column`; null: the "
         "target's own row says it.",
     )
+
+    @pydantic.field_validator("within", mode="before")
+    @classmethod
+    def _is_time(cls, value: Any) -> Any:
+        if value is not None and not (isinstance(value, str) and _TIME.fullmatch(value)):
+            raise ValueError("a time is a number and s, m, h or d, such as 7d")
+        return value
 
     @property
     def within_seconds(self) -> int | None:

@@ -15,8 +15,8 @@ from components.behavior_example_gen.cells.columns import (
     ImpressionColumns,
 )
 from components.behavior_example_gen.cells.where import RowFilter
-from components.behavior_example_gen.config.characters import Character
 from components.simulator.config import SimulatorConfig
+from models.characters import Character
 from models.feature_config import Name
 from models.section import Section, without_null
 
@@ -115,6 +115,12 @@ class JoinedConfig(Section):
     format: _FORMAT = Field("auto", description="Format of the files, as in `log`.")
     csv: CsvConfig = Field(CsvConfig(), description="How the text files are read.")
     key: str = Field(description="Column that holds the id of the item or the user.")
+    columns: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="Its columns that may be used, where the log or another table has some of the "
+        "same name; null: all.",
+    )
     min_known: float = Field(
         0.9, ge=0, le=1, description="Share of rows with a known key below which a run warns."
     )

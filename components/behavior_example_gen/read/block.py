@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.behavior_example_gen.cells.parse import is_list
 from components.behavior_example_gen.config.ingest_config import Table
 
 RAGGED = "row: wrong number of columns"
@@ -103,9 +104,11 @@ class Block:
         columns = [_plain(column) for column in self.batch.columns]
         utf8, zero = np.ones(self.batch.num_rows, bool), np.zeros(self.batch.num_rows, bool)
         for column in columns:
-            if pa.types.is_binary(column.type):
-                utf8 &= is_utf8(column)
-                zero |= _has_zero(column)
+            texts = pc.list_flatten(column) if is_list(column.type) else column
+            if pa.types.is_binary(texts.type):
+                rows = _owners(column)
+                utf8[rows[~is_utf8(texts)]] = False
+                zero[rows[_has_zero(texts)]] = True
         good = utf8 & ~zero
         names = self.batch.schema.names
         batch, numbers = pa.RecordBatch.from_arrays(columns, names), self.numbers()
@@ -141,6 +144,13 @@ def is_utf8(texts: pa.Array) -> np.ndarray:
         return np.concatenate([is_utf8(texts[:half]), is_utf8(texts[half:])])
 
 
+def _owners(column: pa.Array) -> np.ndarray:
+    """Returns the row of each text: in a list, of each element."""
+    if is_list(column.type):
+        return pc.list_parent_indices(column).to_numpy()
+    return np.arange(len(column))
+
+
 def _has_zero(texts: pa.Array) -> np.ndarray:
     """Returns [n] bool: whether a binary cell holds a zero byte."""
     data = texts.buffers()[2]
@@ -150,7 +160,14 @@ def _has_zero(texts: pa.Array) -> np.ndarray:
 
 
 def _plain(column: pa.Array) -> pa.Array:
-    """Returns a column without a dictionary, decimals as text, and texts of any kind as binary."""
+    """Returns a column without a dictionary, decimals as text, and texts of any kind as binary.
+
+    Of lists, their elements likewise.
+    """
+    if is_list(column.type):
+        sizes = pc.list_value_length(column).fill_null(0).to_numpy()
+        ends = pa.array(np.append(0, np.cumsum(sizes)).astype(np.int64))
+        return pa.LargeListArray.from_arrays(ends, _plain(pc.list_flatten(column)))
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_decimal(column.type):  # exact: 12.00 is 12

@@ -69,7 +69,7 @@ def read_file(
     columns: Sequence[str],
     section: str = "log",
     optional: Container[str] = (),
-    lists_are_cells: bool = False,
+    carriers: Container[str] | None = None,
 ) -> Iterator[Block]:
     """Reads the columns of one file: text from CSV and JSON, typed from the others.
 
@@ -85,7 +85,7 @@ def read_file(
       section: the dotted key of the table, for messages.
       optional: columns that a file whose rows name their own (JSON, TFRecord) may lack: their
         cells are missing then.
-      lists_are_cells: whether a row is no event, so that it stays one row with its lists.
+      carriers: columns of which a list is one event per element; None: all of them.
 
     Yields:
       Blocks, in the order of the file.
@@ -94,13 +94,14 @@ def read_file(
       LogError: if the file cannot be read to its end, or lacks a column.
     """
     layout, given = layout_of(path, layout), partitions(path)
+    carriers = columns if carriers is None else carriers
     try:
         if layout == "csv":
             blocks = csv_blocks(path, part, csv, columns, given, section)
         elif layout == "json":
-            blocks = json_blocks(path, part, columns, given, section, optional, lists_are_cells)
+            blocks = json_blocks(path, part, columns, given, section, optional, carriers)
         elif layout == "parquet":
-            typed = parquet_blocks(path, part, columns, given, section, lists_are_cells)
+            typed = parquet_blocks(path, part, columns, given, section, carriers)
             blocks = map(_texts, typed)
         else:
             typed = tfrecord_blocks(path, part, columns, given, section, optional)
@@ -164,9 +165,7 @@ def read_table(
     blocks = [
         block
         for file in find_files(folder, files, f"{section}.files")
-        for block in read_file(
-            file.path, 0, layout, csv, columns, section, optional, lists_are_cells=True
-        )
+        for block in read_file(file.path, 0, layout, csv, columns, section, optional, carriers=())
     ]
     for row, origin in ((row, block.origin) for block in blocks for row in block.rejected):
         if row.reason == NOT_UTF8:

@@ -41,8 +41,8 @@ def json_blocks(
     columns: Sequence[str],
     given: Mapping[str, object],
     section: str,
-    optional: Container[str] = (),
-    lists_are_cells: bool = False,
+    optional: Container[str],
+    carriers: Container[str],
 ) -> Iterator[Block]:
     """Reads the values of keys, or of dotted paths of keys, in the order of the file.
 
@@ -55,7 +55,7 @@ def json_blocks(
       given: keys that need not be in the file; one that its first objects lack is not read.
       section: the dotted key of the table, for messages.
       optional: keys that all objects may lack.
-      lists_are_cells: as `by_event`.
+      carriers: as `by_event`.
 
     Raises:
       LogError: if no object has a key that is not optional, or a key holds objects.
@@ -85,7 +85,7 @@ def json_blocks(
                 path, part, line, batch, tuple(rejected), np.array(numbers, np.int64),
                 absent=frozenset(own) - here,
             )  # fmt: skip
-            block = by_event(block, place, lists_are_cells).checked()
+            block = by_event(block, place, carriers).checked()
             yield block
             line, place = line + len(lines), place + block.batch.num_rows
     if line == 1:

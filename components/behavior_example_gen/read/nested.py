@@ -1,13 +1,15 @@
 """Fields of structs and elements of lists as plain columns: `a.b` is the field b of the column a.
 
-A row that holds lists, such as one of a user, is one event per element; its other columns hold for
-all of them. A list of structs is a list of each field.
+A row whose user, item or time is a list, such as one of a user, is one event per element: its
+other lists are as long, and its other columns hold for all of them. Where none of these is a list,
+a row is one event, and its lists are cells of several values. A list of structs is a list of each
+field.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,15 +65,15 @@ def names_in(row: Mapping[str, Any]) -> Iterator[str]:
                 yield from (f"{name}.{path}" for path in names_in(inner))
 
 
-def by_event(block: Block, first_place: int, lists_are_cells: bool = False) -> Block:
-    """Turns rows that hold lists into one row per element; others stay as they are.
+def by_event(block: Block, first_place: int, carriers: Container[str]) -> Block:
+    """Turns rows that are several events into one row per event; others stay as they are.
 
     A row whose lists have different lengths is rejected, once for each event of the longest.
 
     Args:
       block: some rows.
       first_place: the place of the first event in its part.
-      lists_are_cells: whether rows are no events, so that their lists stay.
+      carriers: the columns of which a list is one event per element.
 
     Raises:
       LogError: if a column holds structs, or lists of lists.
@@ -80,7 +82,7 @@ def by_event(block: Block, first_place: int, lists_are_cells: bool = False) -> B
     for field in batch.schema:
         _check_plain(block.origin, field)
     lists = [column for column in batch.columns if is_list(column.type)]
-    if not lists or lists_are_cells:
+    if not any(is_list(field.type) and field.name in carriers for field in batch.schema):
         return block
     sizes = [pc.list_value_length(column).fill_null(0).to_numpy() for column in lists]
     equal = np.logical_and.reduce([size == sizes[0] for size in sizes])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 import pyarrow.parquet
 
@@ -21,13 +21,13 @@ def parquet_blocks(
     columns: Sequence[str],
     given: Mapping[str, object],
     section: str,
-    lists_are_cells: bool = False,
+    carriers: Container[str],
 ) -> Iterator[Block]:
     """Reads the columns of one Parquet file, typed, in the order of the file.
 
-    A name is that of a column, or a dotted path into its structs; a row that holds lists is one
-    event per element, unless `lists_are_cells`. A column of `given` is read only if the file has
-    it. `section` is the dotted key of the table, for messages.
+    A name is that of a column, or a dotted path into its structs; a row with a list in one of the
+    `carriers` is one event per element. A column of `given` is read only if the file has it.
+    `section` is the dotted key of the table, for messages.
     """
     with open_plain(path) as file:
         table = pyarrow.parquet.ParquetFile(file)
@@ -37,7 +37,7 @@ def parquet_blocks(
         size = _BLOCK_LISTS if has_lists(schema, own) else _BLOCK_ROWS
         first = place = 1
         for batch in table.iter_batches(size, columns=list(dict.fromkeys(stored))):
-            block = by_event(Block(path, part, first, select(batch, own)), place, lists_are_cells)
+            block = by_event(Block(path, part, first, select(batch, own)), place, carriers)
             yield block
             first, place = first + batch.num_rows, place + block.batch.num_rows
 

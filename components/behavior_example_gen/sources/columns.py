@@ -10,7 +10,7 @@ from components.behavior_example_gen.config.ingest_config import IngestConfig, T
 from components.behavior_example_gen.config.log_config import JoinedConfig, TableConfig
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.file import column_names, names_its_columns
-from components.behavior_example_gen.read.files import find_files, nearest
+from components.behavior_example_gen.read.files import check_columns, find_files, nearest
 from components.behavior_example_gen.sources.tfds import TfdsSource
 from components.secrets import resolve
 from components.simulator.simulator import simulate
@@ -38,12 +38,17 @@ class Columns:
 
 @dataclasses.dataclass(frozen=True)
 class _Use:
-    """A use of a column that a joined table may hold: by which key, of what, in which tables."""
+    """A use of a column that a joined table may hold: by which key, of what, in which tables.
+
+    Of a feature, tables of others are not asked where one of its own has the column: users and
+    items may both have a name. What rows need is joined by its name, which must be one table's.
+    """
 
     key: str
     column: str
     of: str | None
     tables: tuple[Table, ...]
+    is_feature: bool = False
 
 
 def find_columns(config: IngestConfig) -> Columns:
@@ -96,7 +101,7 @@ def _uses(config: IngestConfig) -> Iterator[_Use]:
             yield _Use(f"{key}.where", RowFilter.parse(text).column, None, (table,))
     for name, feature in config.column_features().items():
         tables = ("log",) if feature.of == "event" else tuple(config.tables())
-        yield _Use(f"features.{name}", feature.column, feature.of, tables)
+        yield _Use(f"features.{name}", feature.column, feature.of, tables, is_feature=True)
 
 
 def _holder(
@@ -104,6 +109,9 @@ def _holder(
 ) -> str | None:
     """The joined table that holds a column, None if the log does."""
     has = [n for n in tables if use.column in tables[n] and use.column != config.log.tables[n].key]
+    own = [name for name in has if config.log.tables[name].of == use.of]
+    if use.is_feature and own:
+        has = own
     known = [names[table] for table in use.tables]
     in_log = any(found is not None and use.column in found for found in known)
     if in_log and use.of in ("context", "event"):
@@ -111,8 +119,8 @@ def _holder(
     holders = [f"`log.tables.{name}`" for name in has] + (["the log itself"] if in_log else [])
     if len(holders) > 1:
         raise LogError(
-            f"`{use.key}`: the column {use.column!r} is in {' and in '.join(holders)}. Rename or "
-            f"remove all but one of them; of a text, `csv.header` names the columns."
+            f"`{use.key}`: the column {use.column!r} is in {' and in '.join(holders)}. Say in "
+            f"`log.tables.{has[0]}.columns` which columns that table is for, or rename one."
         )
     if not has:
         if not in_log and all(found is not None for found in known):
@@ -150,8 +158,13 @@ def names_of(config: IngestConfig, table: Table) -> list[str] | None:
 
 def _names_of_joined(config: IngestConfig, name: str) -> list[str]:
     table = config.log.tables[name]
-    used = [table.key, *(use.column for use in _uses(config))]
-    return _names_of_files(config.log.folder_of(table), table, [table.key], used, section(name))
+    used = [table.key, *(use.column for use in _uses(config)), *(table.columns or ())]
+    names = _names_of_files(config.log.folder_of(table), table, [table.key], used, section(name))
+    if table.columns is None:
+        return names
+    way_out = f"Mend `{section(name)}.columns`."
+    check_columns(str(table.files), table.columns, names, section(name), way_out)
+    return [table.key, *table.columns]
 
 
 def _names_of_files(

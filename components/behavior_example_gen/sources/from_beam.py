@@ -54,11 +54,16 @@ class BeamSource(Source):
             | "Kind"
             >> beam.ParDo(_ByKind(self._name, self._section)).with_outputs(_BATCHES, main=_ROWS)
         )
-        told = {"name": self._name, "columns": self._columns, "section": self._section}
+        told = {
+            "name": self._name,
+            "columns": self._columns,
+            "section": self._section,
+            "optional": self._optional,
+        }
         of_rows = (
             read[_ROWS]
             | "Batch" >> beam.BatchElements(min_batch_size=256, max_batch_size=_BLOCK_ROWS)
-            | "ToArrow" >> beam.FlatMap(_of_rows, optional=self._optional, **told)
+            | "ToArrow" >> beam.FlatMap(_of_rows, **told)
         )
         of_batches = read[_BATCHES] | "Select" >> beam.FlatMap(_select, **told)
         return (of_rows, of_batches) | beam.Flatten()
@@ -131,7 +136,7 @@ def _of_rows(
     absent = optional.intersection(columns).difference(paths(batch.schema))
     for column in sorted(absent):
         batch = batch.append_column(column, pa.nulls(len(rows), pa.string()))
-    yield from _select(batch, name, columns, section, absent)
+    yield from _select(batch, name, columns, section, optional, absent)
 
 
 def _select(
@@ -139,13 +144,14 @@ def _select(
     name: str,
     columns: list[str],
     section: str,
+    optional: frozenset[str],
     absent: frozenset[str] = frozenset(),
 ) -> Iterator[Block]:
     check_columns(name, columns, list(paths(batch.schema)), section)
     table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
     for part in table.to_batches():
         block = Block(f"{name} (a batch)", 0, 1, select(part, columns), absent=absent)
-        yield by_event(block, 1).checked()
+        yield by_event(block, 1, frozenset(columns) - optional).checked()
 
 
 class _ByKind(beam.DoFn):

@@ -91,4 +91,5 @@ def _read(
     optional: frozenset[str],
 ) -> Iterator[Block]:
     part, path = file
-    return read_file(path, part, table.format, table.csv, columns, section, optional)
+    carriers = frozenset(columns) - optional  # of which every row needs a cell
+    return read_file(path, part, table.format, table.csv, columns, section, optional, carriers)

@@ -85,12 +85,14 @@ class JoinedTable:
                     continue
                 row = int(np.flatnonzero(rows)[0])
                 key = self.keys[row].as_py()
-                way_out = f", or allow more of them: `log.max_bad_row_share` is {most}"
+                way_out = "" if is_list(cells.type) else ", or list it in `log.missing`"
+                if is_number:
+                    way_out += f", or allow more of them: `log.max_bad_row_share` is {most}"
                 raise LogError(
                     f"{where} {feature.column} of the {self._table.of} "
                     f"{key.decode() if isinstance(key, bytes) else key} is {fault}: "
                     f"{cells[row].as_py()!r}, one of {count:,} such in {len(rows):,} rows. Mend "
-                    f"it, or list it in `log.missing`{way_out if is_number else ''}."
+                    f"it{way_out}."
                 )
         return column.values
 

@@ -35,6 +35,8 @@ def read(text: str, feature: Any) -> Any:
         return None
     if feature.type == "number":
         return float(np.float32(text))
+    if getattr(feature, "after", None):
+        text = text.split(feature.after)[-1]
     if getattr(feature, "before", None):
         text = text.split(feature.before)[0]
     return text.encode() or None

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.behavior_example_gen.config.characters import meant
 from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read import csv_text
 from components.behavior_example_gen.read.block import RAGGED, UNMATCHED
 from components.behavior_example_gen.read.csv_rows import Dialect, find_rows
 from components.behavior_example_gen.read.file import read_file
+from models.characters import meant
 
 TEXTS = st.text(
     st.sampled_from(["a", "é", '"', "'", "\\", ",", ";", "\t", "\n", "\r", " "]), max_size=6

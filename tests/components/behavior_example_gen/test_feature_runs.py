@@ -254,6 +254,18 @@ def test_items_without_a_value_are_told(tmp_path):
     assert [warning for warning in counts["warnings"] if warning.startswith(told)]
 
 
+@pytest.mark.parametrize("written", ["$1.50", '"1,5"', '"1,005.50"'])
+def test_how_a_number_is_written_is_told(tmp_path, written):
+    _log(tmp_path)
+    text = (tmp_path / "log.csv").read_text()
+    (tmp_path / "log.csv").write_text(text.replace("1.5\n", f"{written}\n"))
+    says = (
+        r"feature dwell: not a number, first at .*log.csv:3; one is written 1234.5, without a cur"
+    )
+    with pytest.raises(LogError, match=says):
+        check_log(_config(tmp_path))
+
+
 AUTHOR = FEATURES["author"]
 
 
@@ -281,12 +293,8 @@ AUTHOR = FEATURES["author"]
         (
             JOINED | {"city": FEATURES["city"]},
             {"header": "who,age,city"},
-            "'city' is in `log.tables.people` and in the log itself",
-        ),
-        (
-            JOINED,
-            {"header": "who,size"},
-            "'size' is in `log.tables.shop` and in `log.tables.people`",
+            "'city' is in `log.tables.people` and in the log itself. Say in "
+            "`log.tables.people.columns` which",
         ),
         (
             {"tab": FEATURES["tab"]},
@@ -314,6 +322,40 @@ def test_refused_before_anything_starts(tmp_path, features, table, says):
             (tmp_path / "people.csv").write_text(text)
     with pytest.raises(LogError, match=f"(?s){says}"):
         check_log(_config(tmp_path, features, log={"tables": tables}))
+
+
+def test_a_table_is_for_the_columns_that_it_is_said_to_be(tmp_path):
+    _log(tmp_path)
+    tables = _tables(tmp_path, columns=["age"])
+    (tmp_path / "people.csv").write_text("who,age,city\n0,30,elsewhere\n1,,elsewhere\n")
+    config = _config(tmp_path, JOINED | {"city": FEATURES["city"]}, log={"tables": tables})
+    check_log(config)
+    runs.execute(config, tmp_path / "out")
+    for example in runs.features(tmp_path / "out", "train"):
+        assert example["user_city"] == [f"c{example['user_id'][0]}".encode()]
+    lost = _tables(tmp_path, columns=["agee"])
+    with pytest.raises(
+        LogError, match=r"people.csv: has no column 'agee'. .*Mend `log.tables.people.columns`"
+    ):
+        check_log(_config(tmp_path, JOINED, log={"tables": lost}))
+
+
+def test_a_column_of_items_and_of_users_is_that_of_whom_the_feature_is(tmp_path):
+    _log(tmp_path)
+    tables = _tables(tmp_path, min_known=0)
+    (tmp_path / "people.csv").write_text("who,size\n" + "".join(f"{u},{u}.5\n" for u in range(8)))
+    features = {"size": JOINED["size"], "height": {"of": "user", "column": "size", **NUMBER}}
+    config = _config(tmp_path, features, log={"tables": tables})
+    check_log(config)
+    runs.execute(config, tmp_path / "out")
+    assert _items(tmp_path / "out", config)[8][1] == {"size": [8.0]}
+    train = runs.features(tmp_path / "out", "train")
+    assert {e["user_id"][0]: e["user_height"] for e in train} == {u: [u + 0.5] for u in range(8)}
+    columns = COLUMNS | {"category": "size"}
+    with pytest.raises(
+        LogError, match=r"`log.columns.category`: .*'size' is in `log.tables.shop` "
+    ):
+        check_log(_config(tmp_path, features, log={"tables": tables, "columns": columns}))
 
 
 def test_a_few_unreadable_numbers_of_a_table_are_missing_and_told(tmp_path):
@@ -419,9 +461,72 @@ def test_lists_of_a_table_are_ids(tmp_path):
     torn = {"kinds": JOINED["kinds"] | {"separator": "y"}}
     with pytest.raises(
         LogError,
-        match=r"kinds of the item 0 is a list with an id that holds 'y'; set another `separator`: ",
+        match=r"kinds of the item 0 is a list with an id that holds 'y'; set another `separator`: "
+        r".*Mend it\.$",
     ):
         check_log(_config(tmp_path, torn, log={"tables": tables}))
+
+
+KINDS = [["x", None, " y "], [], None, ["z"]]
+
+
+def _lists_in_rows(folder):
+    """Of each item in turn `KINDS`, of users what they like; 20 rows of 4 users."""
+    rows = [
+        {
+            "user": user, "item": (user + n) % 4, "time": n * DAY, "label": (user + n) % 2,
+            "kinds": KINDS[(user + n) % 4], "likes": [f"l{k}" for k in range(user)],
+        }
+        for user in range(4) for n in range(5)
+    ]  # fmt: skip
+    (folder / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    pq.write_table(pa.Table.from_pylist(rows), folder / "log.parquet")
+
+
+LISTED = {
+    "kinds": {"of": "item", "column": "kinds", "type": "ids"},
+    "likes": {"of": "user", "column": "likes", "type": "ids", "max_values": 2},
+}
+
+
+@pytest.mark.parametrize("files", ["log.jsonl", "log.parquet"])
+def test_lists_in_rows_of_one_event_are_ids(tmp_path, files):
+    _lists_in_rows(tmp_path)
+    split = {"by": "user_tail", "validation": 0.3, "eval": 0.3}
+    config = _config(tmp_path, LISTED, log={"files": files}, split=split)
+    check_log(config)
+    counts = runs.execute(config, tmp_path / "out")
+    assert (counts["rows"], counts["rows_kept"], counts["users"]) == (20, 20, 4)
+    assert counts["missing"] == {"feature kinds": 10, "feature likes": 5}
+    assert {item: of["kinds"] for item, (_, of) in _items(tmp_path / "out", config).items()} == {
+        0: [b"x", b"y"], 1: [], 2: [], 3: [b"z"],
+    }  # fmt: skip
+    users = {e["user_id"][0]: e["user_likes"] for e in runs.features(tmp_path / "out", "train")}
+    assert users == {0: [], 1: [b"l0"], 2: [b"l0", b"l1"], 3: [b"l0", b"l1"]}
+
+
+@pytest.mark.parametrize("files", ["log.jsonl", "log.parquet"])
+@pytest.mark.parametrize(
+    ("features", "columns", "says"),
+    [
+        ({"kinds": {"of": "context", "column": "kinds"}}, {}, "`features.kinds`: .*Set `type: ids"),
+        (LISTED, {"category": "kinds"}, "the column 'kinds' holds lists, but user, item and time"),
+        ({}, {"behavior": "likes"}, "the column 'likes' holds lists, but user, item and time"),
+    ],
+)
+def test_lists_where_a_row_has_one_value_are_refused(tmp_path, files, features, columns, says):
+    _lists_in_rows(tmp_path)
+    with pytest.raises(LogError, match=f"{files}: .*{says}"):
+        check_log(_config(tmp_path, features, log={"files": files, "columns": COLUMNS | columns}))
+
+
+def test_texts_in_lists_that_are_none_cost_their_row(tmp_path):
+    _lists_in_rows(tmp_path)
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('\n{"user": 9, "item": 1, "time": 1, "label": 1, "kinds": ["\\ud800"]}')
+    log = {"files": "log.jsonl", "max_bad_row_share": 0.1}
+    counts = runs.execute(_config(tmp_path, LISTED, log=log), tmp_path / "out")
+    assert counts["dropped"]["row: not utf-8 text"] == 1
 
 
 def test_a_simulated_log_has_only_its_columns(tmp_path):

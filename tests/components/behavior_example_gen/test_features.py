@@ -34,14 +34,14 @@ FEATURES = {
     "city": {"of": "user", "column": "city", "before": ":"},
     "likes": {"of": "user", "column": "likes", "type": "ids", "separator": "|"},
     "age": {"of": "user", "column": "age", **NUMBER},
-    "tab": {"of": "context", "column": "tab"},
+    "tab": {"of": "context", "column": "tab", "after": ":"},
     "place": {"of": "context", "column": "place", **NUMBER},
     "hour": {"from": "time", "of": "context", "as": "hour_of_day"},
     "act": {"of": "event", "column": "act"},
     "dwell": {"of": "event", "column": "dwell", **NUMBER},
 }
 TEXTS = {
-    "id": ["", "NULL", "a", " b ", "a:b", ":", "é"],
+    "id": ["", "NULL", "a", " b ", "a:b", "a:b:c", ":", "é"],
     "ids": ["", "a", "a|b", " b | |c|NULL", "a|a|a", "|"],
     "number": ["", "nan", "0.5", "1e3", "-7", "0.1"],
 }

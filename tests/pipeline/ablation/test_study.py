@@ -123,6 +123,24 @@ def test_each_feature_is_left_out_in_turn_and_compared_with_all():
     assert study.overrides("without author", "TWIN")["features.author"] is None
 
 
+def test_a_joined_table_goes_with_the_last_feature_that_it_is_for():
+    kuairand = Path(__file__).parents[2] / "fixtures" / "kuairand"
+    overrides = [f"log.folder={kuairand}", "features.tab=null", "features.dwell=null"]
+    study = load_study("features").on(load("kuairand", overrides))
+    without = {
+        case.data: set(case.config.log.tables) for case in plan(study, "kuairand", overrides)
+    }
+    assert without.pop("without activity") == {"videos"}
+    assert set(map(frozenset, without.values())) == {frozenset({"videos", "users"})}
+    # The category is a column of the videos, too.
+    only = [*overrides, *(f"features.{n}=null" for n in ("tags", "music", "duration", "activity"))]
+    only += ["log.tables.users=null"]
+    study = load_study("features").on(load("kuairand", only))
+    assert [set(case.config.log.tables) for case in plan(study, "kuairand", only)] == [
+        {"videos"}
+    ] * 3
+
+
 def test_without_features_there_is_nothing_to_leave_out():
     with pytest.raises(ConfigError, match="'demo' configures none; give it `features`"):
         load_study("features").on(load("demo", ["features={}"]))

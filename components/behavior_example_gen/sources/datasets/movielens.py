@@ -21,15 +21,16 @@ _USERS = CsvConfig(delimiter="::", header=["user_id", "gender", "age", "occupati
 
 
 class Movielens1mPositions(EventLog):
-    """MovieLens-1M: 1,000,209 ratings of 6,040 users, with genres, users and positions.
+    """MovieLens-1M: 1,000,209 ratings of 6,040 users, with titles, genres, users and positions.
 
     `position` numbers a user's ratings from 0 in the order of their `timestamp`; equal ones, which
     are many, in the order of the file. `age` is the least of one of seven groups.
     """
 
     name = "movielens_1m_positions"
-    VERSION = tfds.core.Version("1.1.0")
+    VERSION = tfds.core.Version("1.2.0")
     RELEASE_NOTES = {  # noqa: RUF012
+        "1.2.0": "With titles, which end with the year.",
         "1.1.0": "With gender, age and occupation of the users.",
     }
     HOMEPAGE = "https://grouplens.org/datasets/movielens/1m/"
@@ -47,7 +48,9 @@ class Movielens1mPositions(EventLog):
         "position": np.int64,
     }
     JOINED = (
-        Joined(files="movies.dat", key="movie_id", columns={"genres": str}, csv=_MOVIES),
+        Joined(
+            files="movies.dat", key="movie_id", columns={"title": str, "genres": str}, csv=_MOVIES
+        ),
         Joined(
             files="users.dat",
             key="user_id",

@@ -37,8 +37,8 @@ ROWS = {
 FEATURES = {
     "movielens_1m": (
         {
-            1: (4, {"genres": [b"Animation", b"Children's", b"Comedy"]}),
-            1193: (5, {"genres": [b"Drama"]}),
+            1: (4, {"genres": [b"Animation", b"Children's", b"Comedy"], "year": [b"1995"]}),
+            1193: (5, {"genres": [b"Drama"], "year": [b"1975"]}),
         },
         1,
         {"user_gender": [b"M"], "user_age": [b"25"], "user_occupation": [b"4"]},
@@ -246,7 +246,8 @@ def test_the_features_are_those_of_the_log(run):
 def test_movielens_by_hand():
     config = runs.shipped("movielens_1m")
     assert config.used_columns() == [
-        "user_id", "movie_id", "genres", "rating", "position", "gender", "age", "occupation",
+        "user_id", "movie_id", "genres", "rating", "position", "title", "gender", "age",
+        "occupation",
     ]  # fmt: skip
 
 
