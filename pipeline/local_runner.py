@@ -14,6 +14,7 @@ from tfx.orchestration.pipeline import Pipeline, RunOptions
 
 from components.artifact_content import CONTENT, fault
 from components.behavior_example_gen.check import fingerprint
+from components.interruption import is_interruption
 from components.plain_folder import plain
 from components.secrets import resolve
 from pipeline.config import Config
@@ -120,6 +121,7 @@ def execute(
     Raises:
       ComponentFailed: if a component raised.
       InputError: if the folder's metadata are damaged.
+      KeyboardInterrupt: also where Beam raised another error for it.
     """
     check_metadata(output / METADATA)
     resolve(config.beam.args, "beam.args")  # all there, and masked from now on
@@ -135,6 +137,8 @@ def execute(
         with checked_cache(output):
             LocalDagRunner().run(pipeline, run_options=options)
     except Exception as error:
+        if is_interruption(error):
+            raise KeyboardInterrupt from error
         raise ComponentFailed(progress.current or "the pipeline") from error
     finally:
         progress.end(failed=progress.current is not None)

@@ -33,6 +33,7 @@ from components.behavior_example_gen.sources.columns import Columns, find_column
 from components.behavior_example_gen.sources.tables import JoinedTables
 from components.behavior_example_gen.write.items import Items, alone
 from components.behavior_example_gen.write.tfrecord import write_records
+from components.interruption import is_interruption
 from models import features
 from models.feature_config import IdFeature
 
@@ -98,7 +99,7 @@ def shard_count(log_bytes: int, shard_bytes: int) -> int:
 
 def unwrap(fault: Exception) -> BaseException:
     """Returns the `LogError` or the interruption that a Beam runner wrapped, or else the fault."""
-    if str(fault).startswith("KeyboardInterrupt"):
+    if is_interruption(fault):
         return KeyboardInterrupt()
     found = re.search(r"LogError: ((?:.+\n?)(?:  .+\n?)*)", str(fault))
     message = str(fault) if isinstance(fault, LogError) else found and found[1].rstrip()

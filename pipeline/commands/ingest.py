@@ -21,6 +21,7 @@ from pipeline import __version__
 from pipeline.arguments import add_config
 from pipeline.beam_arguments import check_beam_arguments
 from pipeline.config import Config, load
+from pipeline.fingerprints import code
 from pipeline.log_lines import log_lines
 from pipeline.output_folder import LOCK, check_folder, locked
 from pipeline.terminal.console import Terminal, quiet
@@ -50,7 +51,8 @@ def execute(arguments: argparse.Namespace) -> int:
         "--output-dir", arguments.output_dir or Path("runs") / f"{config.name}-examples"
     )
     settings = config.ingest.model_dump_json(exclude={"shard_memory_mib"})
-    made_from = hashlib.sha256((settings + fingerprint(config.ingest)).encode()).hexdigest()[:16]
+    parts = [settings, fingerprint(config.ingest), code("components.behavior_example_gen.run")]
+    made_from = hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
     if output.exists():
         _check_complete(output, made_from)
         print(f"{output} is complete already; nothing was done")
@@ -89,8 +91,8 @@ def _check_complete(output: Path, made_from: str) -> None:
         if json.loads((output / _COUNTS).read_text()).get("made_from") == made_from:
             return
     raise InputError(
-        f"--output-dir {output}: holds something else, or examples of another log or "
-        f"configuration; remove it, or choose another folder"
+        f"--output-dir {output}: holds something else, or examples of another log, configuration "
+        f"or version of everlong; remove it, or choose another folder"
     )
 
 

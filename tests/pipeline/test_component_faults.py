@@ -18,7 +18,7 @@ from pipeline.cli import main
 from pipeline.local_runner import places
 from pipeline.pipeline import create_pipeline
 from pipeline.run.progress import WHAT
-from pipeline.terminal.exit_codes import BAD_INPUT, FAILED
+from pipeline.terminal.exit_codes import BAD_INPUT, FAILED, INTERRUPTED
 
 CONFIG = Path(__file__).parents[1] / "e2e" / "tiny.yaml"
 RESOLVERS = {
@@ -85,3 +85,19 @@ def test_a_component_that_fails_ends_the_run_with_a_sentence(
     assert words in told[0]
     assert str(output / "log.txt") in told[0]
     assert not re.search("Traceback|goes on where", "\n".join(said))
+
+
+def test_an_interruption_that_beam_raised_anew_is_none_of_a_component(
+    executors: dict[str, type], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise RuntimeError("KeyboardInterrupt [while running 'WriteExamples/Map']")
+
+    for executor in (executor for node, executor in executors.items() if node not in RESOLVERS):
+        monkeypatch.setattr(executor, "Do", lambda *_: None)
+    monkeypatch.setattr(executors["Transform"], "Do", interrupted)
+    words = ["run", "--config", str(CONFIG), "--output-dir", str(tmp_path / "run")]
+    assert main(words) == INTERRUPTED
+    said, told = capfd.readouterr()
+    assert "everlong: interrupted; the same command goes on" in told
+    assert "failed:" not in said

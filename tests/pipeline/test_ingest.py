@@ -32,7 +32,7 @@ def _digests(folder: Path) -> dict[str, str]:
     }
 
 
-def test_says_what_it_did_and_a_second_run_that_nothing_is_left(tmp_path, capfd):
+def test_says_what_it_did_and_a_second_run_that_nothing_is_left(tmp_path, monkeypatch, capfd):
     out = tmp_path / "out"
     assert main(_arguments(out, 40)) == 0
     said = capfd.readouterr().out
@@ -49,7 +49,10 @@ def test_says_what_it_did_and_a_second_run_that_nothing_is_left(tmp_path, capfd)
     assert "complete already; nothing was done" in capfd.readouterr().out
     assert _digests(out) == before
     assert main(_arguments(out, 41)) == 2  # another log
-    assert "another log or configuration" in capfd.readouterr().err
+    assert "another log, configuration or version" in capfd.readouterr().err
+    monkeypatch.setattr("pipeline.commands.ingest.code", lambda *_: "of another version")
+    assert main(_arguments(out, 40)) == 2
+    assert "another log, configuration or version" in capfd.readouterr().err
     assert _digests(out) == before
 
 
