@@ -254,14 +254,23 @@ def test_items_without_a_value_are_told(tmp_path):
     assert [warning for warning in counts["warnings"] if warning.startswith(told)]
 
 
-@pytest.mark.parametrize("written", ["$1.50", '"1,5"', '"1,005.50"'])
-def test_how_a_number_is_written_is_told(tmp_path, written):
+NOT_A_NUMBER = r"feature dwell: not a number, first at .*log.csv:3; one is written 1234.5, without"
+COMMAS = r"column 'dwell' holds numbers with commas, such as '1,[05]"
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ("$1.50", NOT_A_NUMBER),
+        ("1.50 EUR", NOT_A_NUMBER),
+        ('"1,5"', COMMAS),
+        ('"1,005.50"', COMMAS),
+    ],
+)
+def test_how_a_number_is_written_is_told(tmp_path, written, says):
     _log(tmp_path)
     text = (tmp_path / "log.csv").read_text()
     (tmp_path / "log.csv").write_text(text.replace("1.5\n", f"{written}\n"))
-    says = (
-        r"feature dwell: not a number, first at .*log.csv:3; one is written 1234.5, without a cur"
-    )
     with pytest.raises(LogError, match=says):
         check_log(_config(tmp_path))
 
