@@ -195,7 +195,7 @@ def in_marks(cells: pa.Array) -> int:
         return 0
     text = to_text(cells)
     found = 0
-    for mark in "\"'":
+    for mark in (mark for mark in "\"'" if holds(text, mark)):
         begins = pc.starts_with(text, mark).fill_null(False)
         if pc.any(begins).as_py():
             some = text.filter(begins)
