@@ -22,9 +22,8 @@ def check(
     """Refuses a feature by whose value alone a label of the validation targets can be told.
 
     A target's score is the click rate that its value has in training, of every label where it is
-    known. Lists and vectors are not
-    tried, nor are features of events, which no target has. Of a split that does not fit in memory
-    the first part is tried.
+    known. Lists and vectors are not tried, nor are features of events, which no target has. Of a
+    split that does not fit in memory the first part is tried.
 
     Args:
       train, validation: transformed.

@@ -101,11 +101,11 @@ class ServingModule(tf.Module):
             for name, spec in transform_output.raw_feature_spec().items()
             if name not in NOT_SERVED
             and not name.startswith((features.item_feature(""), features.label_feature("")))
-        }
+        } | self.new_items.spec()
         # Each traced once for all signatures, and in the SavedModel once.
         spec = {
             name: tf.RaggedTensorSpec([None, None], spec.dtype, ragged_rank=1)
-            for name, spec in (self._spec | self.new_items.spec()).items()
+            for name, spec in self._spec.items()
         }
         several = [spec, tf.TensorSpec([], tf.int32)]
         scores = tf.function(self._scores, autograph=False)
@@ -155,7 +155,7 @@ class ServingModule(tf.Module):
           tf.errors.InvalidArgumentError: naming the feature that is missing, of another type or
             of another length than it must be.
         """
-        return self._score(tf.io.parse_example(examples, self._spec | self.new_items.spec()))
+        return self._score(tf.io.parse_example(examples, self._spec))
 
     def score(self, tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Scores raw tensors; a target sees the behaviours that came before it.
@@ -189,8 +189,9 @@ class ServingModule(tf.Module):
         """Returns the names, shapes and types that `score` takes, or `score_new_items`."""
         spec = {
             name: tf.TensorSpec([None, None], spec.dtype, name=name)
-            for name, spec in (self._spec | (self.new_items.spec() if new_items else {})).items()
+            for name, spec in self._spec.items()
             if name != features.TARGET_HIST_END
+            and (new_items or name not in self.new_items.features)
         }
         return spec | {
             features.HISTORY_LENGTH: tf.TensorSpec([None], tf.int64, features.HISTORY_LENGTH)
@@ -206,7 +207,7 @@ class ServingModule(tf.Module):
         told = [name for name in self.new_items.features if name in raw]
         raw = requests.checked(raw, self._layout, self._span, told, dense=dense)
         nothing = tf.zeros_like(raw[features.TARGET_ITEM].row_splits)
-        for name, spec in (self._spec | self.new_items.spec()).items():
+        for name, spec in self._spec.items():
             if name not in raw:  # what a request need not tell
                 values = tf.zeros([0], spec.dtype)
                 raw[name] = tf.RaggedTensor.from_row_splits(values, nothing, validate=False)

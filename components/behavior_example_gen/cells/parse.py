@@ -196,11 +196,9 @@ def in_marks(cells: pa.Array) -> int:
     text = to_text(cells)
     found = 0
     for mark in (mark for mark in "\"'" if holds(text, mark)):
-        begins = pc.starts_with(text, mark).fill_null(False)
-        if pc.any(begins).as_py():
-            some = text.filter(begins)
-            ends = pc.and_(pc.ends_with(some, mark), pc.greater(pc.binary_length(some), 1))
-            found += pc.sum(ends).as_py()
+        some = text.filter(pc.starts_with(text, mark))
+        ends = pc.and_(pc.ends_with(some, mark), pc.greater(pc.binary_length(some), 1))
+        found += pc.sum(ends, min_count=0).as_py()
     return found
 
 
@@ -318,6 +316,12 @@ def is_text(kind: pa.DataType) -> bool:
 def is_list(kind: pa.DataType) -> bool:
     tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
     return any(is_(kind) for is_ in tests)
+
+
+def to_lists(sizes: np.ndarray, elements: pa.Array) -> pa.Array:
+    """Returns lists of the elements, as many in each as `sizes` [n] says."""
+    ends = np.append(0, np.cumsum(sizes)).astype(np.int64)
+    return pa.LargeListArray.from_arrays(pa.array(ends), elements)
 
 
 def is_null(cells: pa.Array) -> np.ndarray:

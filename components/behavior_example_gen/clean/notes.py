@@ -6,7 +6,7 @@ import collections
 import dataclasses
 import datetime
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -252,11 +252,9 @@ class Notes:
 
 
 def _sums(
-    one: Mapping[str, tuple[int, int]], other: Mapping[str, tuple[int, int]]
+    one: dict[str, tuple[int, int]], other: dict[str, tuple[int, int]]
 ) -> dict[str, tuple[int, int]]:
-    names = dict.fromkeys([*one, *other])
-    pairs = {name: (one.get(name, (0, 0)), other.get(name, (0, 0))) for name in names}
-    return {name: (a + c, b + d) for name, ((a, b), (c, d)) in pairs.items()}
+    return _joined(one, other, lambda a, b: (a[0] + b[0], a[1] + b[1]))
 
 
 def _joined(one: dict[str, Any], other: dict[str, Any], join: Callable) -> dict[str, Any]:

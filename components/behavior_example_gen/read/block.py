@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.behavior_example_gen.cells.parse import is_list
+from components.behavior_example_gen.cells.parse import is_list, to_lists
 from components.behavior_example_gen.config.ingest_config import Table
 
 RAGGED = "row: wrong number of columns"
@@ -106,9 +106,8 @@ class Block:
         for column in columns:
             texts = pc.list_flatten(column) if is_list(column.type) else column
             if pa.types.is_binary(texts.type):
-                rows = _owners(column)
-                utf8[rows[~is_utf8(texts)]] = False
-                zero[rows[_has_zero(texts)]] = True
+                utf8[_owners(column, ~is_utf8(texts))] = False
+                zero[_owners(column, _has_zero(texts))] = True
         good = utf8 & ~zero
         names = self.batch.schema.names
         batch, numbers = pa.RecordBatch.from_arrays(columns, names), self.numbers()
@@ -144,11 +143,9 @@ def is_utf8(texts: pa.Array) -> np.ndarray:
         return np.concatenate([is_utf8(texts[:half]), is_utf8(texts[half:])])
 
 
-def _owners(column: pa.Array) -> np.ndarray:
-    """Returns the row of each text: in a list, of each element."""
-    if is_list(column.type):
-        return pc.list_parent_indices(column).to_numpy()
-    return np.arange(len(column))
+def _owners(column: pa.Array, marked: np.ndarray) -> np.ndarray:
+    """Returns what picks the rows of the marked [n] bool texts: in lists, of the elements."""
+    return pc.list_parent_indices(column).to_numpy()[marked] if is_list(column.type) else marked
 
 
 def _has_zero(texts: pa.Array) -> np.ndarray:
@@ -166,8 +163,7 @@ def _plain(column: pa.Array) -> pa.Array:
     """
     if is_list(column.type):
         sizes = pc.list_value_length(column).fill_null(0).to_numpy()
-        ends = pa.array(np.append(0, np.cumsum(sizes)).astype(np.int64))
-        return pa.LargeListArray.from_arrays(ends, _plain(pc.list_flatten(column)))
+        return to_lists(sizes, _plain(pc.list_flatten(column)))
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_decimal(column.type):  # exact: 12.00 is 12

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.behavior_example_gen.cells.parse import is_list, to_text
+from components.behavior_example_gen.cells.parse import is_list, to_lists, to_text
 from components.behavior_example_gen.config.log_config import CsvConfig
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import NOT_UTF8, Block
@@ -101,11 +101,9 @@ def read_file(
         elif layout == "json":
             blocks = json_blocks(path, part, columns, given, section, optional, carriers)
         elif layout == "parquet":
-            typed = parquet_blocks(path, part, columns, given, section, carriers)
-            blocks = map(_texts, typed)
+            blocks = map(_texts, parquet_blocks(path, part, columns, given, section, carriers))
         else:
-            typed = tfrecord_blocks(path, part, columns, given, section, optional)
-            blocks = map(_texts, typed)
+            blocks = map(_texts, tfrecord_blocks(path, part, columns, given, section, optional))
         for block in blocks:
             yield _filled(block, columns, given)
     except _UNREADABLE as fault:
@@ -209,7 +207,7 @@ def _as_text(cells: pa.Array, in_lists: bool) -> pa.Array:
     else:
         sizes = pc.list_value_length(cells).fill_null(0).to_numpy()
         inner = to_text(pc.list_flatten(cells))
-    return pa.LargeListArray.from_arrays(pa.array(np.append(0, np.cumsum(sizes))), inner)
+    return to_lists(sizes, inner)
 
 
 def _texts(block: Block) -> Block:

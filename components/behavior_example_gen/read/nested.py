@@ -81,9 +81,9 @@ def by_event(block: Block, first_place: int, carriers: Container[str]) -> Block:
     batch, numbers = block.batch, block.numbers()
     for field in batch.schema:
         _check_plain(block.origin, field)
-    lists = [column for column in batch.columns if is_list(column.type)]
     if not any(is_list(field.type) and field.name in carriers for field in batch.schema):
         return block
+    lists = [column for column in batch.columns if is_list(column.type)]
     sizes = [pc.list_value_length(column).fill_null(0).to_numpy() for column in lists]
     equal = np.logical_and.reduce([size == sizes[0] for size in sizes])
     events = np.maximum.reduce(sizes)  # as many are lost: rows are counted by their events
