@@ -13,7 +13,7 @@ from pipeline.config import Config, load
 from pipeline.destination import check_destination
 from pipeline.errors import ConfigError
 from pipeline.kubeflow.name import pipeline_name
-from pipeline.kubeflow.parameters import from_words
+from pipeline.kubeflow.parameters import check, from_words
 from pipeline.output_folder import check_folder, locked
 from pipeline.run_folder.check import METADATA, check_metadata
 from pipeline.terminal.console import Terminal, quiet
@@ -53,6 +53,7 @@ def execute(arguments: argparse.Namespace) -> int:
     parameters = from_words(arguments.parameters)
     if on_kubeflow:
         pipeline_name(config)
+        check(config, parameters)
     for flag, given, allowed in (
         ("--from-node", arguments.from_node is not None, not on_kubeflow),
         ("--parameter", bool(parameters), on_kubeflow),

@@ -16,7 +16,7 @@ from pipeline.arguments import add_config, add_parameters
 from pipeline.config import Config, load
 from pipeline.errors import ConfigError
 from pipeline.kubeflow.name import home, pipeline_name
-from pipeline.kubeflow.parameters import from_words
+from pipeline.kubeflow.parameters import check, from_words
 from pipeline.terminal.console import quiet
 from pipeline.terminal.exit_codes import DONE
 
@@ -68,6 +68,7 @@ def execute(arguments: argparse.Namespace) -> int:
     config = load(arguments.config, arguments.overrides)
     home(config)
     parameters = from_words(arguments.parameters)
+    check(config, parameters)
     _check(arguments)
     name = pipeline_name(config)
     experiment = arguments.experiment or name

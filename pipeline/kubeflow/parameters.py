@@ -22,6 +22,8 @@ from pipeline.errors import ConfigError
 
 _DATE_PART = re.compile(r"\{(YYYY|MM|DD|HH)\}")
 _FORMATS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "HH": "%H"}
+# Kubeflow puts the time of the run in the place of such words.
+_KUBEFLOWS_TIME = re.compile(r"\[\[\w+\]\]")
 # What a compiled pipeline holds outside of its parameters.
 _COMPILED = ("name", "kubeflow", "beam.args")
 
@@ -82,6 +84,21 @@ def from_words(words: list[str]) -> dict[str, Any]:
                 )
             values[name] = int(value)
     return values
+
+
+def check(config: Config, given: Mapping[str, Any]) -> None:
+    """Refuses, before anything is compiled, what the first step of the run would refuse.
+
+    Args:
+      config: what is compiled.
+      given: values of the parameters; of a recurring run's times, Kubeflow's own words.
+
+    Raises:
+      ConfigError: as `configured`.
+    """
+    some_day = _KUBEFLOWS_TIME.sub("20260831040000", str(given.get("run_date") or ""))
+    values = config.model_dump(mode="json", exclude_unset=True)
+    configured(values, {**given, "run_date": some_day})
 
 
 def configured(values: Mapping[str, Any], given: Mapping[str, Any]) -> Config:

@@ -1,12 +1,13 @@
 """Parameters of a run: what each changes, and what is refused."""
 
 import json
+import re
 
 import pytest
 
 from pipeline import config as configuration
 from pipeline.errors import ConfigError
-from pipeline.kubeflow.parameters import PARAMETERS, configured, from_words
+from pipeline.kubeflow.parameters import PARAMETERS, check, configured, from_words
 
 
 def compiled(name="demo", *overrides):
@@ -95,6 +96,22 @@ def test_a_date_is_put_into_every_table_and_into_a_folder_that_is_a_parameter():
 def test_a_path_with_a_date_needs_one(date):
     with pytest.raises(ConfigError, match=r"^run_date: must be "):
         configured(compiled("taobao", "log.files='{DD}.csv'"), {"run_date": date})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"config_overrides": "model.top_k=banana"}, "parameters of the run: model.top_k: Input"),
+        ({"config_overrides": "model.topk=3"}, "model.topk: unknown key"),
+        ({"run_date": ""}, "run_date: must be given"),
+        ({"run_date": "[[ScheduledTime]] or so"}, "run_date: must be a day"),
+    ],
+)
+def test_what_the_first_step_would_refuse_is_refused_before(given, words):
+    taobao = configuration.load("taobao", ["log.files='{DD}.csv'"])
+    check(taobao, {"run_date": "[[ScheduledTime]]", "train_steps": 3})
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        check(taobao, {"run_date": "[[ScheduledTime]]", **given})
 
 
 def test_words_of_a_command_line_are_values():
