@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.once import once
 
 if TYPE_CHECKING:  # it imports TensorFlow, which most tests do without
     from tests.models.transformed import Transformed
+
+gc.set_threshold(50_000)  # as `pipeline` does, which not all tests import
 
 # Shells start background jobs with SIGINT ignored, and what tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
