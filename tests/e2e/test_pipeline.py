@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,9 @@ def test_bad_input_exits_with_2(
     assert "Traceback" not in shown.out + shown.err
 
 
-def test_a_run_killed_in_the_trainer_resumes(finished: Run, tmp_path: Path) -> None:
+def test_a_run_killed_in_the_trainer_resumes_and_keeps_another_out(
+    finished: Run, tmp_path: Path
+) -> None:
     # All before the Trainer is taken from the cache.
     run = Run(Path(shutil.copytree(finished.output, tmp_path / "killed")))
     (run.output / "summary.json").unlink()
@@ -119,36 +122,36 @@ def test_a_run_killed_in_the_trainer_resumes(finished: Run, tmp_path: Path) -> N
     process = subprocess.Popen(
         run.command(*slow), stdout=subprocess.DEVNULL, start_new_session=True
     )
-    deadline = time.monotonic() + 300
     # TensorFlow's note of the latest checkpoint: from then on there is one to go on from.
-    while time.monotonic() < deadline and not list(run.output.glob("checkpoints/**/checkpoint")):
-        assert process.poll() is None, "ended before its first checkpoint"
-        time.sleep(0.05)
+    wait(lambda: list(run.output.glob("checkpoints/**/checkpoint")), process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (run.output / "summary.json").exists()
-    done = run(*slow)
-    assert done.returncode == 0, done.stdout + done.stderr
+
+    (run.output / "log.txt").unlink()
+    resumed = subprocess.Popen(
+        run.command(*slow), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    wait((run.output / "log.txt").exists, resumed)
+    other = run("--set", "training.max_steps=1")
+    assert other.returncode == 2
+    assert f"process {resumed.pid} " in other.stderr
+    assert "is writing it; wait" in other.stderr
+    assert other.stderr.count("\n") == 1
+    printed, _ = resumed.communicate()
+    assert resumed.returncode == 0, printed
     assert run.summary["train"]["resumed_from_step"] > 0
+    assert run.summary["train"]["steps"] == finished.summary["train"]["steps"] * 20 / 4  # epochs
     assert "BehaviorExampleGen" in run.summary["cached"]
     assert not list(run.output.glob("checkpoints/**/*.index"))
 
 
-def test_two_runs_in_one_folder_keep_apart(finished: Run, tmp_path: Path) -> None:
-    run = Run(Path(shutil.copytree(finished.output, tmp_path / "shared")))
-    (run.output / "log.txt").unlink()
-    one = subprocess.Popen(run.command("--from-node", "Trainer"), stdout=subprocess.PIPE, text=True)
+def wait(happened: Callable[[], object], process: subprocess.Popen) -> None:
+    """Returns as soon as something has happened that a process is to do."""
     deadline = time.monotonic() + 300
-    while time.monotonic() < deadline and not (run.output / "log.txt").exists():
+    while time.monotonic() < deadline and not happened():
+        assert process.poll() is None, "ended before"
         time.sleep(0.05)
-    other = run("--set", "training.max_steps=1")
-    assert other.returncode == 2
-    assert f"process {one.pid} " in other.stderr
-    assert "is writing it; wait" in other.stderr
-    assert other.stderr.count("\n") == 1
-    printed, _ = one.communicate()
-    assert one.returncode == 0, printed
-    assert run.summary["train"]["steps"] == finished.summary["train"]["steps"]
 
 
 def test_a_moved_run_goes_on_and_a_damaged_model_is_trained_again(

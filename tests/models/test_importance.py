@@ -162,10 +162,8 @@ def test_a_sample_has_whole_examples(monkeypatch):
             assert column[row].numpy().tolist() == whole.columns[name][int(user)].numpy().tolist()
 
 
-def test_a_training_run_tells_what_it_owes_to_features(transformed_features, tmp_path):
-    args = transformed_features.fn_args(tmp_path, {"epochs": 1})
-    trainer.run_fn(args)
-    report = json.loads((tmp_path / "run" / trainer.TRAINING_JSON).read_text())
+def test_a_training_run_tells_what_it_owes_to_features(transformed_features, trained_features):
+    report = json.loads((trained_features / "run" / trainer.TRAINING_JSON).read_text())
     assert list(report["importance"]) == list(transformed_features.settings.features)
     assert all(-1 <= value <= 1 for value in report["importance"].values())
     assert any(report["importance"].values())
