@@ -6,8 +6,8 @@ import os
 # TFT and TFRS need Keras 2; the switch must be thrown before anything imports TensorFlow.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 
-# TFX's imports make a million objects that stay, and graphs further ones: looking through them for
-# cycles as often as Python does is a fifth of a command's start, and a tenth of a small run.
+# TFX's imports make a million objects that stay, and graphs further ones. Looking through them for
+# cycles as often as Python does by itself is some tenth of a command's start.
 gc.set_threshold(50_000)
 
 __version__ = "0.2.0"
