@@ -104,6 +104,7 @@ ABLATE = ["ablate", "--config", "good.yaml", "--study", "models"]
         (["compile", "--config", "good.yaml", "--out", "p.yaml"], "--engine"),
         (["compile", "--config", "good.yaml", "--engine", "airflow", "--out", "p"], "airflow"),
         (["config"], "--config"),
+        (["config", "--config", "good.yaml", "--set", "gate.slices=[novel]"], "slice_novelty"),
         (["report"], "DIR"),
         (["compare", "a"], "RUN_B"),
         (["dataset"], "NAME"),
