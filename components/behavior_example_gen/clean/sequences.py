@@ -66,13 +66,15 @@ def check_no_sequences(block: Block, config: IngestConfig) -> None:
 
 def _check_labels(block: Block, config: IngestConfig) -> None:
     """Refuses labels of several items in a cell, such as MIND's `N1-0 N2-1`."""
-    for name, label in {None: config.label, **config.labels}.items():
-        if label.column not in block.batch.schema.names or label.positives is not None:
+    for name in (None, *config.labels):
+        label = config.labels[name] if name else config.label
+        column = label.column or ""
+        if column not in block.batch.schema.names or label.positives is not None:
             continue
-        texts = [str(cell) for cell in block.batch[label.column][:_ROWS].to_pylist() if cell]
+        texts = [str(cell) for cell in block.batch[column][:_ROWS].to_pylist() if cell]
         several = [text for text in texts if len(_SPACED.split(text.strip())) > 1]
         if len(several) * 2 > len(texts):
-            _refuse(block, label.column, f"{config.key(name)}.column", several[0])
+            _refuse(block, column, f"{config.key(name)}.column", several[0])
 
 
 def check_no_lists(origin: str, cells: pa.RecordBatch, config: IngestConfig, table: Table) -> None:
