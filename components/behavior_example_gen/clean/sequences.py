@@ -19,6 +19,7 @@ _ROWS = 1000  # of a file that are looked at
 _LEAST = 3  # values of a cell that is taken for a sequence
 _BETWEEN = re.compile(r"[;|,\x02\x03\x1d\x1e]+")
 _SPACED = re.compile(r"[;|,\s\x02\x03\x1d\x1e]+")  # an item may be a title, of several words
+_WORDS = re.compile(r"[;|\s\x02\x03\x1d\x1e]+")  # a comma may stand in a number
 _NUMBERS = re.compile(
     r"\s*[\[(]?\s*\d+(\.\d+)?([;|,\s\x02\x03\x1d\x1e]+\d+(\.\d+)?){2,}\s*[\])]?\s*"
 )
@@ -72,7 +73,7 @@ def _check_labels(block: Block, config: IngestConfig) -> None:
         if column not in block.batch.schema.names or label.positives is not None:
             continue
         texts = [str(cell) for cell in block.batch[column][:_ROWS].to_pylist() if cell]
-        several = [text for text in texts if len(_SPACED.split(text.strip())) > 1]
+        several = [text for text in texts if len(_WORDS.split(text.strip())) > 1]
         if len(several) * 2 > len(texts):
             _refuse(block, column, f"{config.key(name)}.column", several[0])
 
