@@ -40,15 +40,17 @@ def ratio(sums: Sums) -> Replicas:
 def auc(predictions: Predictions) -> Replicas:
     """Of AUC: sorts once; a replica is then one running sum over the negatives.
 
+    It stands on the users of the rarer label: two clicks tell nothing, however many were shown.
+
     Args:
       predictions: whose users are numbers from 0.
     """
     labels, scores, users = predictions.labels, predictions.scores, predictions.users
     weighted = predictions.weights
-    behind = effective(np.bincount(users, weighted))
+    positive = labels > 0.5
+    behind = users_of_both(positive, users, weighted)
     if np.isnan(scores).any():
         return Replicas(lambda weights: np.full(len(weights), np.nan), behind)
-    positive = labels > 0.5
     rows = np.flatnonzero(~positive)
     rows = rows[np.argsort(scores[rows])]
     negatives, of_negative = scores[rows], users[rows].astype(np.int32)
@@ -72,6 +74,18 @@ def auc(predictions: Predictions) -> Replicas:
         return float((mine * beaten_twice).sum()) / (2 * pairs) if pairs else float("nan")
 
     return Replicas(lambda weights: np.array([one(row) for row in weights]), behind)
+
+
+def users_of_both(positive: np.ndarray, users: np.ndarray, weights: np.ndarray | None) -> float:
+    """Effective number of users behind the rarer of both labels, 0 where one is missing.
+
+    Args:
+      positive: [N] bool, whether a target's label is 1.
+      users: [N] numbers of users, from 0.
+      weights: [N], how much a target counts; None: all alike.
+    """
+    ones = np.ones(len(users)) if weights is None else weights
+    return min(effective(np.bincount(users, ones * side)) for side in (positive, ~positive))
 
 
 def effective(weights: np.ndarray) -> float:

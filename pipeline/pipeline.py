@@ -13,8 +13,6 @@ import operator
 import uuid
 
 import tensorflow_data_validation as tfdv
-from google.protobuf import text_format
-from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.components import StatisticsGen, Trainer, Transform
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common.resolver import Resolver
@@ -30,7 +28,6 @@ from tfx.types.channel import Channel
 from components import secrets
 from components.behavior_example_gen.component import BehaviorExampleGen
 from components.evaluation_report.component import EvaluationReport
-from components.evaluator import slice_check
 from components.evaluator.component import Evaluator
 from components.example_validator.component import ExampleValidator
 from components.latest_blessed.strategy import (
@@ -38,10 +35,10 @@ from components.latest_blessed.strategy import (
     LatestOtherStatisticsStrategy,
 )
 from components.pusher.component import Pusher
-from components.schema.assemble import schema_text
 from components.schema.component import ImportSchemaGen
 from models import feature_config, features
 from pipeline.config import Config
+from pipeline.data_schema import checked_schema
 from pipeline.fingerprints import code
 
 
@@ -82,11 +79,7 @@ def create_pipeline(
     statistics_gen = StatisticsGen(
         examples=examples, stats_options=tfdv.StatsOptions(use_sketch_based_topk_uniques=True)
     )
-    schema_definition = schema_text(config.ingest, config.data_schema)
-    slice_check.check(
-        config.gate, text_format.Parse(schema_definition, schema_pb2.Schema()), config.features
-    )
-    schema_gen = ImportSchemaGen(schema_definition, code=code("components.schema.component"))
+    schema_gen = ImportSchemaGen(checked_schema(config), code=code("components.schema.component"))
     schema = schema_gen.outputs["schema"]
     validator = ExampleValidator(
         statistics=statistics_gen.outputs["statistics"],

@@ -48,6 +48,15 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_cases() -> Path:
+    """The folder of small logs in forms that people's logs have; without it the test is skipped."""
+    folder = Path(os.environ.get("EVERLONG_CASES") or ROOT.parent / "shared" / "cases")
+    if not folder.is_dir():
+        pytest.skip(f"no cases at {folder}; point EVERLONG_CASES at a folder that has them")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def transformed(tmp_path_factory: pytest.TempPathFactory) -> Transformed:
     """Users with int64 ids, with behaviour types and a cross feature."""
     from tests.models.transformed import random_splits, transformed_once

@@ -72,5 +72,5 @@ def check_log(config: IngestConfig) -> None:
         if bad_rows(counts) == counts.rows:
             raise LogError(
                 f"{where}: none of the first {counts.rows:,} rows can be used. Mend the rows, or "
-                f"`{section(table)}.columns`.\n{counts.table()}"
+                f"`{section(table)}.columns`.\n{counts.table(config)}"
             )

@@ -6,8 +6,15 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.errors import InputError
 from components.evaluator.config import GateConfig
-from components.scoring import predictions
-from components.scoring.slices import CATEGORY, ITEM_RANK, NOVELTY
+from components.scoring.names import (
+    BASELINE_FROZEN,
+    BASELINE_SCORE,
+    CATEGORY,
+    FROZEN,
+    ITEM_RANK,
+    NOVELTY,
+    SCORE,
+)
 from models import feature_config, features
 from models.feature_config import Feature, Features, NumberFeature, TimeFeature
 
@@ -15,10 +22,7 @@ _NOT_SLICED = {
     "ids": "holds several values, and a target is in one slice of a feature",
     "vector": "is a vector, whose values are no slices",
 }
-_TAKEN = {
-    *(predictions.SCORE, predictions.BASELINE_SCORE),
-    *(predictions.FROZEN, predictions.BASELINE_FROZEN),
-}
+_TAKEN = {SCORE, BASELINE_SCORE, FROZEN, BASELINE_FROZEN}
 
 
 def check(gate: GateConfig, schema: schema_pb2.Schema, configured: Features) -> None:

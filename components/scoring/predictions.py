@@ -23,14 +23,13 @@ from tfx.dsl.io import fileio
 
 from components.artifact_file import parsed
 from components.errors import InputError
+from components.scoring.names import BASELINE_FROZEN, BASELINE_SCORE, FROZEN, SCORE
 from models.metrics import Predictions
 
 FILE_NAME = "predictions.parquet"
 USER, ITEM, CATEGORY, TIME, LABEL = "user", "item", "category", "time", "label"
 REQUEST = "request"
 WEIGHT = "weight"
-SCORE, BASELINE_SCORE = "score", "baseline_score"
-FROZEN, BASELINE_FROZEN = "frozen_score", "baseline_frozen_score"
 
 
 def write(batches: Sequence[pa.RecordBatch], folder: str) -> None:

@@ -10,10 +10,10 @@ import pyarrow.compute as pc
 import tensorflow_transform as tft
 
 from components.errors import InputError
+from components.scoring.names import CATEGORY, ITEM_RANK, NOVELTY
 from components.segments import power_of_two
 from models import features
 
-ITEM_RANK, NOVELTY, CATEGORY = "slice_item_rank", "slice_novelty", "slice_category"
 # By what the target's visible history holds.
 NOVELTIES = ("item seen", "item unseen", "category unseen")
 _CATEGORIES = 20  # most frequent ones that are slices of their own

@@ -30,18 +30,20 @@ def execute(arguments: argparse.Namespace) -> int:
     for name in ("json", "html"):
         check_output(f"--{name}", getattr(arguments, name))
     with quiet(Path(os.devnull)) as terminal:
+        with terminal.running("loading ML Metadata"):
+            from pipeline.run_folder.folder import RunFolder
+
+            a, b = RunFolder.open(arguments.a), RunFolder.open(arguments.b)
+            evaluations = [run.output("Evaluator", "evaluation") for run in (a, b)]
         with terminal.running("loading TensorFlow and TFX"):
             from pipeline.compare.compare import compare, sentence, to_json
             from pipeline.compare.page import page, text
             from pipeline.compare.targets import matched
             from pipeline.result_file import write_atomically
             from pipeline.run_folder.damage import unchanged
-            from pipeline.run_folder.folder import RunFolder
-        a, b = RunFolder.open(arguments.a), RunFolder.open(arguments.b)
         names = (a.path.name, b.path.name)
         if names[0] == names[1]:
             names = (str(arguments.a), str(arguments.b))
-        evaluations = [run.output("Evaluator", "evaluation") for run in (a, b)]
         with terminal.running("matching targets"), unchanged(evaluations):
             found = matched(a, b, arguments.label)
         with terminal.running("computing intervals"):

@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
+    from pipeline.data_schema import checked_schema
     from pipeline.explain import explain, explain_given
 
     if arguments.config is None:
@@ -32,6 +33,7 @@ def execute(arguments: argparse.Namespace) -> int:
         print("\n".join(explain()))
         return DONE
     loaded = load(arguments.config, arguments.overrides)
+    checked_schema(loaded)
     if arguments.explain:
         print("\n".join(explain_given(loaded)))
         return DONE

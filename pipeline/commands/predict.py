@@ -47,13 +47,16 @@ def execute(arguments: argparse.Namespace) -> int:
         raise InputError(f"--split {split!r}: no such split; there are {', '.join(SPLITS)}")
     check_output("--out", arguments.out, ".parquet")
     config = load(arguments.config, arguments.overrides)
-    check_log(config.ingest)
     with quiet(Path(os.devnull)) as terminal:
+        with terminal.running("loading ML Metadata"):
+            from pipeline.predict.find_model import model_folder
+
+            folder = model_folder(arguments.model)
+        check_log(config.ingest)
         with terminal.running("loading TensorFlow"):
             from pipeline.predict import find_examples
             from pipeline.predict.score import predict
 
-            folder = find_examples.model_folder(arguments.model)
             model = find_examples.load(folder, config)
         terminal.line(f"model {folder}")
         runs = [folder, *folder.resolve().parents, Path("runs") / config.name]

@@ -111,8 +111,8 @@ def sentence(overall: Row, names: tuple[str, str]) -> str:
         return "The matched targets have one label only, or a score is not a number: no AUC."
     if math.isnan(auc.lower):
         return (
-            f"{overall.users} users, or the few that hold most targets, are too few to tell "
-            f"{names[1]} from {names[0]}."
+            f"{overall.users} users, or the few that hold most targets or most of the rarer label, "
+            f"are too few to tell {names[1]} from {names[0]}."
         )
     where = f"{words.signed(auc.lower)} to {words.signed(auc.upper)}"
     if not auc.told_apart:

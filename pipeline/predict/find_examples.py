@@ -1,4 +1,4 @@
-"""Where `everlong predict` finds model and examples, or makes the examples."""
+"""Where `everlong predict` finds examples, or makes them, and whether a model can score them."""
 
 from __future__ import annotations
 
@@ -17,31 +17,9 @@ from components.schema.assemble import schema_text
 from components.scoring import exported_model
 from components.secrets import resolve
 from pipeline.config import Config
-from pipeline.run_folder.damage import unchanged
-from pipeline.run_folder.folder import METADATA, RunFolder, executions
+from pipeline.run_folder.folder import METADATA, executions
 
 _NODE, _OUTPUT = "BehaviorExampleGen", "examples"
-
-
-def model_folder(folder: Path) -> Path:
-    """The SavedModel that `--model` means: itself, a run's latest, or the newest pushed version.
-
-    Raises:
-      InputError: if there is none, or a run's is not as it was written.
-    """
-    if (folder / METADATA).is_file():
-        model = RunFolder.open(folder).output("Trainer", "model")
-        with unchanged([model]):
-            return Path(model.uri) / "Format-Serving"
-    versions = [path for path in folder.glob("*") if path.name.isdigit()]
-    for path in (folder, *sorted(versions, key=lambda p: -int(p.name))):
-        if (path / "saved_model.pb").is_file():
-            return path
-    what = "holds neither a SavedModel nor a run" if folder.is_dir() else "there is no such folder"
-    raise InputError(
-        f"--model {folder}: {what}; give a folder with saved_model.pb, such as "
-        "runs/demo/serving/<version>, or the --output-dir of a run"
-    )
 
 
 def load(model: Path, config: Config) -> exported_model.Model:

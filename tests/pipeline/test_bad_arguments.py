@@ -6,6 +6,8 @@ What needs no log to be read is refused before one is: these run within this pro
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +106,7 @@ ABLATE = ["ablate", "--config", "good.yaml", "--study", "models"]
         (["compile", "--config", "good.yaml", "--out", "p.yaml"], "--engine"),
         (["compile", "--config", "good.yaml", "--engine", "airflow", "--out", "p"], "airflow"),
         (["config"], "--config"),
+        (["config", "--config", "good.yaml", "--set", "gate.slices=[novel]"], "slice_novelty"),
         (["report"], "DIR"),
         (["compare", "a"], "RUN_B"),
         (["dataset"], "NAME"),
@@ -157,6 +160,26 @@ def test_configuration_files(here: Path, name: str, command: str, capfd) -> None
     (here / name).write_bytes(FILES[name])
     assert f"{name}: " in _sentence([command, "--config", name], capfd)
     assert not (here / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compare", "gone", "gone"],
+        ["predict", "--model", "gone", "--config", "good.yaml", "--out", "p.parquet"],
+    ],
+)
+def test_a_run_that_is_not_there_is_told_before_tensorflow_is_loaded(here: Path, arguments) -> None:
+    program = (
+        "import sys; from pipeline.cli import main\n"
+        f"print(main({arguments!r}), 'tensorflow' in sys.modules, 'apache_beam' in sys.modules)"
+    )
+    path = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | path
+    )
+    assert done.stdout == "2 False False\n", done.stderr
+    assert "gone: there is no such folder; give " in done.stderr
 
 
 @pytest.mark.parametrize(

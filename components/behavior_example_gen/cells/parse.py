@@ -63,7 +63,7 @@ def tidy(cells: pa.Array, missing: Sequence[str], trim: bool) -> pa.Array:
         return without(text, pc.equal(pc.binary_length(text), 0))
     if trim:
         text = pc.utf8_trim_whitespace(text)
-        if not _is_ascii(text):
+        if not is_ascii(text):
             text = pc.utf8_trim(text, characters=_INVISIBLE)
     return without(text, pc.is_in(text, pa.array(["", *missing]), skip_nulls=True))
 
@@ -202,12 +202,19 @@ def in_marks(cells: pa.Array) -> int:
     return found
 
 
+def escaped(cells: pa.Array) -> int:
+    """Returns how many texts hold a quotation mark behind a backslash, such as 55\\"."""
+    if not is_text(cells.type) or not holds(text := to_text(cells), "\\"):
+        return 0
+    return pc.sum(pc.match_substring(text, '\\"'), min_count=0).as_py()
+
+
 def accents(cells: pa.Array) -> tuple[int, int]:
     """Returns how many of the first texts have accents beside letters, and how many within them.
 
     Unicode writes most in both ways (NFD and NFC), which look alike and are two ids.
     """
-    if not is_text(cells.type) or _is_ascii(text := to_text(cells[:_LOOKED_AT])):
+    if not is_text(cells.type) or is_ascii(text := to_text(cells[:_LOOKED_AT])):
         return 0, 0
     texts = text.drop_null().to_pylist()  # Arrow 18 takes NFC for NFD
     beside, within = (
@@ -280,7 +287,7 @@ def _is_numeric(text: pa.Array) -> bool:
     return bool(len(held) and held.min() >= ord("+") and held.max() <= ord("9"))
 
 
-def _is_ascii(text: pa.Array) -> bool:
+def is_ascii(text: pa.Array) -> bool:
     return not _held(text).max(initial=0) >> 7
 
 

@@ -1,22 +1,36 @@
-"""Ids of text that are one whole number, written in several ways: 7, +7, 007, 7.00 and 7e0."""
+"""Ids of text that are written in several ways.
+
+Those that are one whole number: 7, +7, 007, 7.00 and 7e0; and those that differ by capitals, or by
+the width of letters and digits, alone.
+"""
 
 from __future__ import annotations
 
 import decimal
+import unicodedata
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.behavior_example_gen.cells.parse import holds, is_text, matches, to_text, without
+from components.behavior_example_gen.cells.parse import (
+    holds,
+    is_ascii,
+    is_text,
+    matches,
+    to_text,
+    without,
+)
 from components.behavior_example_gen.hashing import id_hash
 
 _WHOLE = r"^[+-]?0*(\d{1,18}(\.0*)?|\d{1,9}(\.0*)?[eE]\+?0?\d)$"  # of 64 bits
 _ODD = r"^[+]|^[+-]?0\d|[.eE]"
 _SIGNS = r"^\+?(-?\d+)(?:\.0*)?$"
 _LOOKED_AT = 1 << 13  # cells of a block, and as many behind them that are written oddly
-_NUMBERS = 500
-_WAYS = 3  # that are kept of a number
+_TEXTS_LOOKED_AT = 1 << 11  # whose hashes cost more than those of numbers
+_KEPT = 500
+_WAYS = 3  # that are kept of one
 
 Spellings = dict[int, tuple[str, ...]]
 
@@ -41,25 +55,52 @@ def spellings(cells: pa.Array) -> Spellings:
         odd |= matches(rest, _ODD)
     behind = rest.take(np.flatnonzero(odd)[:_LOOKED_AT])
     ways = pa.concat_arrays([found, _whole(behind)]).unique()
-    hashes = id_hash(_numbers(ways))
-    least = np.flatnonzero(hashes <= np.unique(hashes)[:_NUMBERS][-1])
-    by_number: Spellings = {}
-    for number, way in zip(hashes[least].tolist(), ways.take(least).to_pylist(), strict=True):
-        by_number[number] = (*by_number.get(number, ()), way)
-    return {number: tuple(sorted(ways)[:_WAYS]) for number, ways in by_number.items()}
+    return _least(id_hash(_numbers(ways)), ways)
+
+
+def capitals(cells: pa.Array) -> Spellings:
+    """Returns how some of the ids are written, by the hash of their small letters of usual width.
+
+    They are those of the least hashes, likewise. Accents are read as part of their letters (NFC),
+    since it is told by itself that they are written in two ways.
+    """
+    if not is_text(cells.type):
+        return {}
+    ways = to_text(cells[:_TEXTS_LOOKED_AT]).drop_null().unique()
+    if not len(ways):
+        return {}
+    same = ways
+    if not is_ascii(ways):
+        # Not by Arrow 18, which takes NFC for NFD.
+        ways = _normal(ways, "NFC").unique()
+        same = _normal(ways, "NFKC")
+    return _least(id_hash(pc.utf8_lower(same).cast(pa.binary())), ways)
 
 
 def joined(one: Spellings, other: Spellings) -> Spellings:
-    """Returns what `spellings` would have returned of both blocks."""
+    """Returns what either function would have returned of both blocks."""
     return {
-        number: tuple(sorted({*one.get(number, ()), *other.get(number, ())})[:_WAYS])
-        for number in sorted({*one, *other})[:_NUMBERS]
+        key: tuple(sorted({*one.get(key, ()), *other.get(key, ())})[:_WAYS])
+        for key in sorted({*one, *other})[:_KEPT]
     }
 
 
 def several(found: Spellings) -> list[tuple[str, ...]]:
-    """Returns the spellings of each number that has more than one, the least first."""
+    """Returns the spellings of each id that has more than one, the least first."""
     return sorted(ways for ways in found.values() if len(ways) > 1)
+
+
+def _least(hashes: np.ndarray, ways: pa.Array) -> Spellings:
+    """Returns the ways, [n] distinct texts, of each of the least hashes."""
+    least = np.flatnonzero(hashes <= np.unique(hashes)[:_KEPT][-1])
+    found: Spellings = {}
+    for key, way in zip(hashes[least].tolist(), ways.take(least).to_pylist(), strict=True):
+        found[key] = (*found.get(key, ()), way)
+    return {key: tuple(sorted(ways)[:_WAYS]) for key, ways in found.items()}
+
+
+def _normal(texts: pa.Array, form: Literal["NFC", "NFKC"]) -> pa.Array:
+    return pa.array([unicodedata.normalize(form, text) for text in texts.to_pylist()], pa.string())
 
 
 def _whole(text: pa.Array) -> pa.Array:

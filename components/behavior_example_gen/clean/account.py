@@ -13,8 +13,14 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 
 from components.behavior_example_gen.clean.notes import Notes, Span
-from components.behavior_example_gen.config.ingest_config import SPLITS, Table, section
+from components.behavior_example_gen.config.ingest_config import (
+    SPLITS,
+    IngestConfig,
+    Table,
+    section,
+)
 from components.behavior_example_gen.read.block import table_of
+from components.behavior_example_gen.row import shortened
 
 SAMPLES = 20  # rows of each reason that are put into quarantine
 _HINTS = {  # by what is wrong; `section` is the table's, `part` what the column holds
@@ -153,7 +159,7 @@ class Counts:
             weighted=_known(plain.get("weighted", {})),
         )
 
-    def table(self) -> str:
+    def table(self, config: IngestConfig) -> str:
         """Returns the reasons for which rows were dropped, one a line, each with an example."""
         lines = [f"  {self.rows:>12,}  rows in the log"]
         for reason, count in self.to_dict()["dropped"].items():
@@ -162,6 +168,9 @@ class Counts:
             if sample:
                 told += f", first at {self.origins[sample.part]}:{sample.number}"
                 part, _, fault = reason.partition(": ")
+                if isinstance(sample.row, dict):
+                    cells = [sample.row[name] for name in config.columns_of(part) & {*sample.row}]
+                    told += "".join(f", {shortened(cell)!r}" for cell in cells)
                 key = section(table_of(sample.part))
                 if hint := _HINTS.get(fault):
                     label = part.replace("label ", "labels.")  # of one beside the primary one

@@ -17,6 +17,7 @@ from components.behavior_example_gen.cells.likely import unusual
 from components.behavior_example_gen.cells.parse import (
     accents,
     decimals,
+    escaped,
     in_marks,
     integers,
     leading_zeros,
@@ -147,9 +148,11 @@ class Notes:
       told: training rows whose item has a value of a feature, and all of them, by feature.
       unseen: ids of text with a character that does not show as what it is, by key of the column.
       ways: how whole numbers are written in ids of text, as `spellings`, likewise.
+      capitals: how ids of text are written that may differ by capitals alone, likewise.
       empty: files that hold nothing, by key of the table.
       zoned, naive: times with an offset, and without one, by key of the column; of those looked at.
       marked: ids of text that have quotation marks around them, by key of the column.
+      escaped: ids of text that hold a quotation mark behind a backslash, likewise.
     """
 
     missing: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -174,8 +177,10 @@ class Notes:
     told: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
     unseen: dict[str, Found] = dataclasses.field(default_factory=dict)
     ways: dict[str, spellings.Spellings] = dataclasses.field(default_factory=dict)
+    capitals: dict[str, spellings.Spellings] = dataclasses.field(default_factory=dict)
     empty: dict[str, Found] = dataclasses.field(default_factory=dict)
     marked: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    escaped: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     zoned: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     naive: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
@@ -191,14 +196,20 @@ class Notes:
             (self.rounded, rounded(cells)),
             (self.broken, of_several_lines(cells)),
             (self.marked, in_marks(cells)),
+            (self.escaped, escaped(cells)),
         ):
             if count:
                 found[key] += count
         cells_unseen = Found(*unseen(cells))
         if cells_unseen.number:
             self.unseen[key] = cells_unseen
-        if kind == "string" and (ways := spellings.spellings(cells)):
-            self.ways[key] = ways
+        if kind == "string":
+            for kept, ways in (
+                (self.ways, spellings.spellings(cells)),
+                (self.capitals, spellings.capitals(cells)),
+            ):
+                if ways:
+                    kept[key] = ways
 
     def look_at_times(self, key: str, cells: pa.Array) -> None:
         """Counts the times of a column that a program rounded, and those with and without zone."""
@@ -244,8 +255,10 @@ class Notes:
             self.told | other.told,  # known when the items are written, which happens once
             _joined(self.unseen, other.unseen, operator.add),
             _joined(self.ways, other.ways, spellings.joined),
+            _joined(self.capitals, other.capitals, spellings.joined),
             _joined(self.empty, other.empty, operator.add),
             self.marked + other.marked,
+            self.escaped + other.escaped,
             self.zoned + other.zoned,
             self.naive + other.naive,
         )

@@ -105,11 +105,11 @@ def check_rows(counts: Counts, config: IngestConfig) -> None:
         raise LogError(
             f"{where}: {bad:,} of {counts.rows:,} rows ({bad / counts.rows:.2%}) are bad, more "
             f"than `log.max_bad_row_share` = {config.log.max_bad_row_share:.2%} allows. Mend the "
-            f"log or `log.columns`, or raise `log.max_bad_row_share`.\n{counts.table()}"
+            f"log or `log.columns`, or raise `log.max_bad_row_share`.\n{counts.table(config)}"
         )
     if not counts.rows_kept:
         raise LogError(
-            f"{where}: no row is left. Mend `log.where` or `log.columns`.\n{counts.table()}"
+            f"{where}: no row is left. Mend `log.where` or `log.columns`.\n{counts.table(config)}"
         )
     for name, table in config.log.tables.items():
         if not counts.known[name]:
@@ -149,7 +149,7 @@ def _check_commas(counts: Counts, config: IngestConfig, where: str) -> None:
             for sample in samples
             if isinstance(sample.row, dict)
             for column, cell in sample.row.items()
-            if _COMMAS.fullmatch(cell.strip()) and column in _columns_of(part, config)
+            if _COMMAS.fullmatch(cell.strip()) and column in config.columns_of(part)
         ]
         if 2 * len(cells) > len(samples):
             column, cell = cells[0]
@@ -158,21 +158,6 @@ def _check_commas(counts: Counts, config: IngestConfig, where: str) -> None:
                 f"{rows:,} of {counts.rows:,} rows. Write them with a point before fractions, and "
                 f"nothing between thousands."
             )
-
-
-def _columns_of(part: str, config: IngestConfig) -> set[str]:
-    """The columns that a part of a row, as reasons name it, may be read from."""
-    kind, _, name = part.partition(" ")
-    mappings = [config.mapping(table) for table in config.tables()]
-    if kind == "time":
-        return {mapping.time.column for mapping in mappings}
-    if kind == "feature":
-        return {config.column_features()[name].column}
-    if kind == "label":
-        return {(config.labels[name] if name else config.label).column or ""}
-    if kind in ("weight", "oracle"):
-        return {config.weight or "", config.oracle or ""}
-    return {column.column for m in mappings for id_, column in m.ids().items() if id_ == kind}
 
 
 def _check_positives(counts: Counts, config: IngestConfig) -> None:
@@ -212,7 +197,7 @@ def check_splits(
         raise LogError(
             f"{where}: the log has rows of one user only; a model is judged by how it ranks for "
             f"several. Check `log.columns.user` ({config.log.mapping.user.column!r}).\n"
-            f"{counts.table()}"
+            f"{counts.table(config)}"
         )
     asked = sum(counts.splits[name]["targets"] for name in SPLITS)
     asked += sum(n for reason, n in counts.dropped.items() if reason.startswith("target: "))
@@ -221,7 +206,7 @@ def check_splits(
             f"{where}: no row that is kept has a label: the column {config.label.column!r} of "
             f"`{config.key()}.column` is empty, or holds texts of `missing` only. Mend "
             f"`{config.key()}.column`.\n"
-            f"{counts.table()}"
+            f"{counts.table(config)}"
         )
     whose = {"log": "Its", "impressions": "Its impressions'"}
     spans = "".join(
@@ -235,7 +220,7 @@ def check_splits(
                 f"{where}: the {name} split has no targets ({sizes}). Change `split` (by "
                 f"{config.split.by!r}, validation {config.split.validation}, eval "
                 f"{config.split.eval}), or lower `history.min_length` "
-                f"({config.history.min_length}).{spans}\n{counts.table()}"
+                f"({config.history.min_length}).{spans}\n{counts.table(config)}"
             )
         if name != "validation" and positives in (0, targets):
             without = counts.notes.missing["label"]

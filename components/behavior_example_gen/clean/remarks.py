@@ -71,6 +71,13 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
                 f"`{key}`: {' and '.join(map(repr, ways[0]))} are one number, but different ids; "
                 f"so it is of {len(ways):,} numbers or more. {read} all in one way."
             )
+    for key, texts in _by_part(counts.notes.capitals).items():
+        if ways := spellings.several(texts):
+            found.append(
+                f"`{key}`: {' and '.join(map(repr, ways[0]))} differ by capitals or by the width "
+                f"of letters alone, and are different ids; so it is of {len(ways):,} or more. If "
+                f"they mean one, write all in one way."
+            )
     for key, files in counts.notes.empty.items():
         found.append(
             f"`{key}.files`: {files.example} is empty, and read as a file without rows (so many: "
@@ -82,6 +89,13 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
             f"in requests, too. If they are not meant, write cells without marks and spaces before "
             f"them; of a text, `log.csv.quote` says which mark quotes."
         )
+    for key, rows in counts.notes.escaped.items():
+        if config.log.csv.escape is None:
+            found.append(
+                f'`{key}`: {rows:,} cells hold a quotation mark behind a backslash, \\", and the '
+                f"backslash is part of the id. If a program escaped the mark, set "
+                f"`log.csv.escape: '\\'`."
+            )
     if counts.notes.zoned and (naive := min(counts.notes.naive, default="")):
         found.append(
             f"`{naive}`: some times have an offset, such as Z or +02:00, and others have none and "
@@ -140,6 +154,13 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
                 f"`features.{name}`: its column {config.column_features()[name].column!r} holds "
                 f"the ids of `log.columns.item`, which the model has. Remove it, or name another."
             )
+    validated = counts.splits.get("validation", {"targets": 0, "positives": 0})
+    if validated["targets"] and validated["positives"] in (0, validated["targets"]):
+        found.append(
+            f"All {validated['targets']:,} targets of the validation split have the label "
+            f"{int(validated['positives'] > 0)}: no epoch of training can be chosen by AUC, or by "
+            f"how lists are ranked, and the loss chooses. Change `split` for both labels."
+        )
     targets = sum(split["targets"] for split in counts.splits.values())
     if counts.notes.contradicting > _CONTRADICTING * targets:
         found.append(

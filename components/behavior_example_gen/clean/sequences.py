@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import re
+from typing import NoReturn
 
 import pyarrow as pa
 
@@ -11,19 +12,21 @@ from components.behavior_example_gen.cells.parse import is_list
 from components.behavior_example_gen.config.ingest_config import IngestConfig, Table, section
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import Block
+from components.behavior_example_gen.row import shortened
 from models.feature_config import IdsFeature
 
 _ROWS = 1000  # of a file that are looked at
 _LEAST = 3  # values of a cell that is taken for a sequence
 _BETWEEN = re.compile(r"[;|,\x02\x03\x1d\x1e]+")
 _SPACED = re.compile(r"[;|,\s\x02\x03\x1d\x1e]+")  # an item may be a title, of several words
+_WORDS = re.compile(r"[;|\s\x02\x03\x1d\x1e]+")  # a comma may stand in a number
 _NUMBERS = re.compile(
     r"\s*[\[(]?\s*\d+(\.\d+)?([;|,\s\x02\x03\x1d\x1e]+\d+(\.\d+)?){2,}\s*[\])]?\s*"
 )
 
 
 def check_no_sequences(block: Block, config: IngestConfig) -> None:
-    """Refuses rows whose cells hold several items, or several times.
+    """Refuses rows whose cells hold several items, several times, or several labels.
 
     Several values in a cell are no sequence by themselves: an item can have several categories, and
     an id can be made of parts. What gives a sequence away is that its values are items: those of
@@ -32,7 +35,7 @@ def check_no_sequences(block: Block, config: IngestConfig) -> None:
     Raises:
       LogError: naming the column, and what to do.
     """
-    mapping = config.mapping(block.table)
+    mapping, keys = config.mapping(block.table), f"{section(block.table)}.columns"
     cells = {
         part: [str(cell) for cell in block.batch[column.column][:_ROWS].to_pylist() if cell]
         for part, column in mapping.ids().items()
@@ -51,13 +54,28 @@ def check_no_sequences(block: Block, config: IngestConfig) -> None:
             known = sum(count for token, count in tokens.items() if token in items)
             total = sum(tokens.values())
         if len(found) * 2 > len(texts) and known * 2 > total:
-            _refuse(block, mapping.ids()[part].column, part, texts[0])
+            _refuse(block, mapping.ids()[part].column, f"{keys}.{part}", texts[0])
     time = mapping.time
     if time.format is None and time.column in block.batch.schema.names:
         texts = [str(cell) for cell in block.batch[time.column][:_ROWS].to_pylist() if cell]
         lists = [text for text in texts if _NUMBERS.fullmatch(text)]
         if len(lists) * 2 > len(texts):
-            _refuse(block, time.column, "time", lists[0])
+            _refuse(block, time.column, f"{keys}.time", lists[0])
+    if block.table == config.tables()[-1]:
+        _check_labels(block, config)
+
+
+def _check_labels(block: Block, config: IngestConfig) -> None:
+    """Refuses labels of several items in a cell, such as MIND's `N1-0 N2-1`."""
+    for name in (None, *config.labels):
+        label = config.labels[name] if name else config.label
+        column = label.column or ""
+        if column not in block.batch.schema.names or label.positives is not None:
+            continue
+        texts = [str(cell) for cell in block.batch[column][:_ROWS].to_pylist() if cell]
+        several = [text for text in texts if len(_WORDS.split(text.strip())) > 1]
+        if len(several) * 2 > len(texts):
+            _refuse(block, column, f"{config.key(name)}.column", several[0])
 
 
 def check_no_lists(origin: str, cells: pa.RecordBatch, config: IngestConfig, table: Table) -> None:
@@ -89,11 +107,10 @@ def check_no_lists(origin: str, cells: pa.RecordBatch, config: IngestConfig, tab
         )
 
 
-def _refuse(block: Block, column: str, part: str, cell: str) -> None:
-    shown = cell if len(cell) <= 40 else f"{cell[:40]}..."
+def _refuse(block: Block, column: str, key: str, cell: str) -> NoReturn:
     raise LogError(
-        f"{block.origin}: the column {column!r}, `{section(block.table)}.columns.{part}`, looks "
-        f"like a sequence in a cell: {shown!r}. A row is one event: write one for each value, or "
+        f"{block.origin}: the column {column!r}, `{key}`, looks like a sequence in a cell: "
+        f"{shortened(cell)!r}. A row is one event: write one for each value, or "
         f"write lists in Parquet or JSON lines, whose elements are read as events; or name a "
         f"column with one value."
     )

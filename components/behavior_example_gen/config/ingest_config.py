@@ -293,6 +293,25 @@ class IngestConfig(Section):
         assert self.log.impressions is not None, "`tables` names the impressions only if there are"
         return self.log.impressions
 
+    def columns_of(self, part: str) -> set[str]:
+        """The columns that a part of a row, as reasons of dropped rows name it, is read from."""
+        kind, _, name = part.partition(" ")
+        mappings = [self.mapping(table) for table in self.tables()]
+        if kind == "time":
+            return {mapping.time.column for mapping in mappings}
+        if kind == "feature":
+            return {self.column_features()[name].column}
+        one = {
+            "label": (self.labels[name] if name else self.label).column,
+            "weight": self.weight,
+            "oracle": self.oracle,
+            "split": self.split.column,
+            "request": self.request and self.request.column,
+        }
+        if kind in one:
+            return {one[kind] or ""}
+        return {column.column for m in mappings for id_, column in m.ids().items() if id_ == kind}
+
     def required_columns(self, table: Table = "log") -> list[str]:
         """Names of the columns of a table of which every row needs a cell."""
         mapping = self.mapping(table)

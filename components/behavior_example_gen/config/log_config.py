@@ -124,6 +124,13 @@ class JoinedConfig(Section):
     min_known: float = Field(
         0.9, ge=0, le=1, description="Share of rows with a known key below which a run warns."
     )
+    max_bad_row_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of its rows whose number may be none, in each feature, and is missing "
+        "then; above it the run stops. Null: that of the log.",
+    )
     as_of: datetime.date | None = Field(
         None,
         description="Day of which the table is a snapshot, such as 2022-04-08: a run warns if it "

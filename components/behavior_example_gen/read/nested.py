@@ -87,10 +87,12 @@ def by_event(block: Block, first_place: int, carriers: Container[str]) -> Block:
     sizes = [pc.list_value_length(column).fill_null(0).to_numpy() for column in lists]
     equal = np.logical_and.reduce([size == sizes[0] for size in sizes])
     events = np.maximum.reduce(sizes)  # as many are lost: rows are counted by their events
+    names = (field.name for field in batch.schema if is_list(field.type))
+    reason = f"{UNEQUAL}: {', '.join(names)}"
     rejected = [
         fault
         for row in np.flatnonzero(~equal).tolist()
-        for fault in [Rejected.of(int(numbers[row]), UNEQUAL, _shown(batch, row))] * events[row]
+        for fault in [Rejected.of(int(numbers[row]), reason, _shown(batch, row))] * events[row]
     ]
     batch = batch.filter(pa.array(equal))
     index = np.repeat(np.arange(batch.num_rows), sizes[0][equal])

@@ -66,7 +66,7 @@ class JoinedTable:
 
         Raises:
           LogError: naming a cell that cannot be read; a number, if there are more of these than
-            `log.max_bad_row_share` of the rows.
+            `max_bad_row_share` of the rows.
         """
         where = f"`features.{name}`: in `log.tables.{self._name}` ({self._table.files}),"
         cells = self.cells[feature.column]
@@ -78,7 +78,9 @@ class JoinedTable:
         column = to_feature(cells, feature)
         for fault, rows in column.faults.items():
             if fault != "missing" and rows.any():
-                count, most = int(rows.sum()), self._config.log.max_bad_row_share
+                count, most = int(rows.sum()), self._table.max_bad_row_share
+                if most is None:
+                    most = self._config.log.max_bad_row_share
                 is_number = isinstance(feature, NumberFeature)
                 if is_number and count <= most * len(rows):
                     self.unreadable[name] += count
@@ -87,7 +89,8 @@ class JoinedTable:
                 key = self.keys[row].as_py()
                 way_out = "" if is_list(cells.type) else ", or list it in `log.missing`"
                 if is_number:
-                    way_out += f", or allow more of them: `log.max_bad_row_share` is {most}"
+                    share = f"log.tables.{self._name}.max_bad_row_share"
+                    way_out += f", or allow more of them: `{share}` is {most}"
                 raise LogError(
                     f"{where} {feature.column} of the {self._table.of} "
                     f"{key.decode() if isinstance(key, bytes) else key} is {fault}: "

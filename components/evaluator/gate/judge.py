@@ -249,8 +249,7 @@ def _slices(scored: Scored, gate: GateConfig, seed: int) -> Iterator[SliceFound]
 
 
 def _told(part: Scored, gate: GateConfig) -> bool:
-    positives = part.labels.sum()
-    return part.effective_users >= gate.min_users and 0 < positives < len(part.labels)
+    return part.users_of_both >= gate.min_users
 
 
 def _rule(scored: Scored, rule: SliceRule, gate: GateConfig, seed: int) -> list[Check]:
@@ -264,5 +263,5 @@ def _rule(scored: Scored, rule: SliceRule, gate: GateConfig, seed: int) -> list[
         mask &= values <= rule.at_most
     part = scored.where(mask)
     if not _told(part, gate):
-        return [bounds.small_slice(rule, part.effective_users, gate)]
+        return [bounds.small_slice(rule, part.users_of_both, gate)]
     return bounds.rule(rule, _compare(part, ("auc",), gate, seed)["auc"], gate)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from components.scoring import predictions
 from models.lists import Protocol
 from models.metrics import Predictions
-from models.replicas import effective
+from models.replicas import effective, users_of_both
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,3 +106,8 @@ class Scored:
     def effective_users(self) -> float:
         """Kish's effective number: that of equally large users who would tell as much."""
         return effective(np.unique(self.users, return_counts=True)[1])
+
+    @property
+    def users_of_both(self) -> float:
+        """Likewise, of those with the rarer label, on whom an AUC stands."""
+        return users_of_both(self.labels > 0.5, self.users, self.weights)

@@ -254,7 +254,9 @@ def test_items_without_a_value_are_told(tmp_path):
     assert [warning for warning in counts["warnings"] if warning.startswith(told)]
 
 
-NOT_A_NUMBER = r"feature dwell: not a number, first at .*log.csv:3; one is written 1234.5, without"
+NOT_A_NUMBER = (
+    r"feature dwell: not a number, first at .*log.csv:3, '.+'; one is written 1234.5, without"
+)
 COMMAS = r"column 'dwell' holds numbers with commas, such as '1,[05]"
 
 
@@ -379,8 +381,14 @@ def test_a_few_unreadable_numbers_of_a_table_are_missing_and_told(tmp_path):
     assert math.isnan(users.pop(0)) and all(age == user for user, age in users.items()) and users
     (said,) = [one for one in counts["warnings"] if "features.age" in one]
     assert "1 of 100 cells of 'age' are no numbers, and missing" in said
-    with pytest.raises(LogError, match=r"one of 1 such in 100 rows.* `log.max_bad_row_share` is 0"):
+    says = (
+        r"people.csv\), age of the user 0 is not a number: 'from 30', one of 1 such in 100 rows.* "
+        r"`log.tables.people.max_bad_row_share` is 0.009\."
+    )
+    with pytest.raises(LogError, match=says):
         check_log(_config(tmp_path, JOINED, log={"tables": tables, "max_bad_row_share": 0.009}))
+    tables["people"]["max_bad_row_share"] = 0.01  # its own, whatever that of the log
+    check_log(_config(tmp_path, JOINED, log={"tables": tables, "max_bad_row_share": 0.009}))
 
 
 @pytest.mark.parametrize("of", ["item", "user", "context"])

@@ -193,7 +193,7 @@ def test_too_many_bad_rows_stop_with_the_table(tmp_path):
         "`log.max_bad_row_share` = 1.00% allows. Mend the log or `log.columns`, or raise "
         "`log.max_bad_row_share`.\n"
         "           620  rows in the log\n"
-        f"            10  time: negative, first at {tmp_path}/log.csv:301\n"
+        f"            10  time: negative, first at {tmp_path}/log.csv:301, '-7'\n"
         f"             1  row: wrong number of columns, first at {tmp_path}/log.csv:321"
     )
     counts = runs.execute(logs.config(log=log | {"max_bad_row_share": 0.02}), tmp_path / "out")

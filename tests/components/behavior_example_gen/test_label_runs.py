@@ -81,7 +81,7 @@ def test_labels_are_those_of_the_rows(tmp_path):
     known = counts["labels"]["train"]
     assert known["share"] == {"known": 24, "positives": 8}  # days 1 to 6 of four users
     assert known["like"] == {"known": 36, "positives": 9}
-    (warning,) = (text for text in counts["warnings"] if "labels" in text)
+    (warning,) = (text for text in counts["warnings"] if "`labels." in text)
     assert warning.startswith("`labels.buy` is not known of ")
     assert "their time of 2d had not ended when the log or their split did" in warning
 

@@ -190,7 +190,8 @@ def test_lists_of_other_lengths_structs_and_maps(tmp_path):
     ]
     assert block.numbers().tolist() == [1, 1, 4]
     assert block.order().tolist() == [1, 2, 3]
-    assert [row[:2] for row in block.rejected] == [(3, UNEQUAL)]
+    (lost,) = block.rejected
+    assert lost[:2] == (3, f"{UNEQUAL}: events.at.s, kinds, events.item")
     for columns, says in [
         (["user"], "'user' holds several fields. Name one: user.id"),
         (["events"], "'events' holds several fields. Name one: events.item, events.at"),
@@ -208,7 +209,8 @@ def test_lists_of_other_lengths_count_by_their_events(tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"item": ["e"], "at": [3]}]))
     (block,) = read_file(str(path), 0, "auto", CsvConfig(), ("item", "at"))
     assert [list(row.values()) for row in block.batch.to_pylist()] == [["e", "3"]]
-    assert [row[:2] for row in block.rejected] == [(1, UNEQUAL)] * 3 + [(2, UNEQUAL)]
+    reason = "row: lists of different lengths: item, at"
+    assert [row[:2] for row in block.rejected] == [(1, reason)] * 3 + [(2, reason)]
 
 
 def test_decimals_are_exact_and_dictionaries_text(tmp_path):
@@ -478,6 +480,30 @@ def test_links_are_followed_in_no_circle(tmp_path):
     (tmp_path / "log" / "day").symlink_to(tmp_path / "day")
     (tmp_path / "log" / "self").symlink_to(tmp_path / "log")
     assert [f.path for f in find_files(str(tmp_path), "log")] == [f"{tmp_path}/log/day/a.csv"]
+
+
+def test_labels_of_several_items_in_a_cell_are_named(tmp_path):
+    """As MIND has them."""
+    rows = [f"U{n},N1,c,{1600000000 + n},N{n}-1 N{n + 1}-0 N{n + 2}-0" for n in range(60)]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,cat,ts,click", *rows, ""]))
+    config = _config("hidden_dirs", folder=str(tmp_path), files="log.csv")
+    with pytest.raises(
+        LogError,
+        match=r"log.csv: the column 'click', `label.column`, looks like a sequence in a cell: "
+        r"'N0-1 N1-0 N2-0'. A row is one event: write one for each value",
+    ):
+        check_log(config)
+
+
+def test_the_first_cell_of_each_fault_is_shown(tmp_path):
+    rows = [f"U{n},N1,c,{'soon' if n < 9 else 1600000000 + n},{'N1-' if n > 50 else ''}{n % 2}"
+            for n in range(60)]  # fmt: skip
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,cat,ts,click", *rows, ""]))
+    with pytest.raises(LogError) as error:
+        check_log(_config("hidden_dirs", folder=str(tmp_path), files="log.csv"))
+    said = str(error.value)
+    assert f"9  time: neither a number nor ISO 8601, first at {tmp_path}/log.csv:2, 'soon';" in said
+    assert f"9  label: neither 0 nor 1, first at {tmp_path}/log.csv:53, 'N1-1'; " in said
 
 
 def test_a_sequence_in_a_cell_is_named():

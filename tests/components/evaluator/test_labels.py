@@ -24,12 +24,12 @@ from tests.components.toy_evaluation import (
 
 @pytest.fixture(scope="module")
 def data():
-    columns = raw_examples.columns(400, length=30, users=40, split="eval")
+    columns = raw_examples.columns(800, length=30, users=80, split="eval", seed=1)
     random = np.random.default_rng(8)
-    label = np.ravel(columns["label"]) * (random.random(400) < 0.6)
-    label[random.random(400) < 0.3] = np.nan
+    label = np.ravel(columns["label"]) * (random.random(800) < 0.6)
+    label[random.random(800) < 0.3] = np.nan
     columns["label_like"] = label[:, None].tolist()
-    columns["target_weight"] = random.random((400, 1)).round(2).tolist()
+    columns["target_weight"] = random.random((800, 1)).round(2).tolist()
     return columns
 
 

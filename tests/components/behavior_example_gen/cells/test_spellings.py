@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.behavior_example_gen.cells import spellings as module
-from components.behavior_example_gen.cells.spellings import joined, several, spellings
+from components.behavior_example_gen.cells.spellings import capitals, joined, several, spellings
 from components.behavior_example_gen.cells.unseen import named, unseen
 
 FORMS = ("{}", "+{}", "{}.", "{}.0", "{}.00", "{}e0", "{}E+0", "00{}")
@@ -45,7 +45,7 @@ def test_signs_and_powers():
 
 
 def test_blocks_look_at_the_same_numbers(monkeypatch):
-    monkeypatch.setattr(module, "_NUMBERS", 20)
+    monkeypatch.setattr(module, "_KEPT", 20)
     monkeypatch.setattr(module, "_LOOKED_AT", 400)
     plain = spellings(pa.array([f"{n}" for n in range(400)]))
     odd = spellings(pa.array([f"{n}" for n in range(400)] + [f"0{n}" for n in range(400)]))
@@ -53,6 +53,26 @@ def test_blocks_look_at_the_same_numbers(monkeypatch):
     assert len(plain) == len(odd) == 20
     assert both == odd
     assert several(odd) == sorted((f"0{n}", f"{n}") for (n,) in plain.values())
+
+
+TEXTS = ["abc", "ABC", "aBc", "\u00e9", "\u00c9", "12", "\uff11\uff12", "\uff41bc", "x1", ""]
+
+
+@given(st.lists(st.sampled_from(TEXTS), max_size=12), st.integers(0, 12))
+def test_ids_that_differ_by_capitals_or_width_alone_are_those_by_hand(texts, cut):
+    groups = [
+        {"abc", "ABC", "aBc", "\uff41bc"}, {"\u00e9", "\u00c9"}, {"12", "\uff11\uff12"}, {"x1"}
+    ]  # fmt: skip
+    written = [tuple(sorted(group & {*texts})[:3]) for group in groups]
+    expected = sorted(ways for ways in written if len(ways) > 1)
+    halves = [capitals(pa.array(half, pa.string())) for half in (texts[:cut], texts[cut:])]
+    assert several(capitals(pa.array(texts, pa.string()))) == expected
+    assert several(joined(*halves)) == expected
+
+
+def test_accents_beside_letters_are_no_other_capitals():
+    assert several(capitals(pa.array(["\u00e9", "e\u0301", None]))) == []
+    assert capitals(pa.array([7, None])) == {}
 
 
 CHARACTERS = [

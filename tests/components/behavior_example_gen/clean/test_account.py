@@ -149,6 +149,47 @@ def test_accents_that_are_written_in_two_ways_are_told(tmp_path, forms, told):
     assert [warning.startswith(says) for warning in counts["warnings"]] == [True] * told
 
 
+def test_ids_that_differ_by_capitals_are_told(tmp_path):
+    rows = [(u, i.upper() if n % 2 else i, *rest) for n, (u, i, *rest) in enumerate(_some("i"))]
+    _write(tmp_path / "log.csv", rows)
+    column = {"item": {"column": "item", "type": "string"}}
+    counts = execute(_config(tmp_path, log={"columns": COLUMNS | column}), tmp_path / "out")
+    assert counts["warnings"] == [
+        "`log.columns.item`: 'I0' and 'i0' differ by capitals or by the width of letters alone, "
+        "and are different ids; so it is of 9 or more. If they mean one, write all in one way."
+    ]
+
+
+def test_marks_behind_backslashes_are_told_and_can_be_read(tmp_path):
+    rows = [(u, 'TV 55\\"' if i == "i3" else i, *rest) for u, i, *rest in _some()]
+    _write(tmp_path / "log.csv", rows)
+    told = sum(n % 9 == 3 for n in range(120))
+    assert execute(_config(tmp_path), tmp_path / "out")["warnings"] == [
+        f'`log.columns.item`: {told} cells hold a quotation mark behind a backslash, \\", and the '
+        f"backslash is part of the id. If a program escaped the mark, set `log.csv.escape: '\\'`."
+    ]
+    config = _config(tmp_path, log={"csv": {"escape": "\\"}})
+    assert execute(config, tmp_path / "read")["warnings"] == []
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_validation_split_of_one_label_is_told(tmp_path, label):
+    parts = ["train"] * 7 + ["validation"] + ["eval"] * 2
+    rows = [
+        (f"u{n}", f"i{k}", "c", TIMES + 60 * k, label if part == "validation" else n % 2, part)
+        for n in range(6) for k, part in enumerate(parts)
+    ]  # fmt: skip
+    _write(tmp_path / "log.csv", rows, "user,item,cat,ts,click,part")
+    split = {"by": "column", "column": "part"}
+    counts = execute(_config(tmp_path, split=split), tmp_path / "out")
+    assert counts["splits"]["validation"]["targets"] == 6
+    assert counts["warnings"] == [
+        f"All 6 targets of the validation split have the label {label}: no epoch of training can "
+        f"be chosen by AUC, or by how lists are ranked, and the loss chooses. Change `split` for "
+        f"both labels."
+    ]
+
+
 def test_ids_of_several_lines_are_told(tmp_path):
     rows = [(u, f'"{i}\nx"' if i == "i3" else i, *rest) for u, i, *rest in _some()]
     _write(tmp_path / "log.csv", rows)

@@ -127,6 +127,29 @@ def test_a_metric_that_stands_on_a_few_users_has_no_value():
     assert verdict.to_json()["intervals"]["overall"]["gauc"]["candidate"] is None
 
 
+@pytest.mark.parametrize("clicks", [2, 29, 30])
+def test_an_auc_of_a_few_clicks_has_no_value(clicks):
+    """Its interval would hold .5 in 57 % of cases, not in 95, where two users clicked once."""
+    world, scored = split(users=200, targets=5)
+    labels = ((np.arange(1000) % 5 == 0) & (world.users < clicks)).astype(float)
+    gate = GateConfig(calibration=None, tolerance={}, min_auc=0.0, slices=["slice_novelty"])
+    rule = SliceRule(feature="slice_novelty", equals="all", min_auc=0.0)
+    gate = gate.model_copy(update={"replicas": 100, "slice_rules": (rule,)})
+    slices = {"slice_novelty": np.full(1000, "all")}
+    verdict = judge(dataclasses.replace(scored, labels=labels, slices=slices), gate)
+    told = verdict.to_json()["intervals"]
+    assert verdict.blessed == (clicks == 30)
+    assert (told["overall"]["auc"]["candidate"] is not None) == (clicks == 30)
+    assert len(told["slices"]) == (clicks == 30)
+    if clicks < 30:
+        assert (
+            f"AUC has no value on this eval split: it stands on {clicks}.0 effective users, fewer "
+            f"than the 30 of gate.min_users; it must be at least 0" in verdict.reasons
+        )
+        small = f"too small for the rule of gate.slice_rules: {clicks} effective users of at least"
+        assert any(small in reason for reason in verdict.reasons)
+
+
 @pytest.mark.parametrize(
     ("difference", "lower", "upper", "tolerance", "passed", "code", "words"),
     [
