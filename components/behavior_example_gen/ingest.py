@@ -23,6 +23,7 @@ from components.behavior_example_gen.clean.remarks import remarks
 from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
 from components.behavior_example_gen.cut.item_features import CombineItemFeatures, ItemFeatures
 from components.behavior_example_gen.cut.items import Catalogue, CombineItems, count_pairs
+from components.behavior_example_gen.cut.repeats import Repeats, count_repeats, total
 from components.behavior_example_gen.cut.targets import WholeLog
 from components.behavior_example_gen.cut.time_cuts import CombineTimes, Timeline
 from components.behavior_example_gen.errors import LogError
@@ -42,7 +43,7 @@ _MIN_SHARDS, _MAX_SHARDS = 4, 4096  # files that readers can interleave; pieces 
 _WORKING = 8  # bytes that sorting and cutting take, for each byte of the rows
 _SPILL_BYTES = 32 << 20  # of raw rows that one spill file is made of
 _COUNTED, _TIMES, _ITEMS, _EVAL_ITEMS = "counts", "times", "items", "eval_items"
-_OF_ITEMS = "of_items"
+_OF_ITEMS, _REPEATS = "of_items", "repeats"
 
 
 def ingest(pipeline: beam.Pipeline, config: IngestConfig, output: str, work: str) -> None:
@@ -76,6 +77,12 @@ def ingest(pipeline: beam.Pipeline, config: IngestConfig, output: str, work: str
         for tag, pairs in ((_ITEMS, before[_ITEMS]), (_EVAL_ITEMS, every)):
             found = pairs | tag >> beam.CombineGlobally(CombineItems())
             whole[tag] = beam.pvalue.AsSingleton(found)
+    told: dict[str, beam.pvalue.AsSingleton] = {}
+    if config.label.negatives is not None and config.label.negatives.repeats is None:
+        count = _CountRepeats(config.history.include != "all")
+        repeats = pieces | "CountRepeats" >> beam.ParDo(count, checked=whole["checked"])
+        found = repeats | "AddRepeats" >> beam.CombineGlobally(total)
+        whole[_REPEATS] = told[_REPEATS] = beam.pvalue.AsSingleton(found)
     cut = pieces | "Cut" >> beam.ParDo(
         _Cut(config, columns, shards, output, work), **whole
     ).with_outputs(_OF_ITEMS, main=_COUNTED)
@@ -88,7 +95,7 @@ def ingest(pipeline: beam.Pipeline, config: IngestConfig, output: str, work: str
         counted
         | "AllCounts" >> beam.Flatten()
         | "AddCounts" >> beam.CombineGlobally(CombineCounts())
-        | "WriteCounts" >> beam.Map(_write_counts, config.model_dump_json(), output, work)
+        | "WriteCounts" >> beam.Map(_write_counts, config.model_dump_json(), output, work, **told)
     )
 
 
@@ -184,6 +191,23 @@ class _CountBefore(ParallelDoFn[tuple[list[Piece], tuple[int, int]], object]):
         ]
 
 
+class _CountRepeats(ParallelDoFn[list[Piece], object]):
+    """Counts the positives of a shard that are items which their users had before."""
+
+    busy = "count_seconds"
+
+    def __init__(self, positives_alone: bool):
+        super().__init__()
+        self._positives_alone = positives_alone
+
+    def process(self, element: tuple[int, list[Piece]], checked: int) -> Iterator[object]:
+        yield from self.submit(list(element[1]))
+
+    def work(self, task: list[Piece]) -> list[object]:
+        rows = pa.table(gather(task).select(["user", "item", "time", "label"]))
+        return [count_repeats(rows, self._positives_alone)]
+
+
 class _Cut(ParallelDoFn[tuple[int, list[Piece], WholeLog], object]):
     """Makes the examples of the users of a shard."""
 
@@ -206,9 +230,12 @@ class _Cut(ParallelDoFn[tuple[int, list[Piece], WholeLog], object]):
         times: tuple[int, int] | None = None,
         items: Catalogue | None = None,
         eval_items: Catalogue | None = None,
+        repeats: Repeats | None = None,
     ) -> Iterator[object]:
         number, pieces = element
-        yield from self.submit((number, list(pieces), WholeLog(items, times, eval_items, checked)))
+        rule = repeats.rule if repeats is not None else "keep"
+        whole = WholeLog(items, times, eval_items, checked, rule)
+        yield from self.submit((number, list(pieces), whole))
 
     def work(self, task: tuple[int, list[Piece], WholeLog]) -> list[object]:
         number, pieces, whole = task
@@ -275,7 +302,9 @@ def _write_items(
     return Counts(items=len(items.ids), notes=notes)
 
 
-def _write_counts(counts: Counts, config_json: str, output: str, work: str) -> None:
+def _write_counts(
+    counts: Counts, config_json: str, output: str, work: str, repeats: Repeats | None = None
+) -> None:
     write_text(counts.quarantine(), FileSystems.join(output, QUARANTINE))
     plain = counts.to_dict()
     config = IngestConfig.model_validate_json(config_json)
@@ -287,4 +316,6 @@ def _write_counts(counts: Counts, config_json: str, output: str, work: str) -> N
     plain["warnings"] = remarks(counts, config)
     if config.label.negatives is not None:
         plain["repeats"] = config.label.negatives.repeats
+        if repeats is not None:
+            plain |= {"repeats": repeats.rule, "repeated_share": repeats.share}
     write_text(json.dumps(plain), FileSystems.join(work, COUNTS))

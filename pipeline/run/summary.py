@@ -73,7 +73,7 @@ def summarize(config: Config, output: Path, found: Outputs, timing: Timing) -> d
             "rows": counts["rows"],
             "dropped": counts["dropped"],
             **{key: counts[key] for key in ("times", "missing", "warnings")},
-            "repeats": counts.get("repeats"),
+            **{key: counts.get(key) for key in ("repeats", "repeated_share")},
             "items": counts.get("items"),
         },
         "trivial_rules": gate["trivial_rules"],
@@ -121,7 +121,9 @@ def render(summary: dict[str, Any]) -> str:
     )
     dropped, repeats = summary["examples"]["dropped"], summary["examples"]["repeats"]
     if repeats:
-        lines.append(f"  drawn     negatives; repeats: {repeats} ({_REPEATS[repeats]})")
+        share = summary["examples"]["repeated_share"]
+        since = "" if share is None else f", as {share:.1%} of positives are such"
+        lines.append(f"  drawn     negatives; repeats: {repeats} ({_REPEATS[repeats]}{since})")
     lines.append(
         f"  log       {summary['examples']['rows']:,} rows, "
         f"{summary['examples']['targets']:,} targets; dropped: "

@@ -20,10 +20,10 @@ class NegativesConfig(Section):
     by: Literal["uniform", "popularity"] = Field(
         "uniform", description="Chance of an item: equal, or by its number of rows."
     )
-    repeats: Literal["drop", "keep"] = Field(
-        "keep",
+    repeats: Literal["drop", "keep"] | None = Field(
+        None,
         description="Items that the user had before: drop them as positives and as negatives, or "
-        "keep them as both.",
+        "keep them as both. Null: drop, where at most 1 % of the positives are such; else keep.",
     )
 
 

@@ -6,7 +6,7 @@ import collections
 import dataclasses
 import functools
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -40,12 +40,18 @@ class WholeLog:
       eval_catalogue: the items before eval; None: as `catalogue`.
       last: time of its last row, in ticks.
       cuts: first second of validation and of eval, if the split is by time.
+      repeats: what stands for `label.negatives.repeats` where that is null.
     """
 
     catalogue: Catalogue | None = None
     cuts: tuple[int, int] | None = None
     eval_catalogue: Catalogue | None = None
     last: int = np.iinfo(np.int64).max
+    repeats: Literal["drop", "keep"] = "keep"
+
+    def drops_repeats(self, negatives: NegativesConfig) -> bool:
+        """Whether items that the user had before are neither positives nor negatives."""
+        return (negatives.repeats or self.repeats) == "drop"
 
     def catalogues(self, place: np.ndarray) -> Iterator[tuple[Catalogue, np.ndarray]]:
         """Yields each catalogue with the targets [t] bool that it is for, by their splits [t]."""
@@ -224,7 +230,7 @@ def place_targets(rows: UserRows, whole: WholeLog) -> Placed:
     dropped: collections.Counter[str] = collections.Counter()
     least, negatives = rows.config.history.min_length, rows.config.label.negatives
     target = rows.label != NO_TARGET
-    if negatives is not None and negatives.repeats == "drop":
+    if negatives is not None and whole.drops_repeats(negatives):
         dropped["target: an item that the user had before"] = int((target & rows.repeated).sum())
         target &= ~rows.repeated
     enough = rows.hist_end - rows.hist_begin >= least
@@ -398,7 +404,7 @@ def _with_negatives(
     """
     parts, copies = [], []
     for catalogue, which in whole.catalogues(place):
-        candidates = _candidates(rows, row[which], catalogue, rule)
+        candidates = _candidates(rows, row[which], catalogue, rule, whole.drops_repeats(rule))
         found = candidates != NONE
         copied = np.flatnonzero(which)[np.nonzero(found)[0]]
         item = pa.array(candidates[found])
@@ -416,7 +422,7 @@ def _with_negatives(
 
 
 def _candidates(
-    rows: UserRows, row: np.ndarray, catalogue: Catalogue, rule: NegativesConfig
+    rows: UserRows, row: np.ndarray, catalogue: Catalogue, rule: NegativesConfig, first_only: bool
 ) -> np.ndarray:
     """The item of each positive target and its negatives, as places in the catalogue or `NONE`."""
     index, items = catalogue.index(rows.batch["item"]), len(catalogue.items)
@@ -431,7 +437,7 @@ def _candidates(
 
     def refuse(which: np.ndarray, item: np.ndarray) -> np.ndarray:
         refused = given.until(at[which], item, at[which])
-        if rule.repeats == "drop":
+        if first_only:
             refused |= had.until(user[which], item, rows.time[at[which]])
         return refused
 

@@ -18,6 +18,7 @@ SUMMARY = {
         "targets": 5,
         "dropped": {"no user": 0},
         "repeats": None,
+        "repeated_share": None,
         "times": {
             "log": {
                 "first": "2020-09-14T01:40:36Z",
@@ -66,4 +67,7 @@ def test_rules_without_a_model_stand_beside_it():
     assert not any("drawn" in line for line in lines)
     drawn = SUMMARY | {"examples": SUMMARY["examples"] | {"repeats": "drop"}}
     told = "neither positives nor negatives are items that the user had before"
+    assert f"  drawn     negatives; repeats: drop ({told})" in render(drawn).splitlines()
+    drawn["examples"]["repeated_share"] = 0.0042
+    told += ", as 0.4% of positives are such"
     assert f"  drawn     negatives; repeats: drop ({told})" in render(drawn).splitlines()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from components.behavior_example_gen.config.ingest_config import SPLITS
 from components.behavior_example_gen.cut.items import Catalogue, count_pairs
+from components.behavior_example_gen.cut.repeats import Repeats, count_repeats, total
 from components.behavior_example_gen.cut.targets import WholeLog
 from components.behavior_example_gen.shard import Shard
 from tests.components.behavior_example_gen import logs, oracle, runs
@@ -107,6 +108,50 @@ def test_a_catalogue_ends_where_the_split_begins(tmp_path):
     new += sum(r.item >= 200 for r in rows if r.time >= 900)
     cut = "target: its item is new since its split began"
     assert counts["dropped"][cut] == pytest.approx(new, abs=3)
+
+
+@pytest.mark.parametrize(("once", "rule"), [(True, "drop"), (False, "keep")])
+def test_the_log_chooses_the_rule(tmp_path, once, rule):
+    """Where each item is had once, it is no negative later: all of those would be told by that."""
+    draw = np.random.default_rng(1)
+    lines = ["user,item,category,time,behavior"]
+    for user in range(100):
+        items = draw.permutation(60)[:40] if once else draw.integers(0, 60, 40)
+        lines += [f"{user},{item},0,{time},1" for time, item in enumerate(items)]
+    runs.write_log(tmp_path / "log.csv", "\n".join(lines))
+    log = {"folder": str(tmp_path), "files": "log.csv"}
+    counts = runs.execute(_config(None, log=log), tmp_path / "out")
+    assert counts["repeats"] == rule
+    # Of 40 draws from 60 items, 60 (1 - (1 - 1/60)^40) = 29.4 differ.
+    assert counts["repeated_share"] == pytest.approx(0 if once else 1 - 29.4 / 40, abs=0.02)
+    seen = [
+        target.item in {row[0] for row in target.history}
+        for target in oracle.unpack(runs.examples(tmp_path / "out", "train"))
+        if not target.label
+    ]
+    assert any(seen) == (not once)
+
+
+@given(logs.rows(users=3, size=40), st.booleans())
+def test_repeats_are_positives_of_what_the_user_had_before(rows, alone):
+    config = logs.config(
+        label={"negatives": {}, "positives": [1]},
+        history={"include": "positive" if alone else "all"},
+    )
+    past = [row for row in rows if row.behavior == 1 or not alone]
+    repeated = sum(
+        row.behavior == 1
+        and any((p.user, p.item) == (row.user, row.item) and p.time < row.time for p in past)
+        for row in rows
+    )
+    found = count_repeats(pa.table(logs.cleaned(rows, config)), alone)
+    positives = sum(row.behavior == 1 for row in rows)
+    assert found == Repeats(positives, repeated)
+
+
+@pytest.mark.parametrize(("repeated", "rule"), [(0, "drop"), (10, "drop"), (11, "keep")])
+def test_some_repeats_are_accidents(repeated, rule):
+    assert total([Repeats(600, repeated), Repeats(400, 0)]).rule == rule
 
 
 @pytest.mark.parametrize("repeats", ["keep", "drop"])
