@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -17,12 +16,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest
 from hypothesis import settings
 
+import pipeline  # noqa: F401  # Python looks for garbage as seldom as it does in commands
 from tests.once import once
 
 if TYPE_CHECKING:  # it imports TensorFlow, which most tests do without
     from tests.models.transformed import Transformed
-
-gc.set_threshold(50_000)  # as `pipeline` does, which not all tests import
 
 # Shells start background jobs with SIGINT ignored, and what tests interrupt would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -41,18 +39,20 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real behaviour logs; without it the test is skipped."""
-    folder = Path(os.environ.get("EVERLONG_DATA") or ROOT.parent / "shared" / "data")
-    if not folder.is_dir():
-        pytest.skip(f"no real logs at {folder}; point EVERLONG_DATA at a folder that has them")
-    return folder
+    return _shared("data", "real logs")
 
 
 @pytest.fixture(scope="session")
 def shared_cases() -> Path:
     """The folder of small logs in forms that people's logs have; without it the test is skipped."""
-    folder = Path(os.environ.get("EVERLONG_CASES") or ROOT.parent / "shared" / "cases")
+    return _shared("cases", "cases")
+
+
+def _shared(name: str, what: str) -> Path:
+    variable = f"EVERLONG_{name.upper()}"
+    folder = Path(os.environ.get(variable) or ROOT.parent / "shared" / name)
     if not folder.is_dir():
-        pytest.skip(f"no cases at {folder}; point EVERLONG_CASES at a folder that has them")
+        pytest.skip(f"no {what} at {folder}; point {variable} at a folder that has them")
     return folder
 
 

@@ -69,19 +69,19 @@ def ingest(pipeline: beam.Pipeline, config: IngestConfig, output: str, work: str
     for tag, combine in _needed(config).items():
         whole[tag] = beam.pvalue.AsSingleton(read[tag] | tag >> beam.CombineGlobally(combine))
     pieces = read.pieces | "GroupByShard" >> beam.GroupByKey()
+    told: dict[str, beam.pvalue.AsSingleton] = {}
+    if _draws_by_time(config) or _asks_for_repeats(config):
+        known = {tag: whole[tag] for tag in ("checked", _TIMES) if tag in whole}
+        before = pieces | "CountBefore" >> beam.ParDo(_CountBefore(config), **known).with_outputs(
+            _ITEMS, _EVAL_ITEMS, _REPEATS
+        )
     if _draws_by_time(config):
-        before = pieces | "CountBefore" >> beam.ParDo(
-            _CountBefore(config.log.mapping.time.ticks_per_second), **whole
-        ).with_outputs(_ITEMS, _EVAL_ITEMS)
         every = (before[_ITEMS], before[_EVAL_ITEMS]) | "BeforeEval" >> beam.Flatten()
         for tag, pairs in ((_ITEMS, before[_ITEMS]), (_EVAL_ITEMS, every)):
             found = pairs | tag >> beam.CombineGlobally(CombineItems())
             whole[tag] = beam.pvalue.AsSingleton(found)
-    told: dict[str, beam.pvalue.AsSingleton] = {}
-    if config.label.negatives is not None and config.label.negatives.repeats is None:
-        count = _CountRepeats(config.history.include != "all")
-        repeats = pieces | "CountRepeats" >> beam.ParDo(count, checked=whole["checked"])
-        found = repeats | "AddRepeats" >> beam.CombineGlobally(total)
+    if _asks_for_repeats(config):
+        found = before[_REPEATS] | "AddRepeats" >> beam.CombineGlobally(total)
         whole[_REPEATS] = told[_REPEATS] = beam.pvalue.AsSingleton(found)
     cut = pieces | "Cut" >> beam.ParDo(
         _Cut(config, columns, shards, output, work), **whole
@@ -164,48 +164,44 @@ class _Spill(ParallelDoFn[list[Block], object]):
         return results
 
 
-class _CountBefore(ParallelDoFn[tuple[list[Piece], tuple[int, int]], object]):
-    """Counts the items of a shard that came before the cuts in time: negatives know no future."""
+class _CountBefore(ParallelDoFn[tuple[list[Piece], tuple[int, int] | None], object]):
+    """Counts in a shard what must be known before negatives are drawn.
+
+    That is its items before the cuts in time, if the split is by time: negatives know no future;
+    and how often positives are repeats, if the log is asked for the rule of these.
+    """
 
     busy = "count_seconds"
 
-    def __init__(self, ticks_per_second: int):
+    def __init__(self, config: IngestConfig):
         super().__init__()
-        self._ticks_per_second = ticks_per_second
+        self._ticks_per_second = config.log.mapping.time.ticks_per_second
+        self._asks_for_repeats = _asks_for_repeats(config)
+        self._positives_alone = config.history.include != "all"
 
     def process(
-        self, element: tuple[int, list[Piece]], checked: int, times: tuple[int, int]
+        self,
+        element: tuple[int, list[Piece]],
+        checked: int,
+        times: tuple[int, int] | None = None,
     ) -> Iterator[object]:
         yield from self.submit((list(element[1]), times))
 
-    def work(self, task: tuple[list[Piece], tuple[int, int]]) -> list[object]:
-        pieces, (validation, evaluation) = task
-        rows = pa.table(gather(pieces).select(["time", "item", "category"]))
-        seconds = rows["time"].to_numpy() // self._ticks_per_second
-        first = seconds < validation
-        counted = {_ITEMS: first, _EVAL_ITEMS: ~first & (seconds < evaluation)}
-        return [
-            beam.pvalue.TaggedOutput(tag, count_pairs(rows.filter(pa.array(which))))
-            for tag, which in counted.items()
-            if which.any()
-        ]
-
-
-class _CountRepeats(ParallelDoFn[list[Piece], object]):
-    """Counts the positives of a shard that are items which their users had before."""
-
-    busy = "count_seconds"
-
-    def __init__(self, positives_alone: bool):
-        super().__init__()
-        self._positives_alone = positives_alone
-
-    def process(self, element: tuple[int, list[Piece]], checked: int) -> Iterator[object]:
-        yield from self.submit(list(element[1]))
-
-    def work(self, task: list[Piece]) -> list[object]:
-        rows = pa.table(gather(task).select(["user", "item", "time", "label"]))
-        return [count_repeats(rows, self._positives_alone)]
+    def work(self, task: tuple[list[Piece], tuple[int, int] | None]) -> list[object]:
+        pieces, times = task
+        rows = pa.table(gather(pieces).select(["user", "item", "category", "time", "label"]))
+        counted: list[object] = []
+        if times is not None:
+            seconds = rows["time"].to_numpy() // self._ticks_per_second
+            first = seconds < times[0]
+            for tag, which in ((_ITEMS, first), (_EVAL_ITEMS, ~first & (seconds < times[1]))):
+                if which.any():
+                    pairs = count_pairs(rows.filter(pa.array(which)))
+                    counted.append(beam.pvalue.TaggedOutput(tag, pairs))
+        if self._asks_for_repeats:
+            repeats = count_repeats(rows, self._positives_alone)
+            counted.append(beam.pvalue.TaggedOutput(_REPEATS, repeats))
+        return counted
 
 
 class _Cut(ParallelDoFn[tuple[int, list[Piece], WholeLog], object]):
@@ -267,6 +263,10 @@ def _needed(config: IngestConfig) -> dict[str, beam.CombineFn]:
 
 def _draws_by_time(config: IngestConfig) -> bool:
     return config.label.negatives is not None and config.split.by == "time"
+
+
+def _asks_for_repeats(config: IngestConfig) -> bool:
+    return config.label.negatives is not None and config.label.negatives.repeats is None
 
 
 def _check(counts: Counts, config_json: str, output: str) -> int:

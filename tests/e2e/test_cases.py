@@ -23,18 +23,16 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.behavior_example_gen.check import check_log
 from components.behavior_example_gen.clean.account import Counts
-from components.behavior_example_gen.clean.intake import Intake
 from components.behavior_example_gen.clean.remarks import remarks
 from components.behavior_example_gen.config.ingest_config import IngestConfig
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.run import write_examples
-from components.behavior_example_gen.sources import open_sources
-from components.behavior_example_gen.sources.columns import find_columns
 from components.evaluator import trivial_rules
 from models import metric_table, metrics
 from pipeline.cli import main
 from pipeline.config import load
 from pipeline.terminal.exit_codes import BAD_INPUT, DONE
+from tests.components.behavior_example_gen.runs import examples, taken
 
 TRUTH = Path(__file__).resolve().parents[2] / "benchmarks" / "truth"
 ESCAPE = r"log.csv.escape='\'"
@@ -166,17 +164,6 @@ def _ingest(config: str = "c.yaml", *overrides: str) -> IngestConfig:
     return load(config, overrides).ingest
 
 
-def _taken(config: IngestConfig) -> tuple[pa.Table, Counts]:
-    """The rows that are kept, and the counts, of a log that is as small as its head."""
-    intake, batches, counts = Intake(config, find_columns(config)), [], Counts()
-    for block, whole in open_sources(config)["log"].heads():
-        assert whole
-        rows, found = intake.take(block)
-        batches.append(rows)
-        counts += found
-    return pa.Table.from_batches(batches), counts
-
-
 def _held(rows: pa.Table, counts: Counts) -> Read:
     times = counts.to_dict()["times"]["log"]
     return Read(
@@ -188,11 +175,6 @@ def _held(rows: pa.Table, counts: Counts) -> Read:
     )
 
 
-def _examples(folder: Path, split: str) -> list[bytes]:
-    files = sorted(map(str, (folder / f"Split-{split}").glob("*.gz")))
-    return list(tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator())
-
-
 def test_there_is_no_other_case(shared_cases: Path) -> None:
     found = {path.name for path in shared_cases.iterdir()} - {"README.md"}
     assert found == {*READ, *REFUSED, *OTHERS}
@@ -202,7 +184,7 @@ def test_there_is_no_other_case(shared_cases: Path) -> None:
 def test_a_log_is_read(case: Path) -> None:
     config = _ingest()
     check_log(config)
-    rows, counts = _taken(config)
+    rows, counts = taken(config)
     assert _held(rows, counts) == READ[case.name]
     assert counts.dropped == DROPPED.get(case.name, {})
     said = remarks(counts, config)
@@ -218,14 +200,14 @@ def test_a_log_is_refused_with_the_way_out(case: Path) -> None:
     assert says in str(error.value)
     config = _ingest("c.yaml", *way_out)
     check_log(config)
-    rows, counts = _taken(config)
+    rows, counts = taken(config)
     assert _held(rows, counts) == read
     assert counts.dropped == DROPPED.get(case.name, {})
 
 
 @of("parquet_float_ids", "hashed_int64", "leading_zeros_int", "padded_cells", "null_markers")
 def test_ids_are_what_they_are(case: Path) -> None:
-    rows, counts = _taken(_ingest())
+    rows, counts = taken(_ingest())
     users, items = (set(rows[name].to_pylist()) for name in ("user", "item"))
     whole = {
         "parquet_float_ids": b"1000000000079" in items and len(items) == 200,
@@ -285,7 +267,7 @@ def test_no_target_sees_what_came_of_it_or_was_later(case: Path, tmp_path: Path)
     assert tuple(counts["splits"][split]["targets"] for split in splits) == targets
     for split, expected in zip(splits, targets, strict=True):
         seen = 0
-        for text in _examples(tmp_path, split):
+        for text in examples(tmp_path, split):
             of = tf.train.Example.FromString(text).features.feature
             shown, history, ends = (
                 list(of[name].int64_list.value)
@@ -299,13 +281,13 @@ def test_no_target_sees_what_came_of_it_or_was_later(case: Path, tmp_path: Path)
     if name == "noise":
         popular = Counter(
             item
-            for text in _examples(tmp_path, "train")
+            for text in examples(tmp_path, "train")
             for item in tf.train.Example.FromString(text)
             .features.feature["target_item"]
             .bytes_list.value
         )
         known = pa.array([item for item, _ in popular.most_common()])
-        batch = ExamplesToRecordBatchDecoder().DecodeBatch(_examples(tmp_path, "eval"))
+        batch = ExamplesToRecordBatchDecoder().DecodeBatch(examples(tmp_path, "eval"))
         found = trivial_rules.aucs([trivial_rules.scores(batch, known)])
         assert {rule for rule in found if abs(found[rule]["auc"] - 0.5) > 0.02} == set()
 

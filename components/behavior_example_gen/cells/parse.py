@@ -288,6 +288,7 @@ def _is_numeric(text: pa.Array) -> bool:
 
 
 def is_ascii(text: pa.Array) -> bool:
+    """Whether no cell holds a letter beyond ASCII, which takes no look at single cells."""
     return not _held(text).max(initial=0) >> 7
 
 

@@ -169,7 +169,8 @@ class Counts:
                 told += f", first at {self.origins[sample.part]}:{sample.number}"
                 part, _, fault = reason.partition(": ")
                 if isinstance(sample.row, dict):
-                    cells = [sample.row[name] for name in config.columns_of(part) & {*sample.row}]
+                    columns = config.columns_of(part).intersection(sample.row)
+                    cells = [sample.row[name] for name in sorted(columns)]
                     told += "".join(f", {shortened(cell)!r}" for cell in cells)
                 key = section(table_of(sample.part))
                 if hint := _HINTS.get(fault):

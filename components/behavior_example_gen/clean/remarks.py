@@ -154,7 +154,7 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
                 f"`features.{name}`: its column {config.column_features()[name].column!r} holds "
                 f"the ids of `log.columns.item`, which the model has. Remove it, or name another."
             )
-    validated = counts.splits.get("validation", {"targets": 0, "positives": 0})
+    validated = counts.splits["validation"]
     if validated["targets"] and validated["positives"] in (0, validated["targets"]):
         found.append(
             f"All {validated['targets']:,} targets of the validation split have the label "

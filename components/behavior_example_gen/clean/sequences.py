@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import re
+from collections.abc import Callable
 from typing import NoReturn
 
 import pyarrow as pa
@@ -37,7 +38,7 @@ def check_no_sequences(block: Block, config: IngestConfig) -> None:
     """
     mapping, keys = config.mapping(block.table), f"{section(block.table)}.columns"
     cells = {
-        part: [str(cell) for cell in block.batch[column.column][:_ROWS].to_pylist() if cell]
+        part: _texts(block, column.column)
         for part, column in mapping.ids().items()
         if column.column in block.batch.schema.names and column.before is None
     }
@@ -57,10 +58,7 @@ def check_no_sequences(block: Block, config: IngestConfig) -> None:
             _refuse(block, mapping.ids()[part].column, f"{keys}.{part}", texts[0])
     time = mapping.time
     if time.format is None and time.column in block.batch.schema.names:
-        texts = [str(cell) for cell in block.batch[time.column][:_ROWS].to_pylist() if cell]
-        lists = [text for text in texts if _NUMBERS.fullmatch(text)]
-        if len(lists) * 2 > len(texts):
-            _refuse(block, time.column, f"{keys}.time", lists[0])
+        _check_cells(block, time.column, f"{keys}.time", _NUMBERS.fullmatch)
     if block.table == config.tables()[-1]:
         _check_labels(block, config)
 
@@ -72,10 +70,8 @@ def _check_labels(block: Block, config: IngestConfig) -> None:
         column = label.column or ""
         if column not in block.batch.schema.names or label.positives is not None:
             continue
-        texts = [str(cell) for cell in block.batch[column][:_ROWS].to_pylist() if cell]
-        several = [text for text in texts if len(_WORDS.split(text.strip())) > 1]
-        if len(several) * 2 > len(texts):
-            _refuse(block, column, f"{config.key(name)}.column", several[0])
+        key = f"{config.key(name)}.column"
+        _check_cells(block, column, key, lambda text: _WORDS.search(text.strip()))
 
 
 def check_no_lists(origin: str, cells: pa.RecordBatch, config: IngestConfig, table: Table) -> None:
@@ -105,6 +101,21 @@ def check_no_lists(origin: str, cells: pa.RecordBatch, config: IngestConfig, tab
             f"one value each, so that it is one event. Write one value, or name another column; "
             f"several are a feature of `type: ids`."
         )
+
+
+def _texts(block: Block, column: str) -> list[str]:
+    """The first cells of a column that hold something."""
+    return [str(cell) for cell in block.batch[column][:_ROWS].to_pylist() if cell]
+
+
+def _check_cells(
+    block: Block, column: str, key: str, several: Callable[[str], re.Match[str] | None]
+) -> None:
+    """Refuses a column most of whose cells hold several values."""
+    texts = _texts(block, column)
+    found = [text for text in texts if several(text)]
+    if len(found) * 2 > len(texts):
+        _refuse(block, column, key, found[0])
 
 
 def _refuse(block: Block, column: str, key: str, cell: str) -> NoReturn:

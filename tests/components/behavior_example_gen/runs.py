@@ -6,11 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
+from components.behavior_example_gen.clean.account import Counts
+from components.behavior_example_gen.clean.intake import Intake
 from components.behavior_example_gen.config.ingest_config import IngestConfig
 from components.behavior_example_gen.executor import Executor
+from components.behavior_example_gen.sources import open_sources
+from components.behavior_example_gen.sources.columns import find_columns
 from pipeline.config import load
 
 from .texts import write_log as write_log
@@ -27,6 +32,17 @@ def execute(config: IngestConfig, folder: Path, *beam_args: str) -> dict[str, An
     Executor(context).Do({}, {"examples": [artifact]}, {"ingest_json": config.model_dump_json()})
     assert json.loads(artifact.split_names) == config.splits
     return json.loads((folder / "counts.json").read_text())
+
+
+def taken(config: IngestConfig) -> tuple[pa.Table, Counts]:
+    """The rows that are kept, in the log's order, and the counts, of a log as small as its head."""
+    intake, batches, counts = Intake(config, find_columns(config)), [], Counts()
+    for block, whole in open_sources(config)["log"].heads():
+        assert whole
+        rows, found = intake.take(block)
+        batches.append(rows)
+        counts += found
+    return pa.Table.from_batches(batches), counts
 
 
 def examples(folder: Path, split: str) -> list[bytes]:

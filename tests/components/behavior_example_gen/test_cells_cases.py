@@ -10,15 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.behavior_example_gen.check import check_log
-from components.behavior_example_gen.clean.account import Counts
-from components.behavior_example_gen.clean.intake import Intake
 from components.behavior_example_gen.clean.remarks import remarks
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.sources import open_sources
-from components.behavior_example_gen.sources.columns import find_columns
 from pipeline.config import load
 
-from .runs import FIXTURES
+from .runs import FIXTURES, taken
 
 CASES = FIXTURES / "cases"
 COLUMNS = ("user", "item", "cat", "ts", "click")
@@ -28,17 +24,6 @@ UTC = datetime.UTC
 def _config(case, *overrides):
     folder = f"log.folder={CASES / case}"
     return load(str(CASES / case / "c.yaml"), [folder, *overrides]).ingest
-
-
-def _taken(config):
-    """The rows that are kept, in the order of the log, and the counts."""
-    batches, every, intake = [], Counts(), Intake(config, find_columns(config))
-    for block, whole in open_sources(config)["log"].heads():
-        assert whole
-        rows, counts = intake.take(block)
-        batches.append(rows)
-        every += counts
-    return pa.Table.from_batches(batches), every
 
 
 def _text(case, name="a.csv", header=None):
@@ -51,7 +36,7 @@ def _times(rows):
 
 
 def test_fractions_of_seconds_in_a_text_are_kept():
-    rows, _ = _taken(_config("float_seconds"))
+    rows, _ = taken(_config("float_seconds"))
     cells = [row["ts"] for row in _text("float_seconds")]
     assert _times(rows) == [int(decimal.Decimal(cell) * 10**9) for cell in cells]
     assert cells[0] == "1600000000.120"
@@ -63,13 +48,13 @@ def test_fractions_of_a_typed_time_are_kept_whatever_unit_is_told():
     cells = pq.read_table(CASES / case / "a.parquet")["ts"].cast(pa.int64()).to_pylist()
     assert any(cell % 1_000_000 for cell in cells)
     for unit in ("us", "s", "ms", "null"):
-        rows, _ = _taken(_config(case, f"log.columns.time.unit={unit}"))
+        rows, _ = taken(_config(case, f"log.columns.time.unit={unit}"))
         assert _times(rows) == [cell * 1_000 for cell in cells]
 
 
 def test_a_format_with_fractions():
     case, names = "yoochoose_iso_ms", ["user", "ts", "item", "cat", "click"]
-    rows, counts = _taken(_config(case))
+    rows, counts = taken(_config(case))
     expected = [
         datetime.datetime.strptime(row["ts"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
         for row in _text(case, "clicks.dat", names)
@@ -80,7 +65,7 @@ def test_a_format_with_fractions():
 
 
 def test_iso_needs_no_format():
-    rows, counts = _taken(_config("iso_no_format"))
+    rows, counts = taken(_config("iso_no_format"))
     expected = [
         datetime.datetime.fromisoformat(row["ts"]).replace(tzinfo=UTC)
         for row in _text("iso_no_format")
@@ -110,7 +95,7 @@ def test_another_unit_or_form_than_told_is_refused_and_the_remedy_holds(case, re
     key, _, value = remedy.split("`")[1].partition(": ")
     mended = _config(case, "log.columns.time={column: ts}", f"{key}={value}")
     check_log(mended)
-    rows, _ = _taken(mended)
+    rows, _ = taken(mended)
     first = datetime.datetime.fromtimestamp(min(_times(rows)) / 1e9, UTC)
     assert (first.year, first.month, first.day) == (2020, 9, 14)
 
@@ -120,14 +105,14 @@ def test_an_order_is_any_whole_number(case):
     order = "log.columns.time={column: ts, unit: order}"
     config = _config(case, order, "history.session_gap=null")
     check_log(config)
-    rows, counts = _taken(config)
+    rows, counts = taken(config)
     cells = [int(row["ts"]) for row in _text(case)]
     assert _times(rows) == cells
     assert counts.to_dict()["times"]["log"] == {"first": min(cells), "last": max(cells)}
 
 
 def test_the_30th_of_february_is_no_day():
-    rows, counts = _taken(_config("impossible_dates"))
+    rows, counts = taken(_config("impossible_dates"))
     cells = [row["ts"] for row in _text("impossible_dates")]
     impossible = [cell for cell in cells if cell.startswith("2021-02-30")]
     assert impossible
@@ -136,17 +121,17 @@ def test_the_30th_of_february_is_no_day():
 
 
 def test_true_and_false_are_labels():
-    rows, _ = _taken(_config("label_truefalse"))
+    rows, _ = taken(_config("label_truefalse"))
     cells = [row["click"] for row in _text("label_truefalse")]
     assert set(cells) == {"true", "false"}
     assert rows["label"].to_pylist() == [int(cell == "true") for cell in cells]
 
 
 def test_positives_that_yaml_takes_for_truth_values():
-    rows, _ = _taken(_config("positives_bool"))
+    rows, _ = taken(_config("positives_bool"))
     acts = [row["act"] for row in _text("positives_bool")]
     assert rows["label"].to_pylist() == [1 if act == "true" else -1 for act in acts]
-    rows, _ = _taken(_config("positives_partly_bool"))
+    rows, _ = taken(_config("positives_partly_bool"))
     acts = [row["act"] for row in _text("positives_partly_bool")]
     assert set(acts) == {"buy", "on", "off"}
     assert rows["label"].to_pylist() == [1 if act in ("buy", "on") else -1 for act in acts]
@@ -164,7 +149,7 @@ def test_a_positive_value_that_no_row_has_is_refused_with_those_that_there_are()
 
 def test_null_markers_are_missing_and_counted():
     config = _config("null_markers")
-    rows, counts = _taken(config)
+    rows, counts = taken(config)
     cells = _text("null_markers")
     without = sum(row["user"] == r"\N" for row in cells)
     assert without > 5
@@ -181,7 +166,7 @@ def test_null_markers_are_missing_and_counted():
 
 
 def test_null_markers_can_be_others():
-    rows, counts = _taken(_config("null_markers", "log.missing=[c2, -1]"))
+    rows, counts = taken(_config("null_markers", "log.missing=[c2, -1]"))
     assert not counts.dropped
     cells = _text("null_markers")
     assert rows["user"].to_pylist() == [row["user"].encode() for row in cells]
@@ -191,23 +176,23 @@ def test_null_markers_can_be_others():
 def test_spaces_around_a_cell_are_none_of_it():
     cells = _text("padded_cells")
     assert any(row["user"].endswith(" ") for row in cells)
-    rows, _ = _taken(_config("padded_cells"))
+    rows, _ = taken(_config("padded_cells"))
     assert rows["user"].to_pylist() == [row["user"].strip().encode() for row in cells]
     assert rows["label"].to_pylist() == [1 if row["act"].strip() == "buy" else -1 for row in cells]
-    rows, _ = _taken(_config("padded_cells", "log.trim=false"))
+    rows, _ = taken(_config("padded_cells", "log.trim=false"))
     assert rows["user"].to_pylist() == [row["user"].encode() for row in cells]
 
 
 def test_leading_zeros_are_taken_off_and_told():
     cells = [row["item"] for row in _text("leading_zeros_int")]
     config = _config("leading_zeros_int")
-    rows, counts = _taken(config)
+    rows, counts = taken(config)
     assert rows["item"].to_pylist() == [int(cell) for cell in cells]
     zeros = sum(cell != str(int(cell)) for cell in cells)
     (told,) = remarks(counts, config)
     assert told.startswith(f"`log.columns.item`: {zeros:,} cells begin with zeros")
     config = _config("leading_zeros_int", "log.columns.item={column: item, type: string}")
-    rows, counts = _taken(config)
+    rows, counts = taken(config)
     assert rows["item"].to_pylist() == [cell.encode() for cell in cells]
     ways = {number: {cell for cell in cells if int(cell) == number} for number in map(int, cells)}
     twice = sum(len(found) > 1 for found in ways.values())
@@ -219,7 +204,7 @@ def test_leading_zeros_are_taken_off_and_told():
 
 
 def test_ids_of_19_digits():
-    rows, _ = _taken(_config("hashed_int64"))
+    rows, _ = taken(_config("hashed_int64"))
     cells = _text("hashed_int64")
     assert max(len(row["user"].lstrip("-")) for row in cells) == 19
     for name in ("user", "item"):
@@ -228,7 +213,7 @@ def test_ids_of_19_digits():
 
 def test_ids_that_a_file_holds_as_floats():
     cells = pq.read_table(CASES / "parquet_float_ids" / "a.parquet")["item"].to_pylist()
-    rows, counts = _taken(_config("parquet_float_ids"))
+    rows, counts = taken(_config("parquet_float_ids"))
     whole = [str(int(cell)).encode() for cell in cells if cell is not None]
     assert rows["item"].to_pylist() == whole
     assert whole[0] == b"1000000000028"
@@ -278,7 +263,7 @@ def test_made_up_times_are_read(tmp_path, first):
     (tmp_path / "a.csv").write_text("\n".join(["user,item,cat,ts,click", *rows, ""]))
     config = _config("iso_no_format", f"log.folder={tmp_path}")
     check_log(config)
-    assert len(remarks(_taken(config)[1], config)) == (first < 10**9)
+    assert len(remarks(taken(config)[1], config)) == (first < 10**9)
 
 
 def test_units_that_differ_by_file_are_refused(tmp_path):
@@ -301,7 +286,7 @@ def test_times_that_stand_for_none_are_counted_in_a_warning(tmp_path, odd, rows)
     lines = [f"u{n % 3},i{n},c,{time},{n % 2}" for n, time in enumerate(times)]
     (tmp_path / "a.csv").write_text("\n".join(["user,item,cat,ts,click", *lines, ""]))
     config = _config("iso_no_format", f"log.folder={tmp_path}")
-    found = remarks(_taken(config)[1], config)
+    found = remarks(taken(config)[1], config)
     assert [f"{rows} of 600 times" in remark for remark in found] == [True] * bool(rows)
 
 
@@ -316,7 +301,7 @@ def test_ids_that_may_be_others_than_meant_are_told(tmp_path, cell, says):
     rows = [f"u{n % 3},{cell if n < 20 else n},c,{1_600_000_000 + n},{n % 2}" for n in range(60)]
     (tmp_path / "a.csv").write_text("\n".join(["user,item,cat,ts,click", *rows, ""]))
     config = _config("iso_no_format", f"log.folder={tmp_path}")
-    assert [says in remark for remark in remarks(_taken(config)[1], config)] == [True]
+    assert [says in remark for remark in remarks(taken(config)[1], config)] == [True]
 
 
 def test_a_value_of_positives_may_stand_there_twice(tmp_path):
@@ -325,4 +310,4 @@ def test_a_value_of_positives_may_stand_there_twice(tmp_path):
     told = [f"log.folder={tmp_path}", "label.positives=[1, '1', 1]"]
     config = _config("iso_no_format", *told)
     check_log(config)
-    assert _taken(config)[0]["label"].to_pylist() == [n % 2 for n in range(60)]
+    assert taken(config)[0]["label"].to_pylist() == [n % 2 for n in range(60)]

@@ -9,21 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.behavior_example_gen.beam.spill import shard_of
-from components.behavior_example_gen.clean.account import Counts
 from components.behavior_example_gen.clean.clean import clean
-from components.behavior_example_gen.clean.intake import Intake
 from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
 from components.behavior_example_gen.cut.item_features import CombineItemFeatures
 from components.behavior_example_gen.cut.split import by_user_hash
 from components.behavior_example_gen.cut.targets import WholeLog
 from components.behavior_example_gen.hashing import id_hash
 from components.behavior_example_gen.shard import Shard
-from components.behavior_example_gen.sources import open_sources
 from components.behavior_example_gen.sources.columns import find_columns
 from components.behavior_example_gen.sources.tables import JoinedTables
 from components.behavior_example_gen.write.items import Items
 
 from . import feature_oracle as oracle
+from . import runs
 
 COLUMNS = ("author", "tags", "price", "city", "likes", "age", "tab", "place", "act", "dwell")
 NUMBER = {"type": "number", "boundaries": [1.0]}
@@ -129,17 +127,12 @@ def configure(folder: Path, joined, split, history, **log) -> IngestConfig:
 
 def ingest(config: IngestConfig, cuts, shards: int):
     """The examples of every split, those of items, and all counts, without Beam."""
-    columns = find_columns(config)
-    intake, counts, batches = Intake(config, columns), Counts(), []
-    for block, whole in open_sources(config)["log"].heads():
-        assert whole
-        rows, taken = intake.take(block)
-        counts += taken
-        batches.append(rows)
-    rows = pa.Table.from_batches(batches).combine_chunks()
+    rows, counts = runs.taken(config)
+    rows = rows.combine_chunks()
     found = {name: [] for name in SPLITS}
     if not rows.num_rows:
         return None
+    columns = find_columns(config)
     users = JoinedTables(config, columns, of=["user"])
     combine = CombineItemFeatures()
     parts, shard = combine.create_accumulator(), shard_of(rows["user"].combine_chunks(), shards)
