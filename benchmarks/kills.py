@@ -1,9 +1,9 @@
-"""Kills a run again and again, wherever it is, and sees that what comes of it in the end is whole.
+"""Kills a run again and again, in every component, and sees that what comes of it is whole.
 
-`python benchmarks/kills.py --config tests/e2e/tiny.yaml --kills 30 --json OUT`. A run is killed
-after a random while (SIGKILL, with all that it started) and given again, until one ends by itself;
-then another folder is begun. Each must give the metrics of a run that nobody killed, one pushed
-version that loads, and nothing half-written beside it.
+`python benchmarks/kills.py --config tests/e2e/tiny.yaml --rounds 3 --json OUT`. In each round a
+folder's run is killed (SIGKILL, with all that it started) in its first component, given again,
+killed in its second, and so on; what then comes to its end must give the metrics of a run that
+nobody killed, one pushed version that loads, and nothing half-written beside it.
 """
 
 from __future__ import annotations
@@ -30,24 +30,36 @@ from pipeline.config import load
 NODE = re.compile(r"^\[ *\d+/\d+\] (\w+)", re.M)
 
 
-def run(config: str, output: Path, seconds: float | None) -> tuple[int | None, str]:
-    """Runs the pipeline, and kills it after `seconds`; its exit code, None if it was killed."""
+def run(
+    config: str, output: Path, component: str | None = None, seconds: float = 0
+) -> tuple[int | None, str]:
+    """Runs the pipeline, and kills it `seconds` after it comes to a component.
+
+    Returns:
+      Its exit code, None if it was killed, and what it printed.
+    """
     command = [sys.executable, "-m", "pipeline", "run", "--config", config]
-    with tempfile.TemporaryFile() as printed:
+    with tempfile.NamedTemporaryFile() as printed:
         process = subprocess.Popen(
             [*command, "--output-dir", str(output)],
             stdout=printed,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+        def reached() -> bool:
+            text = Path(printed.name).read_text(encoding="utf-8", errors="replace")
+            return component in NODE.findall(text)
+
+        while process.poll() is None and not reached():
+            time.sleep(0.01)
         try:
-            code: int | None = process.wait(seconds)
+            code: int | None = process.wait(seconds if component else None)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             code = None
-        printed.seek(0)
-        return code, printed.read().decode(errors="replace")
+        return code, Path(printed.name).read_text(encoding="utf-8", errors="replace")
 
 
 def faults(output: Path, wanted: dict[str, Any]) -> list[str]:
@@ -68,7 +80,7 @@ def main() -> int:
     """Kills as often as asked, prints where and what came of it; 1 if anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0], allow_abbrev=False)
     parser.add_argument("--config", required=True, metavar="FILE")
-    parser.add_argument("--kills", type=int, default=30, metavar="N")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N")
     parser.add_argument("--seed", type=int, default=0, metavar="N")
     parser.add_argument("--json", type=Path, metavar="OUT", help="file for the figures")
     parsed = parser.parse_args()
@@ -76,24 +88,19 @@ def main() -> int:
     draw = random.Random(parsed.seed)
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="everlong-kills-") as folder:
-        begin = time.monotonic()
-        code, printed = run(parsed.config, Path(folder) / "whole", None)
-        whole = time.monotonic() - begin
+        code, printed = run(parsed.config, Path(folder) / "whole")
         if code != 0:
             sys.exit(f"the run that nobody kills ended with {code}:\n{printed}")
-        summary = (Path(folder) / "whole" / "summary.json").read_text(encoding="utf-8")
-        wanted = json.loads(summary)["metrics"]
-        killed = 0
-        while killed < parsed.kills:
-            output, where = Path(folder) / str(len(rows)), collections.Counter()
-            while True:
-                last = killed == parsed.kills
-                code, printed = run(parsed.config, output, None if last else draw.uniform(5, whole))
-                if code is not None:
-                    break
-                killed += 1
-                where[(NODE.findall(printed) or ["before the first component"])[-1]] += 1
-            wrong = faults(output, wanted) if code == 0 else [f"exit code {code}: {printed[-500:]}"]
+        whole = json.loads((Path(folder) / "whole" / "summary.json").read_text(encoding="utf-8"))
+        for number in range(parsed.rounds):
+            output, where = Path(folder) / str(number), collections.Counter()
+            for component in NODE.findall(printed):
+                seconds = draw.uniform(0, whole["seconds"][component])
+                code, told = run(parsed.config, output, component, seconds)
+                if code is None:
+                    where[NODE.findall(told)[-1]] += 1
+            code, told = run(parsed.config, output)
+            wrong = faults(output, whole["metrics"]) if code == 0 else [f"{code}: {told[-500:]}"]
             rows.append({"kills": sum(where.values()), "in": dict(where), "faults": wrong})
             print(json.dumps(rows[-1]), flush=True)
     if parsed.json:
