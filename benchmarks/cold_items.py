@@ -112,8 +112,7 @@ def rows(results: dict[str, list[Predictions]], cold: np.ndarray) -> list[dict[s
     }
     found = []
     for name, of_seeds in results.items():
-        models = [(name, seed) for seed in range(len(of_seeds))]
-        reference = [(REFERENCE, seed) for seed in range(len(of_seeds))]
+        seeds = range(len(of_seeds))
         row: dict[str, Any] = {"variant": name, "seeds": len(of_seeds)}
         for part, which in parts.items():
             labels = of_seeds[0].labels[which]
@@ -124,9 +123,11 @@ def rows(results: dict[str, list[Predictions]], cold: np.ndarray) -> list[dict[s
             )
             for metric in ("auc", "gauc", "logloss"):
                 draws = scored[part]
-                row[f"{metric}_{part}"] = statistics.mean(draws.observed(metric, m) for m in models)
+                row[f"{metric}_{part}"] = statistics.mean(
+                    draws.observed(metric, name, seed) for seed in seeds
+                )
                 if name != REFERENCE:
-                    interval = draws.interval(metric, models, reference)
+                    interval = draws.interval(metric, name, REFERENCE, seeds)
                     row[f"{metric}_{part}_difference"] = [
                         interval.estimate, interval.lower, interval.upper,
                     ]  # fmt: skip

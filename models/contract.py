@@ -131,6 +131,7 @@ def of(
                 for name, feature in feature_config.of("item", settings.features).items()
             },
             "vocabularies": _vocabularies(transform_output, settings),
+            "drawn_negatives": settings.drawn_negatives,
             "validation": dict(validation),
             "example": as_lists(requests.draw(_BEHAVIORS, _TARGETS)),
         }

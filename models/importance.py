@@ -127,9 +127,17 @@ def _auc(steps: Steps, examples: Examples, shapes: Sequence[BatchShape]) -> floa
         examples.columns[name].row_lengths().numpy()[:-1]
         for name in (features.HISTORY_ITEM, features.TARGET_ITEM)
     )
-    labels, scores = [], []
+    labels, scores, weights = [], [], []
     for batch in map(examples.batch, plan_batches(shapes, lengths, targets, None)):
         valid = batch[features.TARGET_VALID].numpy()
         labels.append(batch[features.LABEL].numpy()[valid])
         scores.append(steps.predict(batch).numpy()[valid, 0])
-    return metrics.auc(np.concatenate(labels), np.concatenate(scores))
+        weights.append(weights_of(batch, valid))
+    return metrics.auc(*map(np.concatenate, (labels, scores, weights)))
+
+
+def weights_of(batch: Mapping[str, tf.Tensor], valid: np.ndarray) -> np.ndarray:
+    """How much each of the targets that are `valid`, [B, T] bool, counts in metrics: [N]."""
+    if features.TARGET_WEIGHT in batch:
+        return batch[features.TARGET_WEIGHT].numpy()[valid]
+    return np.ones(valid.sum(), np.float32)

@@ -12,6 +12,7 @@ from models.base import CtrModel
 from models.buckets import BatchShape
 from models.features import Store
 from models.gsu_recall import overlap
+from models.importance import weights_of
 from models.inputs import Split
 from models.layers import Selection
 from models.metric_table import evaluate
@@ -73,7 +74,8 @@ def _auc(model: CtrModel, split: Split, shapes: Sequence[BatchShape]) -> float:
             valid = batch[features.TARGET_VALID].numpy()
             scores = predict(_plain(batch)).numpy()[valid]
             none = np.zeros(len(scores), np.int64)
-            parts.append(Predictions(batch[features.LABEL].numpy()[valid], scores, none, none))
+            labels, weights = batch[features.LABEL].numpy()[valid], weights_of(batch, valid)
+            parts.append(Predictions(labels, scores, none, none, weights=weights))
     return evaluate(Predictions.merge(parts), ["auc"])["auc"]
 
 

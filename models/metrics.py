@@ -270,7 +270,15 @@ def ece(labels: ArrayLike, scores: ArrayLike, weights: Weights = None, bins: int
 
 def rela_impr(auc_model: float, auc_base: float) -> float:
     """`(AUC_m - 0.5) / (AUC_b - 0.5) - 1`: how much more than the base the model beats chance."""
-    return _ratio(auc_model - 0.5, auc_base - 0.5) - 1
+    return lift_share(auc_model, auc_base) - 1
+
+
+def lift_share(auc_model: float, auc_other: float) -> float:
+    """`(AUC_m - 0.5) / (AUC_o - 0.5)`: how much of the other's way from chance is gone.
+
+    NaN where there is no way, as to the oracle of coin flips.
+    """
+    return _ratio(auc_model - 0.5, auc_other - 0.5)
 
 
 def _ratio(numerator: float, denominator: float) -> float:

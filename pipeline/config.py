@@ -248,6 +248,12 @@ class Config(Section):
         )
 
     @property
+    def drawn_negatives(self) -> int:
+        """Negatives drawn for each positive; 0 if labels are the log's."""
+        negatives = self.ingest.label.negatives
+        return negatives.per_positive if negatives else 0
+
+    @property
     def tasks(self) -> LabelTasks:
         """What a model must know of the labels."""
         if not self.labels:

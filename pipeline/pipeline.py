@@ -115,7 +115,7 @@ def create_pipeline(
         baseline_model=latest_blessed.outputs["model"] if latest_blessed else None,
         gate=config.gate.model_dump_json(),
         features=config.model_dump_json(include={"features"}),
-        drawn_negatives=drawn_negatives(config),
+        drawn_negatives=config.drawn_negatives,
         code=code("components.evaluator.executor"),
     )
     earlier = _earlier_statistics(statistics_gen.outputs["statistics"]) if local else None
@@ -187,12 +187,6 @@ def _transform_config(config: Config) -> dict[str, str]:
     }
 
 
-def drawn_negatives(config: Config) -> int:
-    """Negatives drawn for each positive; 0 if labels are the log's."""
-    negatives = config.ingest.label.negatives
-    return negatives.per_positive if negatives else 0
-
-
 def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
     """What `run_fn` reads."""
     settings = {
@@ -212,6 +206,7 @@ def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
         "model": config.model.model_dump(),
         "training": config.training.model_dump(),
         "labels": config.tasks.model_dump(),
+        "drawn_negatives": config.drawn_negatives,
     }
     return {
         "config": json.dumps(settings, sort_keys=True),

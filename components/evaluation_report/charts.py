@@ -29,7 +29,7 @@ def roc(findings: Findings) -> str | None:
     figure = go.Figure()
     for model, scores in findings.scores.items():
         name, color, dash = _LOOKS[model]
-        if curve := curves.roc(findings.labels, scores):
+        if curve := curves.roc(findings.labels, scores, findings.weights):
             figures.line(figure, *curve, name, color, dash, markers=False)
     if not figure.data:
         return None
@@ -46,7 +46,9 @@ def calibration(findings: Findings) -> str | None:
     figure, most = go.Figure(), 0.0
     for model, scores in findings.scores.items():
         name, color, dash = _LOOKS[model]
-        if model != "oracle" and (curve := curves.calibration(findings.labels, scores)):
+        if model != "oracle" and (
+            curve := curves.calibration(findings.labels, scores, findings.weights)
+        ):
             figures.line(figure, curve.score, curve.label, name, color, dash)
             most = max(most, float(curve.score.max()), float(curve.label.max()))
     if not figure.data:
@@ -61,7 +63,7 @@ def calibration(findings: Findings) -> str | None:
 
 def distributions(findings: Findings) -> str | None:
     """Shares of the clicks and of the others, by score."""
-    found = curves.distribution(findings.labels, findings.scores["candidate"])
+    found = curves.distribution(findings.labels, findings.scores["candidate"], findings.weights)
     if found is None:
         return None
     figure = go.Figure()

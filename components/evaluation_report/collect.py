@@ -41,6 +41,7 @@ class Findings:
         gate could use its scores.
       labels: [N] of the eval targets.
       scores: [N] by model: "candidate", and "baseline" likewise.
+      weights: [N] how much each counts, or None: all alike.
       training: content of `training.json`.
       counts: content of `counts.json`.
       statistics: of the examples, by split.
@@ -56,6 +57,7 @@ class Findings:
     slices: list[SliceMetrics]
     labels: np.ndarray
     scores: dict[str, np.ndarray]
+    weights: np.ndarray | None
     training: dict[str, Any]
     counts: dict[str, Any]
     statistics: dict[str, statistics_pb2.DatasetFeatureStatisticsList]
@@ -126,6 +128,11 @@ def collect(
         slices=slices,
         labels=scored["label"].to_numpy(),
         scores=_scores(scored),
+        weights=(
+            scored[predictions.WEIGHT].to_numpy()
+            if predictions.WEIGHT in scored.column_names
+            else None
+        ),
         training=_read(inputs["model_run"], "training.json"),
         counts=_read(inputs["examples"], "counts.json"),
         statistics=statistics,

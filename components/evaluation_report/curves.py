@@ -28,45 +28,61 @@ class Distribution(NamedTuple):
     positives: np.ndarray  # [bins] share of the positives, sums to 1
 
 
-def roc(labels: ArrayLike, scores: ArrayLike, points: int = _POINTS) -> Roc | None:
+def roc(
+    labels: ArrayLike, scores: ArrayLike, weights: metrics.Weights = None, points: int = _POINTS
+) -> Roc | None:
     """The ROC curve, thinned evenly along its way; None without both labels or with a NaN.
 
     Args:
       labels: [N] in {0, 1}.
       scores: [N]; targets of equal score are one step.
+      weights: [N], or None for ones.
       points: about how many to keep.
     """
-    labels, scores = np.asarray(labels, np.float64), np.asarray(scores, np.float64)
-    if not _usable(labels, scores):
+    labels, scores, weights = _arrays(labels, scores, weights)
+    if not _usable(labels * weights, weights, scores):
         return None
     order = np.argsort(-scores, kind="stable")
     last_of_run = np.append(np.flatnonzero(np.diff(scores[order])), len(order) - 1)
-    above = np.cumsum(labels[order])[last_of_run]
-    true = np.append(0, above) / above[-1]
-    false = np.append(0, last_of_run + 1 - above) / (len(labels) - above[-1])
+    true, false = (
+        np.append(0, np.cumsum(side[order])[last_of_run])
+        for side in (labels * weights, (1 - labels) * weights)
+    )
+    true, false = true / true[-1], false / false[-1]
     kept = np.unique(np.searchsorted(true + false, np.linspace(0, 2, points)))
     kept = np.union1d(kept[kept < len(true)], [0, len(true) - 1])
     return Roc(false[kept], true[kept])
 
 
-def distribution(labels: ArrayLike, scores: ArrayLike, bins: int = _BINS) -> Distribution | None:
+def distribution(
+    labels: ArrayLike, scores: ArrayLike, weights: metrics.Weights = None, bins: int = _BINS
+) -> Distribution | None:
     """Histograms of the scores of each label, from 0 to the highest; None as for `roc`."""
-    labels, scores = np.asarray(labels, np.float64), np.asarray(scores, np.float64)
-    if not _usable(labels, scores):
+    labels, scores, weights = _arrays(labels, scores, weights)
+    if not _usable(labels * weights, weights, scores):
         return None
     edges = np.linspace(0, max(float(scores.max()), 1e-6), bins + 1)
     negatives, positives = (
-        np.histogram(scores[labels == label], edges)[0] / (labels == label).sum()
-        for label in (0, 1)
+        np.histogram(scores, edges, weights=side)[0] / side.sum()
+        for side in ((1 - labels) * weights, labels * weights)
     )
     return Distribution(edges, negatives, positives)
 
 
-def calibration(labels: ArrayLike, scores: ArrayLike) -> metrics.CalibrationCurve | None:
+def calibration(
+    labels: ArrayLike, scores: ArrayLike, weights: metrics.Weights = None
+) -> metrics.CalibrationCurve | None:
     """`models.metrics.calibration_curve`; None where there is none."""
-    curve = metrics.calibration_curve(labels, scores)
+    curve = metrics.calibration_curve(labels, scores, weights)
     return curve if len(curve.score) else None
 
 
-def _usable(labels: np.ndarray, scores: np.ndarray) -> bool:
-    return 0 < labels.sum() < len(labels) and bool(np.isfinite(scores).all())
+def _arrays(
+    labels: ArrayLike, scores: ArrayLike, weights: metrics.Weights
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    labels, scores = np.asarray(labels, np.float64), np.asarray(scores, np.float64)
+    return labels, scores, np.ones(len(labels)) if weights is None else np.asarray(weights, float)
+
+
+def _usable(positives: np.ndarray, weights: np.ndarray, scores: np.ndarray) -> bool:
+    return 0 < positives.sum() < weights.sum() and bool(np.isfinite(scores).all())

@@ -34,7 +34,10 @@ def numbers(findings: Findings) -> dict[str, Any]:
             "evaluation": {name: findings.gate[name] for name in _EVALUATION},
             "overall": _compared(findings, findings.overall),
             "slices": [{"slice": s.slice, **_compared(findings, s)} for s in findings.slices[1:]],
-            "curves": {name: _curves(findings.labels, s) for name, s in findings.scores.items()},
+            "curves": {
+                name: _curves(findings.labels, scores, findings.weights)
+                for name, scores in findings.scores.items()
+            },
             "training": findings.training,
             "examples": findings.counts,
             "anomalies": findings.anomalies,
@@ -65,11 +68,11 @@ def _compared(findings: Findings, metrics: SliceMetrics) -> dict[str, Any]:
     }
 
 
-def _curves(labels: Any, scores: Any) -> dict[str, Any]:
+def _curves(labels: Any, scores: Any, weights: Any) -> dict[str, Any]:
     found = {
-        "roc": curves.roc(labels, scores),
-        "calibration": curves.calibration(labels, scores),
-        "distribution": curves.distribution(labels, scores),
+        "roc": curves.roc(labels, scores, weights),
+        "calibration": curves.calibration(labels, scores, weights),
+        "distribution": curves.distribution(labels, scores, weights),
     }
     return {
         name: curve and {field: values.tolist() for field, values in curve._asdict().items()}

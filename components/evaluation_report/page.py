@@ -14,6 +14,7 @@ from components.page import document, words
 from components.scoring import slice_labels
 from models import lists
 from models.metric_table import METRICS, of_drawn
+from models.metrics import lift_share
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 
@@ -75,7 +76,7 @@ def _cards(findings: Findings) -> list[Card]:
             note, tone = f"{change.text} against the latest blessed model", change.tone
         cards.append(Card(findings.label(name), words.decimals(value), note, tone))
     oracle = overall.candidate.get("oracle_auc", math.nan)
-    reached = (overall.candidate["auc"] - 0.5) / (oracle - 0.5)
+    reached = lift_share(overall.candidate["auc"], oracle)
     if math.isfinite(reached):
         note = f"of the way from chance to the oracle's AUC, {oracle:.4f}"
         cards.append(Card("Learned", f"{reached:.1%}", note))

@@ -53,7 +53,7 @@ def labels(findings: Findings) -> Table:
     found: dict[str, dict[str, Any]] = findings.gate["intervals"].get("labels", {})
     columns = ["Label", "Known targets", "Share of 1"]
     for metric in _OF_LABELS:
-        columns += [METRICS[metric].label, "its interval"]
+        columns += [findings.label(metric), "its interval"]
         if findings.overall.baseline:
             columns += ["Difference", "its interval"]
     rows = []

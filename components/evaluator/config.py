@@ -152,7 +152,7 @@ class GateConfig(Bounds):
         le=10**12,
         description="Least effective number of users, (sum n)^2 / sum n^2 over their targets n, "
         "from which an interval can be told; of each metric, over the targets that it stands on: "
-        "of AUC those of the rarer label.",
+        "of AUC and LogLoss those of the rarer label.",
     )
     on_schema_change: Literal["refuse", "judge_alone"] = Field(
         "refuse",

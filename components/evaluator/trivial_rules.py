@@ -17,7 +17,7 @@ import tensorflow_transform as tft
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.scoring.exported_model import read_files
-from components.scoring.predictions import LABEL, REQUEST, USER
+from components.scoring.predictions import LABEL, REQUEST, USER, WEIGHT
 from components.scoring.slices import single
 from models import features, metrics
 
@@ -36,6 +36,7 @@ _READ = frozenset(
         features.TARGET_TIME,
         features.TARGET_REQUEST,
         features.TARGET_HIST_END,
+        features.TARGET_WEIGHT,
         features.LABEL,
     }
 )
@@ -64,6 +65,8 @@ def read(
 
 def scores(examples: pa.RecordBatch, vocabulary: pa.Array) -> pa.RecordBatch:
     """Scores targets by every rule: [n] rows of user, request, label and a column for each rule.
+
+    Where targets are weighted, their weight is a column, too.
 
     Args:
       examples: decoded, one target each, [n] lists by feature.
@@ -111,11 +114,14 @@ def scores(examples: pa.RecordBatch, vocabulary: pa.Array) -> pa.RecordBatch:
     }
     user = single(examples, features.USER_ID)
     named = {name: pa.array(values, pa.float64()) for name, values in columns.items()}
-    return pa.RecordBatch.from_pydict({USER: user, REQUEST: request, LABEL: label} | named)
+    told = {USER: user, REQUEST: request, LABEL: label}
+    if features.TARGET_WEIGHT in examples.schema.names:
+        told[WEIGHT] = single(examples, features.TARGET_WEIGHT)
+    return pa.RecordBatch.from_pydict(told | named)
 
 
 def aucs(scored: Sequence[pa.RecordBatch]) -> dict[str, dict[str, float | None]]:
-    """The AUC of each rule over all targets, and over pairs of targets of one request.
+    """The AUC of each rule over all targets, by weight, and over pairs of targets of one request.
 
     Args:
       scored: rows of `scores`, in any blocks.
@@ -127,6 +133,7 @@ def aucs(scored: Sequence[pa.RecordBatch]) -> dict[str, dict[str, float | None]]
         return {rule: {"auc": None, "within_requests": None} for rule in RULES}
     table = pa.Table.from_batches(scored).combine_chunks()
     label = table[LABEL].to_numpy()
+    weight = table[WEIGHT].to_numpy() if WEIGHT in table.column_names else None
     user = table[USER].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
     request = table[REQUEST].to_numpy()
     shown = user * (request.max() + 1) + request
@@ -138,7 +145,7 @@ def aucs(scored: Sequence[pa.RecordBatch]) -> dict[str, dict[str, float | None]]
         pairs = metrics.rank_statistics(label, score, shown)
         count = (pairs.positives * pairs.negatives).sum()
         found[rule] = {
-            "auc": _value(metrics.auc(label, score)),
+            "auc": _value(metrics.auc(label, score, weight)),
             "within_requests": _value(pairs.concordant.sum() / count) if count else None,
         }
     return found

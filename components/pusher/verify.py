@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 
@@ -51,6 +52,7 @@ def here(folder: str) -> Iterator[str]:
     if "://" not in folder:
         yield folder
         return
-    with tempfile.TemporaryDirectory() as near:
+    with tempfile.TemporaryDirectory() as private:
+        near = os.path.join(private, "model")  # which others may read, as what is copied from it
         io_utils.copy_dir(folder, near)
         yield near

@@ -16,10 +16,17 @@ from models import lists
 from models.lists import Protocol
 from models.metric_table import COMPARED
 from models.metrics import Predictions, auc
-from pipeline.ablation.compare import Draws
+from pipeline.ablation.compare import Draws, replicas_of
 from pipeline.ablation.job import Result
 from pipeline.ablation.pack import FROZEN_ORDER
 from pipeline.ablation.study import Case
+
+# What must be the same of data sets that are compared, by columns of their targets.
+_SAME = {
+    "the same targets": ("user", "item", "time"),
+    "the same labels": ("label",),
+    "the same weights": ("weight",),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,13 +147,14 @@ def summarize(
     Raises:
       InputError: if data sets are compared whose eval splits do not hold the same targets.
     """
+    replicas = replicas_of(sum(not case.is_reference for case in cases))
     crosses = any(case.reference[0] != case.data for case in cases)
     rows: list[Row] = []
     for pool in [list(targets)] if crosses else [[name] for name in targets]:
         columns = {name: targets[name] for name in pool}
         _check_same(columns)
         mine = [case for case in cases if case.data in pool]
-        rows += _compare(mine, runs, columns)
+        rows += _compare(mine, runs, columns, replicas)
     for name in COMPARED:
         compared = [row for row in rows if name in row.differences]
         p_values = [row.differences[name].interval.p_value for row in compared]
@@ -156,15 +164,16 @@ def summarize(
 
 
 def _check_same(targets: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-    """Refuses data sets that do not hold the same targets."""
+    """Refuses data sets whose targets, or what is known of them, are not the same."""
     (first, columns), *others = targets.items()
     for name, other in others:
-        for key in ("user", "item", "time"):
-            if not np.array_equal(columns[key], other[key]):
+        for what, keys in _SAME.items():
+            if not all(np.array_equal(columns.get(k), other.get(k)) for k in keys):
+                sizes = " and ".join(f"{len(of['user']):,}" for of in (columns, other))
                 raise InputError(
-                    f"study: the data sets {first!r} and {name!r} do not evaluate the same targets "
-                    f"({len(columns[key]):,} and {len(other[key]):,}), so they cannot be compared. "
-                    "Let `reference` name a variant, or change only what targets see"
+                    f"study: the data sets {first!r} and {name!r} do not evaluate {what} ({sizes} "
+                    "targets), so they cannot be compared. Let `reference` name a variant, or "
+                    "change only what targets see"
                 )
 
 
@@ -184,6 +193,7 @@ def _compare(
     cases: Sequence[Case],
     runs: Mapping[tuple[str, str], Mapping[int, Result | str]],
     targets: Mapping[str, Mapping[str, np.ndarray]],
+    replicas: int,
 ) -> list[Row]:
     """The rows of cases that were evaluated on the same targets; `p_holm` is yet to come."""
     common = next(iter(targets.values()))
@@ -205,22 +215,23 @@ def _compare(
         }
         for case in cases
     }
-    scores: dict[Hashable, Predictions] = {
-        (*key, seed): predictions(key[0], result)
+    scores: dict[tuple[Hashable, int], Predictions] = {
+        (key, seed): predictions(key[0], result)
         for key, found in results.items()
         for seed, result in found.items()
     }
-    draws = Draws(scores)
-    oracle = float(auc(common["label"], common["oracle"])) if "oracle" in common else None
+    draws = Draws(scores, replicas)
+    oracle = None
+    if "oracle" in common:
+        oracle = auc(common["label"], common["oracle"], common.get("weight"))
     rows = []
     for case in cases:
         key = case.data, case.variant
         seeds = [seed for seed in results[key] if seed in results[case.reference]]
         differences = {}
         if seeds and not case.is_reference:
-            mine, other = ([(*k, seed) for seed in seeds] for k in (key, case.reference))
             for name in COMPARED:
-                found = draws.interval(name, mine, other)
+                found = draws.interval(name, key, case.reference, seeds)
                 if math.isfinite(found.estimate):
                     differences[name] = Difference(found, p_holm=found.p_value)
         rows.append(
@@ -229,7 +240,7 @@ def _compare(
                 results=results[key],
                 failures={s: run for s, run in runs[key].items() if isinstance(run, str)},
                 metrics={
-                    name: [draws.observed(name, (*key, seed)) for seed in results[key]]
+                    name: [draws.observed(name, key, seed) for seed in results[key]]
                     for name in COMPARED
                 },
                 protocol=lists.FROZEN if frozen else lists.REQUEST,

@@ -15,24 +15,25 @@ from models.json_text import without_nan
 from models.metric_table import COMPARED, METRICS, RANKING, of_drawn
 from pipeline import result_file
 from pipeline.ablation import charts
-from pipeline.ablation.compare import CONFIDENCE, REPLICAS
+from pipeline.ablation.compare import CONFIDENCE, replicas_of
 from pipeline.ablation.outcome import Row
 from pipeline.ablation.study import Study
 from pipeline.config import Config
-from pipeline.pipeline import drawn_negatives
 from pipeline.result_file import write_atomically
 
 _PAGE = Path(__file__).parent / "page.html.j2"
 # Whose differences tables show; files and charts have all of them.
 _SHOWN = tuple(name for name in RANKING if METRICS[name].main)
-METHOD = (
+_METHOD = (
     "Metrics are means over seeds on the eval split, ± their standard deviation; every run is "
     "judged with the weights of its best epoch by validation. A difference is the mean over seeds "
     "of variant minus reference, of equal seeds on equal targets. Its interval, "
-    f"{CONFIDENCE:.0%}, comes from {REPLICAS:,} replicas that draw users with Poisson weights and "
-    f"the pairs of seeds with replacement; p is two-sided, not below {2 / (REPLICAS + 1):.3f}, and "
-    "Holm's adjusts it for all comparisons of the study in that metric. Few seeds make intervals "
-    "too narrow, and those of a single seed tell of other users only."
+    f"{CONFIDENCE:.0%}, comes from {{replicas:,}} replicas that draw users with Poisson weights "
+    "and what other seeds would change, by Student's t and by how far the study's runs are from "
+    "the means of their variant and their seed; p is two-sided, not below {least:.2g}, and Holm's "
+    "adjusts it for all comparisons of the study in that metric. Intervals of a single seed tell "
+    "of other users only, and those of a variant whose seeds differ far more than the others' are "
+    "too narrow."
 )
 
 
@@ -105,6 +106,8 @@ def findings(rows: Sequence[Row]) -> list[str]:
     rest = [row.case.name for row in compared if row not in told]
     if rest:
         sentences.append(f"Not told apart from the reference in AUC: {'; '.join(rest)}.")
+    if any(len(row.results) == 1 for row in compared):
+        sentences.append("Of a single seed: another may change more than these intervals tell.")
     return sentences
 
 
@@ -218,12 +221,13 @@ def _mean(row: Row, name: str) -> Cell:
 
 def method(rows: Sequence[Row]) -> str:
     """How all of it was measured."""
-    parts = [METHOD]
+    replicas = replicas_of(sum(not row.case.is_reference for row in rows))
+    parts = [_METHOD.format(replicas=replicas, least=2 / (replicas + 1))]
     for protocol in dict.fromkeys(row.protocol for row in rows):
         parts.append(
             f"Metrics within users are of {lists.SHORT[protocol]}: {lists.MEANING[protocol]}."
         )
-    for drawn in dict.fromkeys(drawn_negatives(row.case.config) for row in rows):
+    for drawn in dict.fromkeys(row.case.config.drawn_negatives for row in rows):
         if drawn:
             parts.append(
                 f"Negatives were drawn, {drawn} for each positive: ranking is among these, and "

@@ -12,6 +12,7 @@ from pipeline.terminal.console import quiet
 from pipeline.terminal.exit_codes import DONE
 
 SUMMARY = "compare two runs on the same targets, with paired intervals"
+_SHOWN = 5  # differences between what examples were made from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +58,10 @@ def execute(arguments: argparse.Namespace) -> int:
             told += f"; label {arguments.label}"
         if found.drawn:
             told += f"; negatives were drawn, {found.drawn} for each positive"
+        if found.differences:
+            further = len(found.differences) - _SHOWN
+            told += f"; examples were made otherwise: {', '.join(found.differences[:_SHOWN])}"
+            told += f" and {further} more" if further > 0 else ""
         terminal.line(f"{told}\n")
         terminal.line(text(rows, names, found))
         if arguments.json is not None:

@@ -7,10 +7,12 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from components.behavior_example_gen.config.ingest_config import SPLITS
 from components.errors import InputError
+from components.page import words
 from models.lists import REQUEST
 from models.metric_table import METRICS
 from pipeline.arguments import add_config, add_model
@@ -83,14 +85,28 @@ def execute(arguments: argparse.Namespace) -> int:
             with terminal.running("scoring"):
                 found = predict(model, files, counts["targets"], out, terminal)
         seconds = time.monotonic() - start
-        shown = ", ".join(
-            f"{metric.labelled(REQUEST)} {found[name]:.4f}"
-            for name, metric in METRICS.items()
-            if metric.main and name in found
-        )
         terminal.line(
             f"{counts['targets']:,} targets of {counts['users']:,} users in {seconds:.1f} s: "
-            f"{shown or 'no row has a label, so there is nothing to measure'}"
+            f"{measured(found, config.drawn_negatives)}"
         )
         terminal.line(f"written to {arguments.out}")
     return DONE
+
+
+def measured(found: Mapping[str, float], drawn: int) -> str:
+    """What is told of the metrics of `predict`.
+
+    Args:
+      found: by name; none if no row has a label.
+      drawn: negatives for each positive, of whose mixture calibration and LogLoss would speak.
+    """
+    shown = ", ".join(
+        f"{metric.labelled(REQUEST)} {words.decimals(found[name])}"
+        for name, metric in METRICS.items()
+        if metric.main and name in found and not (metric.of_rate and drawn)
+    )
+    if not shown:
+        return "no row has a label, so there is nothing to measure"
+    return (
+        f"{shown}, among negatives that were drawn, {drawn} for each positive" if drawn else shown
+    )

@@ -89,6 +89,7 @@ def to_json(rows: list[Row], found: Matched) -> dict[str, Any]:
         "confidence": CONFIDENCE,
         "protocol": found.protocol,
         "drawn_negatives": found.drawn,
+        "differences": list(found.differences),
         "comparisons": [
             {
                 "slice": dict([row.slice]) if row.slice else {},

@@ -15,6 +15,11 @@ from pipeline.compare.targets import Matched
 
 _TEMPLATE = Path(__file__).with_name("page.html.j2")
 _PIXELS_A_SLICE = 24
+NOTE = (
+    "Intervals are paired and of draws of whole users: they tell of these two models, and not of "
+    "what other seeds of their trainings would change. They are not corrected for the number of "
+    "slices: of many, some leave out zero by chance."
+)
 
 
 def text(rows: list[Row], names: tuple[str, str], found: Matched) -> str:
@@ -31,7 +36,7 @@ def text(rows: list[Row], names: tuple[str, str], found: Matched) -> str:
             numbers = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
             lines.append("  ".join([first.ljust(widths[0]), *numbers]))
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, NOTE])
 
 
 def page(rows: list[Row], names: tuple[str, str], found: Matched, told: str) -> str:
@@ -62,6 +67,7 @@ def page(rows: list[Row], names: tuple[str, str], found: Matched, told: str) -> 
         overall=Table("Metrics over all matched targets", ["Metric", *columns], by_metric),
         slices=slices if len(rows) > 1 else [],
         figure=_figure(rows),
+        note=NOTE,
     )
 
 

@@ -33,11 +33,13 @@ class Matched:
         them, `frozen_score_b`.
       targets: how many A and B evaluated.
       drawn: negatives drawn for each positive.
+      differences: between what the runs' examples were made from, in words.
     """
 
     table: pa.Table
     targets: tuple[int, int]
     drawn: int
+    differences: tuple[str, ...] = ()
 
     def label(self, name: str) -> str:
         """What a metric is called."""
@@ -83,21 +85,26 @@ def matched(a: RunFolder, b: RunFolder, label: str | None = None) -> Matched:
     if types[0] != types[1]:
         shown = (", ".join(f"{field.name} {field.type}" for field in schema) for schema in types)
         raise _refusal(a, b, f"their ids have different types ({' and '.join(shown)})")
+    weighted = [predictions.WEIGHT in table.column_names for table in tables]
+    if weighted[0] != weighted[1]:
+        raise _refusal(a, b, "the targets of one of them are weighted")
     left, right = (_numbered(table) for table in tables)
     keys = [*_TARGET, _NUMBER]
-    right = right.select([*keys, predictions.LABEL, *scores])
+    told = {predictions.LABEL: "labels"} | ({predictions.WEIGHT: "weights"} if weighted[0] else {})
+    right = right.select([*keys, *told, *scores])
     joined = left.join(right, keys=keys, join_type="inner", right_suffix=OTHER)
     sizes = left.num_rows, right.num_rows
     if joined.num_rows < _LEAST_SHARE * max(sizes):
         counts = f"{joined.num_rows:,} targets are in both, of {sizes[0]:,} and {sizes[1]:,}"
         raise _refusal(a, b, counts)
-    same = pc.equal(joined[predictions.LABEL], joined[predictions.LABEL + OTHER])
-    if wrong := joined.num_rows - pc.sum(same).as_py():
-        raise _refusal(a, b, f"{wrong:,} of {joined.num_rows:,} targets have other labels")
+    for name, what in told.items():
+        same = pc.equal(joined[name], joined[name + OTHER])
+        if wrong := joined.num_rows - pc.sum(same).as_py():
+            raise _refusal(a, b, f"{wrong:,} of {joined.num_rows:,} targets have other {what}")
     # The order of a join is not settled.
     order = [(key, "ascending") for key in keys]
     table = joined.sort_by(order).drop_columns([_NUMBER])
-    return Matched(table, sizes, gates[0]["drawn_negatives"])
+    return Matched(table, sizes, gates[0]["drawn_negatives"], tuple(_differences(a, b)))
 
 
 _NUMBER = "number"
@@ -123,7 +130,7 @@ def _numbered(table: pa.Table) -> pa.Table:
     return table.append_column(_NUMBER, pa.array(number))
 
 
-def _refusal(a: RunFolder, b: RunFolder, found: str) -> InputError:
+def _differences(a: RunFolder, b: RunFolder) -> list[str]:
     told = [executions(run.path, "BehaviorExampleGen")[0].parameters for run in (a, b)]
     first, second = (dict(_flat(json.loads(one["ingest_json"]))) for one in told)
     differences = [
@@ -133,7 +140,11 @@ def _refusal(a: RunFolder, b: RunFolder, found: str) -> InputError:
     ]
     if told[0]["fingerprint"] != told[1]["fingerprint"]:
         differences.append("the files of the log")
-    reason = "; ".join(differences[:5]) or "none in configuration or files"
+    return differences
+
+
+def _refusal(a: RunFolder, b: RunFolder, found: str) -> InputError:
+    reason = "; ".join(_differences(a, b)[:5]) or "none in configuration or files"
     return InputError(
         f"{a.path} and {b.path} were not evaluated on the same data: {found}. Differences: "
         f"{reason}. Run one of them again with the log, label, history, split and seed of the other"

@@ -12,6 +12,7 @@ from components.evaluator.tfma.read import overall_metrics, verdict
 from components.evaluator.trivial_rules import words
 from components.versions import versions
 from models.metric_table import METRICS
+from models.metrics import lift_share
 from pipeline.config import Config
 from pipeline.log_lines import log_lines
 from pipeline.result_file import write_atomically
@@ -108,9 +109,8 @@ def render(summary: dict[str, Any]) -> str:
     lines.append(f"  metrics   {shown}")
     if drawn:
         lines.append(f"            among negatives that were drawn, {drawn} for each positive")
-    oracle, auc = metrics.get("oracle_auc"), metrics["auc"]
-    if oracle and auc is not None:
-        reached = (auc - 0.5) / (oracle - 0.5)
+    oracle, auc = (metrics.get(name) for name in ("oracle_auc", "auc"))
+    if oracle is not None and auc is not None and math.isfinite(reached := lift_share(auc, oracle)):
         lines.append(f"            {reached:.1%} of the way from 0.5 to the oracle's AUC")
     lines.append(
         f"  rules     AUC without a model (within requests): {words(summary['trivial_rules'])}"

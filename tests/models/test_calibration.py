@@ -43,7 +43,11 @@ def fit(method, primary, others=()):
     return calibration.fit(method, primary, dict(others), contexts=list)
 
 
-def test_platt_is_scikit_learns_logistic_regression():
+@pytest.mark.parametrize(
+    ("times", "more"), [(1, 0), (0.1, 0), (3, 0), (20, 0), (1, 8), (1, -8), (5, -10), (5, 10)]
+)
+def test_platt_is_scikit_learns_logistic_regression(times, more):
+    """However sure scores are, and however far from the rate, where whole steps of Newton fail."""
     logits, labels, weights = draw(0)
     target = smoothed(labels, weights)
     # Soft labels, as both classes by their shares.
@@ -52,10 +56,12 @@ def test_platt_is_scikit_learns_logistic_regression():
         np.repeat([1, 0], len(logits)),
         np.concatenate([weights * target, weights * (1 - target)]),
     )
-    found = platt(logits, labels, weights)
+    found = platt(times * logits + more, labels, weights)
     asked = np.array([-3.0, 0.0, 2.5])
     expected = truth.decision_function(asked[:, None])
-    np.testing.assert_allclose(found(tf.constant(asked)), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        found(tf.constant(times * asked + more)), expected, rtol=1e-4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -82,6 +82,9 @@ def test_what_training_knew_is_told(exported):
     assert "validation_auc" in found["validation"]
     text = (version / contract.README).read_text()
     assert f"from {min(times)} to {max(times)}" in text and "None" not in text
+    assert "no click rates" not in text
+    drawn = contract._readme(found | {"drawn_negatives": 4})
+    assert "no click rates**: negatives were drawn, 4 for each positive" in drawn
 
 
 def test_the_graph_does_not_tell_where_it_was_built(exported):

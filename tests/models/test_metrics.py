@@ -123,6 +123,8 @@ def test_by_hand():
     np.testing.assert_allclose(curve, [[1 / 3, 0.8], [1 / 3, 1.0], [3, 1]])
     assert metrics.ece(labels, scores, bins=2) == pytest.approx(0.2 / 4)
     assert metrics.rela_impr(0.62, 0.60) == pytest.approx(0.2)
+    assert metrics.lift_share(0.62, 0.70) == pytest.approx(0.6)
+    assert np.isnan(metrics.lift_share(0.62, 0.5))
 
 
 def test_gauc_uauc_and_counts_by_hand():

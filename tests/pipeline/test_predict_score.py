@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from components.errors import InputError
 from components.scoring import exported_model
+from pipeline.commands.predict import measured
 from pipeline.predict.score import predict
 from pipeline.terminal.console import Terminal
 from tests.pipeline.ablation.test_pack import example
@@ -93,3 +94,13 @@ def test_without_any_example_nothing_is_written(tmp_path, terminal):
     with pytest.raises(InputError, match=f"^{re.escape(files[0])}: holds no example.* 7 targets"):
         predict(_Model(9), files, 7, out, terminal)
     assert sorted(map(str, tmp_path.iterdir())) == files
+
+
+def test_what_is_measured_among_drawn_negatives_says_so():
+    found = {"auc": 0.7, "gauc": math.nan, "logloss": 0.5, "calibration": 1.01, "mrr": 0.3}
+    ranking = "AUC 0.7000, GAUC (within requests) –"
+    assert measured(found, 0) == f"{ranking}, LogLoss 0.5000, Calibration 1.0100"
+    assert measured(found, 4) == (
+        f"{ranking}, among negatives that were drawn, 4 for each positive"
+    )
+    assert measured({}, 4) == "no row has a label, so there is nothing to measure"

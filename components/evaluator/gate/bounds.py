@@ -40,7 +40,7 @@ def label(wanted: LabelRule, found: Mapping[str, Comparison], gate: GateConfig) 
     if wanted.min_auc is not None:
         yield _bound(found["auc"], gate, least=wanted.min_auc)
     if found["auc"].difference is not None:
-        yield from _tolerances(found, wanted.tolerance, gate)
+        yield from _tolerances(found, wanted.tolerance, gate, "the label's tolerance")
 
 
 def tolerances(overall: Mapping[str, Comparison], gate: GateConfig) -> Iterator[Check]:
@@ -49,11 +49,11 @@ def tolerances(overall: Mapping[str, Comparison], gate: GateConfig) -> Iterator[
     A metric without a value is told and decides nothing; if none has one, nothing shows that the
     candidate is no worse, and that fails.
     """
-    yield from _tolerances(overall, gate.tolerance, gate)
+    yield from _tolerances(overall, gate.tolerance, gate, "gate.tolerance")
 
 
 def _tolerances(
-    overall: Mapping[str, Comparison], tolerated: Mapping[str, float], gate: GateConfig
+    overall: Mapping[str, Comparison], tolerated: Mapping[str, float], gate: GateConfig, key: str
 ) -> Iterator[Check]:
     undefined = 0
     for metric, tolerance in tolerated.items():
@@ -67,8 +67,8 @@ def _tolerances(
             yield _loss(found, found.difference, tolerance, gate)
     if undefined and undefined == len(tolerated):
         text = (
-            "no metric of gate.tolerance has a value on this eval split, so nothing shows that the "
-            "model is no worse: enlarge the split, or name others"
+            f"no metric of {key} has a value on this eval split, so nothing shows that the model "
+            "is no worse: enlarge the split, or name others"
         )
         yield Check(UNDEFINED, False, text)
 
@@ -114,13 +114,18 @@ def slices(found: Sequence[SliceFound], gate: GateConfig) -> Iterator[Check]:
 def detectable_loss(
     one: SliceFound, found: Sequence[SliceFound], gate: GateConfig
 ) -> dict[str, float]:
-    """The loss of AUC that would be found with `min_power`, all slices taken together."""
+    """The loss of AUC that would refuse with `min_power`, all slices taken together.
+
+    It must be certain, and by estimate more than is tolerated.
+    """
     two = one.comparison.difference
     if two is None:
         return {}
     count = sum(not other.again for other in found)
     confidence = 1 - (1 - gate.confidence) / count
-    return {"detectable": detectable(two.error, gate.min_power, confidence)}
+    certain = detectable(two.error, gate.min_power, confidence)
+    beyond = (gate.slice_tolerance or 0.0) + NORMAL.inv_cdf(gate.min_power) * two.error
+    return {"detectable": max(certain, beyond)}
 
 
 def _chance_of_loss(two: Interval) -> float:
@@ -240,7 +245,8 @@ def _loss(
         if chance < gate.min_power:
             code = "power"
             text += (
-                f", and the eval split is too small to tell: {_remedy(two, worst, tolerance, gate)}"
+                ", and the eval split is too small to tell: "
+                f"{_remedy(two, max(0.0, -sign * two.estimate), worst, tolerance, gate)}"
             )
     return Check(
         code, passed, text, found.metric, where or {}, two.estimate, two.lower, two.upper,
@@ -248,11 +254,15 @@ def _loss(
     )  # fmt: skip
 
 
-def _remedy(two: Interval, worst: float, tolerance: float, gate: GateConfig) -> str:
-    """What would bless a model: so that it holds of this one too, and not of an equal one alone."""
+def _remedy(two: Interval, lost: float, worst: float, tolerance: float, gate: GateConfig) -> str:
+    """What would bless a model: so that it holds of this one too, and not of an equal one alone.
+
+    More users bless none that loses more than is tolerated.
+    """
     chance = power(two.error, tolerance, gate.confidence)
     needed = detectable(two.error, gate.min_power, gate.confidence)
-    more = f"{_up((needed / tolerance) ** 2)} times as many users, or " if tolerance else ""
+    room = tolerance - lost
+    more = f"{_up((needed / room) ** 2)} times as many users, or " if room > 0 else ""
     return (
         f"it would bless an equally good model with a chance of {math.floor(chance * 100)} % only; "
         f"{more}a tolerance of {_up(max(needed, -worst))} would do"

@@ -138,7 +138,8 @@ def judge(
     overall = _compare(scored, JUDGED, gate, seed)
     told = {name: found.to_json() for name, found in overall.items()}
     if scored.baseline is not None:
-        told["auc"] |= _unclustered(scored, scored.baseline, gate)
+        if scored.weights is None:  # which it does not know
+            told["auc"] |= _unclustered(scored, scored.baseline, gate)
         told["auc"]["rela_impr"] = rela_impr(told["auc"]["candidate"], told["auc"]["baseline"])
     made += bounds.bounds(overall, gate, scored.drawn)
     if scored.baseline is not None:
@@ -153,8 +154,10 @@ def judge(
     for name, part in labels.items():
         found = _of_label(name, part, gate, seed, compared=scored.baseline is not None)
         of_labels[name] = _told_of_label(part, found)
-        if name in gate.labels:
-            made += bounds.label(gate.labels[name], found, gate)
+        if wanted := gate.labels.get(name):
+            made += bounds.label(wanted, found, gate)
+            if wanted.tolerance and scored.baseline is not None and part.baseline is None:
+                made.append(preconditions.label_unknown(name))
     return Verdict(
         all(check.passed for check in made),
         made,

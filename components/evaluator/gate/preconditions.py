@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.evaluator.config import GateConfig
-from components.evaluator.gate.check import BASELINE_SCORES, Check
+from components.evaluator.gate.check import BASELINE_SCORES, UNDEFINED, Check
 from models import lists
 
 if TYPE_CHECKING:
@@ -66,6 +66,12 @@ def schema(incompatible: str, gate: GateConfig) -> Check:
 def no_baseline() -> Check:
     """There is no earlier model."""
     return Check("baseline", True, "there is no earlier blessed model to be compared with")
+
+
+def label_unknown(label: str) -> Check:
+    """The latest blessed model does not predict a label by which it is to be compared."""
+    text = f"the latest blessed model does not predict {label}, so it was not compared by it"
+    return Check(UNDEFINED, True, text)
 
 
 def _faults(name: str, scores: np.ndarray, frozen: np.ndarray | None) -> str | None:

@@ -203,14 +203,16 @@ def histogram(
 ) -> metrics_for_slice_pb2.CalibrationHistogramBuckets:
     """Labels and scores by score, in the buckets of TFMA's calibration plot that hold any.
 
-    The buckets are `_BUCKETS` of equal width from 0 to 1, and one on either side.
+    Targets count by weight. The buckets are `_BUCKETS` of equal width from 0 to 1, and one on
+    either side.
     """
     finite = np.isfinite(predictions.scores)
     labels, scores = predictions.labels[finite], predictions.scores[finite].astype(np.float64)
+    weights = np.ones(len(labels)) if predictions.weights is None else predictions.weights[finite]
     edges = np.array([-np.inf, *(np.arange(_BUCKETS + 1) / _BUCKETS), np.inf])
     bucket = np.searchsorted(edges, scores, side="right") - 1
     examples, label, score = (
-        np.bincount(bucket, values, _BUCKETS + 2) for values in (None, labels, scores)
+        np.bincount(bucket, values * weights, _BUCKETS + 2) for values in (1, labels, scores)
     )
     result = metrics_for_slice_pb2.CalibrationHistogramBuckets()
     for place in np.flatnonzero(examples):

@@ -48,3 +48,19 @@ def test_distribution_by_hand():
 def test_there_is_no_curve_where_the_data_define_none(labels, scores):
     assert curves.roc(labels, scores) is None
     assert curves.distribution(labels, scores) is None
+
+
+def test_a_weight_counts_as_that_many_equal_targets():
+    random = np.random.default_rng(0)
+    labels, scores = random.integers(0, 2, 60), random.integers(1, 9, 60) / 10
+    weights = random.integers(0, 4, 60)
+    for curve in (curves.roc, curves.calibration, curves.distribution):
+        found = curve(labels, scores, weights)
+        repeated = curve(np.repeat(labels, weights), np.repeat(scores, weights))
+        for mine, expected in zip(found, repeated, strict=True):
+            assert mine == pytest.approx(expected)
+
+
+def test_where_one_label_alone_counts_there_is_no_curve():
+    assert curves.roc([0, 1, 1], [0.1, 0.2, 0.3], [0, 1, 1]) is None
+    assert curves.distribution([0, 1, 1], [0.1, 0.2, 0.3], [1, 0, 0]) is None

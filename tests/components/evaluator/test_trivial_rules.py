@@ -125,3 +125,14 @@ def test_ids_of_both_kinds(ids):
 def test_words():
     found = {"seen before": {"auc": 0.6844, "within_requests": None}}
     assert rules.words(found) == "seen before 0.684 (-)"
+
+
+def test_rules_count_targets_by_weight_as_a_model_does():
+    examples = [_example(5, 0, 4, 1.0), _example(5, 0, 4, 0.0), _example(9, 2, 4, 0.0)]
+    batch = _batch(examples)
+    weights = pa.array([[1.0], [1.0], [3.0]], pa.large_list(pa.float32()))
+    weighted = batch.append_column("target_weight", weights)
+    known = pa.array([5, 6, 7])
+    assert rules.aucs([rules.scores(batch, known)])["seen before"]["auc"] == 0.75
+    # Of pairs of weight 4, three are right and one is a tie.
+    assert rules.aucs([rules.scores(weighted, known)])["seen before"]["auc"] == 0.875

@@ -66,6 +66,7 @@ def test_metrics_and_differences_are_those_of_the_matched_targets(run):
     found = targets.matched(run("a", a), run("b", b))
     assert found.targets == (400, 400)
     assert found.table.num_rows == 400
+    assert found.differences == ("split.eval 0.1 and 0.2",)
     rows = compare.compare(found, replicas=200)
     auc = rows[0].metrics["auc"]
     expected = [sklearn_metrics.roc_auc_score(t["label"], t["score"]) for t in (a, b)]
@@ -112,6 +113,7 @@ def test_targets_equal_in_user_item_and_time_keep_their_own_labels(run):
         (lambda t: t.slice(0, 300), "300 targets are in both, of 400 and 300"),
         (lambda t: t.set_column(4, "label", pa.array(1 - t["label"].to_numpy())), "other labels"),
         (lambda t: t.set_column(0, "user", t["user"].cast(pa.string())), "different types"),
+        (lambda t: t.append_column("weight", pa.array(np.ones(400))), "one of them are weighted"),
     ],
 )
 def test_other_data_are_refused_with_what_differs(run, change, words):
@@ -119,6 +121,16 @@ def test_other_data_are_refused_with_what_differs(run, change, words):
     with pytest.raises(InputError, match=words) as caught:
         targets.matched(a, b)
     assert "split.eval 0.1 and 0.2" in str(caught.value)
+
+
+def test_other_weights_are_refused(run):
+    """Both runs are judged by those of the first."""
+    one, other = (
+        table().append_column("weight", pa.array(np.full(400, weight))) for weight in (1.0, 2.0)
+    )
+    with pytest.raises(InputError, match="400 of 400 targets have other weights"):
+        targets.matched(run("a", one), run("b", other))
+    assert targets.matched(run("a", one), run("b", one)).table.num_rows == 400
 
 
 def test_a_label_beside_the_primary_one(run):
@@ -156,6 +168,9 @@ def test_text_page_and_json_tell_the_same(run):
         assert f"{value:.4f}" in html
     assert json.loads(json.dumps(numbers, allow_nan=False))["comparisons"][0]["targets"] == 400
     assert "<a>" not in html
+    assert numbers["differences"] == ["split.eval 0.1 and 0.2"]
+    for text in (printed, html):
+        assert "of these two models, and not of what other seeds" in text
 
 
 def test_a_slice_of_one_label_has_no_auc_and_no_fault(run):

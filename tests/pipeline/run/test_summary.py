@@ -44,13 +44,16 @@ SUMMARY = {
         ({"auc": None, "oracle_auc": 0.9}, "AUC -"),
         ({"auc": None, "oracle_auc": None}, "Oracle's AUC -"),
         ({"auc": 0.7}, "AUC 0.7000"),
+        ({"auc": 0.7, "oracle_auc": 0.5}, "Oracle's AUC 0.5000"),  # of coin flips
     ],
 )
 def test_what_is_not_defined_is_a_dash(metrics, told):
     text = render(SUMMARY | {"metrics": metrics})
     assert text.splitlines()[1] == "toy: NOT BLESSED, nothing was pushed"
     assert told in text
-    assert ("of the way" in text) == (metrics["auc"] is not None and "oracle_auc" in metrics)
+    assert ("of the way" in text) == (
+        metrics["auc"] is not None and metrics.get("oracle_auc") == 0.9
+    )
 
 
 def test_protocol_and_drawn_negatives_are_told_beside_the_numbers():

@@ -34,3 +34,12 @@ def test_scores_fall_into_thousandths_and_what_is_outside_into_the_ends():
 
 def test_nothing_is_no_bucket():
     assert told(Predictions.merge([])) == []
+
+
+def test_targets_count_by_weight():
+    labels, scores = np.array([1.0, 0.0]), np.array([0.25, 0.2505])
+    weights = np.array([3.0, 2.0], np.float32)
+    users = np.arange(2)
+    assert told(Predictions(labels, scores, users, users, weights=weights)) == [
+        (0.25, 0.251, 5.0, 3.0, 3 * 0.25 + 2 * 0.2505)
+    ]
