@@ -102,6 +102,12 @@ class ServingModule(tf.Module):
             if name not in NOT_SERVED
             and not name.startswith((features.item_feature(""), features.label_feature("")))
         } | self.new_items.spec()
+        # Of a feature that two hashes make rows of, a request has one column, a batch two.
+        self._asked = dataclasses.replace(
+            self._layout,
+            values={n: most for n, most in self._layout.values.items() if n in self._spec},
+            single=self._layout.single & self._spec.keys(),
+        )
         # Each traced once for all signatures, and in the SavedModel once.
         spec = {
             name: tf.RaggedTensorSpec([None, None], spec.dtype, ragged_rank=1)
@@ -172,7 +178,7 @@ class ServingModule(tf.Module):
         Raises:
           tf.errors.InvalidArgumentError: naming the tensor whose shape does not fit the others.
         """
-        tensors = requests.checked_dense(tensors, self._layout)
+        tensors = requests.checked_dense(tensors, self._asked)
         length = tensors.pop(features.HISTORY_LENGTH)
         history: dict[str, tf.Tensor] = {}
         others: dict[str, tf.Tensor] = {}
@@ -180,7 +186,7 @@ class ServingModule(tf.Module):
             side = history if name.startswith(features.HISTORY_PREFIX) else others
             side[name] = x
         whole = tf.RaggedTensor.from_tensor
-        users = {name: whole(others.pop(name)) for name in self._layout.values}
+        users = {name: whole(others.pop(name)) for name in self._asked.values}
         rows = whole(others[features.TARGET_ITEM])
         targets = {n: rows.with_flat_values(tf.reshape(x, [-1])) for n, x in others.items()}
         return self._score(_unpadded(history, length) | users | targets, dense=True)
@@ -205,7 +211,7 @@ class ServingModule(tf.Module):
           dense: whether they were tensors, which are checked.
         """
         told = [name for name in self.new_items.features if name in raw]
-        raw = requests.checked(raw, self._layout, self._span, told, dense=dense)
+        raw = requests.checked(raw, self._asked, self._span, told, dense=dense)
         nothing = tf.zeros_like(raw[features.TARGET_ITEM].row_splits)
         for name, spec in self._spec.items():
             if name not in raw:  # what a request need not tell
@@ -250,7 +256,7 @@ class ServingModule(tf.Module):
     ) -> tf.Tensor:
         """Returns all outputs [n, `targets`, outputs] of ragged raw features."""
         settings = self._settings
-        raw = requests.with_common_rows(raw, self._layout, self.new_items.features)
+        raw = requests.with_common_rows(raw, self._asked, self.new_items.features)
         given_end = raw.pop(features.TARGET_HIST_END)
         told = {name: raw.pop(name) for name in self.new_items.features}
         full_length = _row_lengths(raw[features.HISTORY_ITEM])
