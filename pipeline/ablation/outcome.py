@@ -22,6 +22,14 @@ from pipeline.ablation.pack import FROZEN_ORDER
 from pipeline.ablation.study import Case
 
 
+# What must be the same of data sets that are compared, by columns of their targets.
+_SAME = {
+    "the same targets": ("user", "item", "time"),
+    "the same labels": ("label",),
+    "the same weights": ("weight",),
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Difference:
     """A metric's difference from the reference, averaged over seeds.
@@ -156,15 +164,15 @@ def summarize(
 
 
 def _check_same(targets: Mapping[str, Mapping[str, np.ndarray]]) -> None:
-    """Refuses data sets that do not hold the same targets."""
+    """Refuses data sets whose targets, or what is known of them, are not the same."""
     (first, columns), *others = targets.items()
     for name, other in others:
-        for key in ("user", "item", "time"):
-            if not np.array_equal(columns[key], other[key]):
+        for what, keys in _SAME.items():
+            if not all(np.array_equal(columns.get(k), other.get(k)) for k in keys):
                 raise InputError(
-                    f"study: the data sets {first!r} and {name!r} do not evaluate the same targets "
-                    f"({len(columns[key]):,} and {len(other[key]):,}), so they cannot be compared. "
-                    "Let `reference` name a variant, or change only what targets see"
+                    f"study: the data sets {first!r} and {name!r} do not evaluate {what} "
+                    f"({len(columns['user']):,} and {len(other['user']):,} targets), so they cannot "
+                    "be compared. Let `reference` name a variant, or change only what targets see"
                 )
 
 
@@ -205,8 +213,8 @@ def _compare(
         }
         for case in cases
     }
-    scores: dict[Hashable, Predictions] = {
-        (*key, seed): predictions(key[0], result)
+    scores: dict[tuple[Hashable, int], Predictions] = {
+        (key, seed): predictions(key[0], result)
         for key, found in results.items()
         for seed, result in found.items()
     }
@@ -218,9 +226,8 @@ def _compare(
         seeds = [seed for seed in results[key] if seed in results[case.reference]]
         differences = {}
         if seeds and not case.is_reference:
-            mine, other = ([(*k, seed) for seed in seeds] for k in (key, case.reference))
             for name in COMPARED:
-                found = draws.interval(name, mine, other)
+                found = draws.interval(name, key, case.reference, seeds)
                 if math.isfinite(found.estimate):
                     differences[name] = Difference(found, p_holm=found.p_value)
         rows.append(
@@ -229,7 +236,7 @@ def _compare(
                 results=results[key],
                 failures={s: run for s, run in runs[key].items() if isinstance(run, str)},
                 metrics={
-                    name: [draws.observed(name, (*key, seed)) for seed in results[key]]
+                    name: [draws.observed(name, key, seed) for seed in results[key]]
                     for name in COMPARED
                 },
                 protocol=lists.FROZEN if frozen else lists.REQUEST,

@@ -30,9 +30,11 @@ METHOD = (
     "judged with the weights of its best epoch by validation. A difference is the mean over seeds "
     "of variant minus reference, of equal seeds on equal targets. Its interval, "
     f"{CONFIDENCE:.0%}, comes from {REPLICAS:,} replicas that draw users with Poisson weights and "
-    f"the pairs of seeds with replacement; p is two-sided, not below {2 / (REPLICAS + 1):.3f}, and "
-    "Holm's adjusts it for all comparisons of the study in that metric. Few seeds make intervals "
-    "too narrow, and those of a single seed tell of other users only."
+    "what other seeds would change, by Student's t and by how far the study's runs are from the "
+    "means of their variant and their seed; p is two-sided, not below "
+    f"{2 / (REPLICAS + 1):.3f}, and Holm's adjusts it for all comparisons of the study in that "
+    "metric. Intervals of a single seed tell of other users only, and those of a variant whose seeds "
+    "differ far more than the others' are too narrow."
 )
 
 
@@ -105,6 +107,8 @@ def findings(rows: Sequence[Row]) -> list[str]:
     rest = [row.case.name for row in compared if row not in told]
     if rest:
         sentences.append(f"Not told apart from the reference in AUC: {'; '.join(rest)}.")
+    if any(len(row.results) == 1 for row in compared):
+        sentences.append("Of a single seed: another may change more than these intervals tell.")
     return sentences
 
 
