@@ -141,3 +141,6 @@ class RunSettings(PreprocessingSettings):
     seed: int = Field(0, ge=0, lt=2**31, description="Of initial weights, shuffling and dropout.")
     history: HistorySettings = Field(..., description="How the examples were cut.")
     labels: LabelTasks = Field(ONE_LABEL, description="What the model predicts.")
+    before: dict[str, str] = Field(
+        {}, description="Of item, category and behavior what the log's column cuts its ids before."
+    )

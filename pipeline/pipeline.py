@@ -212,6 +212,11 @@ def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
         "model": config.model.model_dump(),
         "training": config.training.model_dump(),
         "labels": config.tasks.model_dump(),
+        "before": {
+            role: column.before
+            for role, column in config.log.mapping.ids().items()
+            if column.before is not None and role in feature_config.ROLE_TABLES
+        },
     }
     return {
         "config": json.dumps(settings, sort_keys=True),

@@ -28,7 +28,7 @@ SETTINGS = PreprocessingSettings.model_validate(
             "city": {"of": "user", "column": "y"},
             "income": {"of": "user", "column": "i", "type": "number", "boundaries": [0.0]},
             "taste": {"of": "user", "column": "w", "type": "ids", "max_values": 3, "table": "tags"},
-            "tab": {"of": "context", "column": "c"},
+            "tab": {"of": "context", "column": "c", "after": "(", "before": ")"},
             "rank": {"of": "context", "column": "r", "type": "number", "boundaries": [5.0]},
             "hour": {"from": "time", "as": "hour_of_day", "timezone": ZONE},
             "day": {"from": "time", "as": "day_of_week", "timezone": ZONE},
