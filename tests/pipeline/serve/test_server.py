@@ -199,6 +199,10 @@ def with_inputs(**changes) -> dict:
             "there is no signature 'scor'; the nearest is 'score'",
         ),
         ({"inputs": ["x"]}, 400, "Could not parse example input"),
+        # Cut off, which begins with a line end, and what is no text, as packed ones.
+        ({"inputs": [{"b64": "CgVhYmM="}]}, 400, "must be serialized tf.Examples"),
+        ({"inputs": [{"b64": "////////"}]}, 400, "must be serialized tf.Examples"),
+        ({"inputs": ["漢" * 4000]}, 400, "must be serialized tf.Examples"),
         ({"inputs": [{"b64": "?"}]}, 400, 'examples: is no base64: "?"'),
         ({"inputs": [1]}, 400, "examples: must be text or {'b64': …}. Received: 1"),
         (
