@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import tensorflow_transform as tft
 
 from models import feature_config, features
 from models.example_request import ExampleRequests, as_lists
-from models.feature_config import NumberFeature
+from models.feature_config import IdFeature, IdsFeature, NumberFeature
 from models.json_text import without_nan
 from models.preprocessing import VOCABULARIES
 from models.signatures import ServingModule
@@ -83,6 +84,7 @@ def of(
                             "meaning": _meaning(name, settings),
                         }
                         | ({"vocabulary": read[name]} if name in read else {})
+                        | ({"before": cut} if (cut := _before(name, settings)) else {})
                         for name, tensor in sorted(spec.items())
                     },
                     "outputs": {
@@ -96,7 +98,7 @@ def of(
                     "features": {
                         name: {
                             "dtype": tensor.dtype.name,
-                            "required": True,
+                            "required": not _is_several(name, settings),
                             "meaning": _meaning(name, settings),
                         }
                         for name, tensor in sorted(spec.items())
@@ -165,7 +167,7 @@ def _readme(told: Mapping[str, Any]) -> str:
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False
     )
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(told, body=json.dumps(_body(told["example"])))
+    return template.render(told, body=shlex.quote(json.dumps(_body(told["example"]))))
 
 
 def _body(example: Mapping[str, Any]) -> dict[str, Any]:
@@ -194,7 +196,7 @@ def _meaning(name: str, settings: RunSettings) -> str:
         features.TARGET_TIME: f"when they are shown, {unit}",
     }
     if name in roles:
-        return roles[name]
+        return roles[name] + _cut(None, _before(name, settings))
     for prefix, of in (
         (features.HISTORY_PREFIX, "of each behaviour"),
         (features.TARGET_PREFIX, "of each candidate's request"),
@@ -202,18 +204,46 @@ def _meaning(name: str, settings: RunSettings) -> str:
     ):
         if name.startswith(prefix):
             feature = settings.features[name.removeprefix(prefix)]
-            missing = "NaN" if feature.type == "number" else '""'
-            empty = "no value" if feature.type == "ids" else missing
-            return f"feature {name.removeprefix(prefix)!r} {of}; {empty} where it is missing"
+            what = f"feature {name.removeprefix(prefix)!r} {of}{_cut_of(feature)}"
+            if isinstance(feature, IdsFeature):
+                return f'{what}, up to {feature.max_values} values; "" fills up, or stands for none'
+            return f"{what}; {_missing(feature)} where it is missing"
     return ""
 
 
+def _is_several(name: str, settings: RunSettings) -> bool:
+    """Whether an input has several values of a user, of which there may be none."""
+    user = features.user_feature("")
+    feature = settings.features.get(name.removeprefix(user)) if name.startswith(user) else None
+    return isinstance(feature, IdsFeature)
+
+
+def _missing(feature: feature_config.Feature) -> str:
+    return "NaN" if isinstance(feature, NumberFeature) else '""'
+
+
+def _before(name: str, settings: RunSettings) -> str | None:
+    """What the log's column cuts the ids of an input before."""
+    roles = (role for role, inputs in VOCABULARIES.items() if name in inputs)
+    return settings.before.get(next(roles, ""))
+
+
+def _cut_of(feature: feature_config.Feature) -> str:
+    return _cut(feature.after, feature.before) if isinstance(feature, IdFeature) else ""
+
+
+def _cut(after: str | None, before: str | None) -> str:
+    """Which part of a cell of the log a value is: the graph does not cut."""
+    parts = [f"behind the last {after!r}"] if after else []
+    parts += [f"before the {'next' if after else 'first'} {before!r}"] if before else []
+    return f", of the log's cell what stands {' and '.join(parts)}" if parts else ""
+
+
 def _of_new_items(name: str, feature: feature_config.Feature) -> str:
-    missing = "NaN" if isinstance(feature, NumberFeature) else '""'
     several = f", with {feature.separator!r} between values" if feature.type == "ids" else ""
     return (
-        f"feature {name!r} of each candidate{several}; read where the item is unknown, {missing} "
-        "where it is missing"
+        f"feature {name!r} of each candidate{several}{_cut_of(feature)}; read where the item is "
+        f"unknown, {_missing(feature)} where it is missing"
     )
 
 

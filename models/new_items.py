@@ -106,9 +106,14 @@ def _values(told: tf.RaggedTensor, targets: tf.Tensor, feature: Feature) -> tf.R
     if isinstance(feature, NumberFeature):
         numbers = told.to_tensor(float("nan"), shape=size)
         return tf.RaggedTensor.from_tensor(tf.reshape(numbers, [-1, 1]))
-    texts = tf.reshape(told.to_tensor("", shape=size), [-1])
+    texts = tf.strings.strip(tf.reshape(told.to_tensor("", shape=size), [-1]))  # as in the log
     if not isinstance(feature, IdsFeature):
         return tf.RaggedTensor.from_tensor(texts[:, None])
     parts = tf.strings.split(texts, feature.separator)
     parts = parts.with_flat_values(tf.strings.strip(parts.flat_values))
-    return tf.ragged.boolean_mask(parts, parts != "")[:, : feature.max_values]
+    return told_values(parts)[:, : feature.max_values]
+
+
+def told_values(values: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Returns texts [n, V] without the empty ones, which fill up or stand for none."""
+    return tf.ragged.boolean_mask(values, values != "")

@@ -23,7 +23,7 @@ from models.context_calibration import ContextCalibration
 from models.feature_config import Feature
 from models.inputs import Layout
 from models.layers.rank import BLOCK
-from models.new_items import NewItems
+from models.new_items import NewItems, told_values
 from models.settings import HistorySettings
 from models.transform_graph import TransformGraph
 
@@ -102,6 +102,12 @@ class ServingModule(tf.Module):
             if name not in NOT_SERVED
             and not name.startswith((features.item_feature(""), features.label_feature("")))
         } | self.new_items.spec()
+        # Of a feature that two hashes make rows of, a request has one column, a batch two.
+        self._asked = dataclasses.replace(
+            self._layout,
+            values={n: most for n, most in self._layout.values.items() if n in self._spec},
+            single=self._layout.single & self._spec.keys(),
+        )
         # Each traced once for all signatures, and in the SavedModel once.
         spec = {
             name: tf.RaggedTensorSpec([None, None], spec.dtype, ragged_rank=1)
@@ -172,7 +178,7 @@ class ServingModule(tf.Module):
         Raises:
           tf.errors.InvalidArgumentError: naming the tensor whose shape does not fit the others.
         """
-        tensors = requests.checked_dense(tensors, self._layout)
+        tensors = requests.checked_dense(tensors, self._asked)
         length = tensors.pop(features.HISTORY_LENGTH)
         history: dict[str, tf.Tensor] = {}
         others: dict[str, tf.Tensor] = {}
@@ -180,7 +186,7 @@ class ServingModule(tf.Module):
             side = history if name.startswith(features.HISTORY_PREFIX) else others
             side[name] = x
         whole = tf.RaggedTensor.from_tensor
-        users = {name: whole(others.pop(name)) for name in self._layout.values}
+        users = {name: whole(others.pop(name)) for name in self._asked.values}
         rows = whole(others[features.TARGET_ITEM])
         targets = {n: rows.with_flat_values(tf.reshape(x, [-1])) for n, x in others.items()}
         return self._score(_unpadded(history, length) | users | targets, dense=True)
@@ -205,7 +211,7 @@ class ServingModule(tf.Module):
           dense: whether they were tensors, which are checked.
         """
         told = [name for name in self.new_items.features if name in raw]
-        raw = requests.checked(raw, self._layout, self._span, told, dense=dense)
+        raw = requests.checked(raw, self._asked, self._span, told, dense=dense)
         nothing = tf.zeros_like(raw[features.TARGET_ITEM].row_splits)
         for name, spec in self._spec.items():
             if name not in raw:  # what a request need not tell
@@ -250,16 +256,21 @@ class ServingModule(tf.Module):
     ) -> tf.Tensor:
         """Returns all outputs [n, `targets`, outputs] of ragged raw features."""
         settings = self._settings
-        raw = requests.with_common_rows(raw, self._layout, self.new_items.features)
+        raw = requests.with_common_rows(raw, self._asked, self.new_items.features)
+        # Before those beyond the most are cut: an empty value must not take the place of one.
+        raw |= {
+            n: told_values(raw[n]) for n in sorted(self._asked.values.keys() - self._asked.single)
+        }
         given_end = raw.pop(features.TARGET_HIST_END)
         told = {name: raw.pop(name) for name in self.new_items.features}
-        full_length = _row_lengths(raw[features.HISTORY_ITEM])
         history = {n: x for n, x in raw.items() if n.startswith(features.HISTORY_PREFIX)}
-        raw |= tf.cond(
+        full_length = _row_lengths(raw[features.HISTORY_ITEM])
+        newest, cut_off = tf.cond(
             tf.reduce_any(full_length > settings.max_length),
-            lambda: {name: x[:, -settings.max_length :] for name, x in history.items()},
-            lambda: history,  # cutting copies every history, and seldom has anything to cut
+            lambda: self._newest(history, raw[features.TARGET_TIME], given_end),
+            lambda: (history, tf.zeros_like(full_length)),  # cutting copies; seldom is it needed
         )
+        raw |= newest
         # In whole blocks, which a search looks at: here, padding costs nothing.
         length = -(-raw[features.HISTORY_ITEM].bounding_shape(1) // BLOCK) * BLOCK
         ids = {name: inputs.narrow(name, x) for name, x in self.transform(raw).items()}
@@ -272,7 +283,7 @@ class ServingModule(tf.Module):
             ties=settings.ties == "order",
         )
         end = tf.cast(inputs.dense(given_end, targets, -1), tf.int32)
-        hist_end = tf.where(end < 0, hist_end, tf.maximum(end - (full_length - kept), 0))
+        hist_end = tf.where(end < 0, hist_end, tf.maximum(end - cut_off, 0))
         batch[features.TARGET_HIST_END] = hist_end
         if self._reads_match:
             batch[features.TARGET_MATCH] = positions.target_match(
@@ -288,6 +299,35 @@ class ServingModule(tf.Module):
         if one:
             batch = {name: _of_one(name, x) for name, x in batch.items()}
         return self._scores_of(batch)
+
+    def _newest(
+        self,
+        history: dict[str, tf.RaggedTensor],
+        target_time: tf.RaggedTensor,
+        given_end: tf.RaggedTensor,
+    ) -> tuple[dict[str, tf.RaggedTensor], tf.Tensor]:
+        """Returns the newest behaviours [n, L] that targets see, `max_length` of a user at most.
+
+        What comes after all of a user's targets must not take the place of what they see.
+
+        Returns:
+          `history`, cut, and how many of the oldest behaviours were cut off, [n, 1] int32.
+        """
+        times = history[features.HISTORY_TIME]
+        row, latest = times.value_rowids(), tf.reduce_max(target_time, 1)
+        before = tf.less_equal if self._settings.ties == "order" else tf.less
+        seen = tf.cast(before(times.flat_values, tf.gather(latest, row)), tf.int64)
+        seen = tf.math.unsorted_segment_sum(seen, row, times.nrows())
+        end = tf.where(given_end.row_lengths() > 0, tf.reduce_max(given_end, 1), seen)
+        begin = tf.maximum(end - self._settings.max_length, 0)
+        place = tf.range(tf.size(row, tf.int64)) - tf.gather(times.row_starts(), row)
+        kept = (place >= tf.gather(begin, row)) & (place < tf.gather(end, row))
+        flat = {name: tf.boolean_mask(x.flat_values, kept) for name, x in history.items()}
+        rows = tf.RaggedTensor.from_row_lengths(
+            flat[features.HISTORY_TIME], end - begin, validate=False
+        )
+        newest = {name: rows.with_flat_values(x) for name, x in flat.items()}
+        return newest, tf.cast(begin[:, None], tf.int32)
 
     def _scores(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         """Returns all outputs [n, T, outputs] of a batch that lacks `target_local_begin`."""

@@ -144,3 +144,6 @@ class RunSettings(PreprocessingSettings):
     drawn_negatives: int = Field(
         0, ge=0, description="Negatives drawn for each positive; 0: labels are the log's."
     )
+    before: dict[str, str] = Field(
+        {}, description="Of item, category and behavior what the log's column cuts its ids before."
+    )

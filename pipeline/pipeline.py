@@ -207,6 +207,11 @@ def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
         "training": config.training.model_dump(),
         "labels": config.tasks.model_dump(),
         "drawn_negatives": config.drawn_negatives,
+        "before": {
+            role: column.before
+            for role, column in config.log.mapping.ids().items()
+            if column.before is not None and role in feature_config.ROLE_TABLES
+        },
     }
     return {
         "config": json.dumps(settings, sort_keys=True),

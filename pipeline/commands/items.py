@@ -41,11 +41,17 @@ def execute(arguments: argparse.Namespace) -> int:
             from pipeline.items.refresh import refresh
             from pipeline.serve.server import load
 
-        def verify(path: str) -> None:
-            load(Path(path))
-
         found = children(folder)
         newest = found[max(found)]
+
+        def verify(path: str) -> None:
+            load(Path(path))
+            if (now := max(children(folder))) != max(found):
+                raise InputError(
+                    f"--model {folder}: version {now} was pushed while rows of {newest.name} were "
+                    "made, which must not take its place; run the command again"
+                )
+
         with tempfile.TemporaryDirectory(prefix="everlong-items-") as aside:
             made = Path(aside, "model")
             with terminal.running(f"making rows of {arguments.items}"):

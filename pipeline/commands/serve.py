@@ -164,6 +164,8 @@ def _first_version(server: Server, folder: Path, url: str) -> str:
             raise InputError(f"--model {folder}: cannot be served: {faults[0]}")
         return f"no version in {folder} can be served yet: requests are refused until one can"
     with server.versions.lease() as (version, model):
+        if SCORE not in model.definition:  # a model of somebody else's
+            return f"version {version} of {folder}, which has no signature {SCORE!r} to show"
         request = ExampleRequests.of_model(model.signature(SCORE).inputs, str(model.path)).draw(
             2, 2
         )

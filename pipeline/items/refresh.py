@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 import tensorflow as tf
 
+from components.behavior_example_gen.cells.columns import IdColumn
 from components.errors import InputError
 from models import contract, features, item_maker
 from models.features import Store
@@ -61,7 +62,12 @@ def refresh(version: Path, items: str, out: Path) -> Refreshed:
         )
     told = json.loads((version / features.CONTRACT).read_bytes())
     known = told["signatures"][features.SCORE]["inputs"][features.TARGET_ITEM]
-    given = table.read(items, told["item_features"], known["dtype"] != "string")
+    column = IdColumn(
+        column=table.ID,
+        type="string" if known["dtype"] == "string" else "int",
+        before=known.get("before"),
+    )
+    given = table.read(items, told["item_features"], column)
     vocabulary = version / "assets" / known["vocabulary"]
     lines = vocabulary.read_bytes().splitlines()
     place = {line: number for number, line in enumerate(lines, 1)}

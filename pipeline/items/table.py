@@ -41,13 +41,13 @@ class Items:
     repeated: int
 
 
-def read(path: str, told: Mapping[str, object], integers: bool) -> Items:
+def read(path: str, told: Mapping[str, object], column: IdColumn) -> Items:
     """Reads a file of items: CSV, JSON lines or Parquet.
 
     Args:
       path: of the file. Of rows with equal ids, the first one counts.
       told: the configurations of the features of items, by name, as the model's contract has them.
-      integers: whether ids are whole numbers.
+      column: how the log's ids of items are read; it is called `ID` here.
 
     Raises:
       InputError: naming the column or the cell that cannot be read.
@@ -61,7 +61,7 @@ def read(path: str, told: Mapping[str, object], integers: bool) -> Items:
         raise InputError(f"--items {path}: {_told(error, columns)}") from None
     cells = {name: table[name] for name in columns}
     cells |= {n: tidy(x, MISSING, True) for n, x in cells.items() if not _is_vector(configured, n)}
-    ids = to_id(cells[ID], IdColumn(column=ID, type="int" if integers else "string"))
+    ids = to_id(cells[ID], column)
     for fault, rows in ids.faults.items():
         if rows.any():
             row = int(np.flatnonzero(rows)[0])
@@ -73,9 +73,9 @@ def read(path: str, told: Mapping[str, object], integers: bool) -> Items:
     kept = ids.values.take(first)
     raw: dict[str, np.ndarray] = {features.ITEM_ID: _numpy(kept)}
     for name, feature in configured.items():
-        column = features.item_feature(name)
+        held = features.item_feature(name)
         if isinstance(feature, VectorFeature):
-            raw[column] = _vectors(path, name, cells[name].take(first), feature.dim)
+            raw[held] = _vectors(path, name, cells[name].take(first), feature.dim, kept)
             continue
         assert isinstance(feature, IdFeature | IdsFeature | NumberFeature), "it is of items"
         found = to_feature(cells[name].take(first), feature)
@@ -86,9 +86,9 @@ def read(path: str, told: Mapping[str, object], integers: bool) -> Items:
         values = found.values
         if isinstance(feature, IdsFeature):
             values, sizes = cut_ids(values, feature, MISSING, True)
-            raw[features.length_of(column)] = sizes
-        raw[column] = _numpy(values)
-    texts = kept.cast(pa.string()).to_pylist() if integers else kept.to_pylist()
+            raw[features.length_of(held)] = sizes
+        raw[held] = _numpy(values)
+    texts = kept.cast(pa.string()).to_pylist() if column.type == "int" else kept.to_pylist()
     repeated = len(codes) - len(first)
     return Items([t.encode() if isinstance(t, str) else t for t in texts], raw, repeated)
 
@@ -110,12 +110,21 @@ def _numpy(values: pa.Array) -> np.ndarray:
     return values.to_numpy(zero_copy_only=False)
 
 
-def _vectors(path: str, name: str, lists: pa.Array, dim: int) -> np.ndarray:
+def _vectors(path: str, name: str, lists: pa.Array, dim: int, ids: pa.Array) -> np.ndarray:
     """The numbers of all vectors, NaN of a missing one."""
-    sizes = pc.list_value_length(lists).fill_null(dim).to_numpy() if is_list(lists.type) else None
-    if sizes is None or (sizes != dim).any():
+    flat = pc.list_flatten(lists) if is_list(lists.type) else None
+    if (
+        flat is None
+        or not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type))
+        or pc.any(pc.not_equal(pc.list_value_length(lists), dim)).as_py()
+    ):
         raise InputError(f"--items {path}: {name} must hold lists of {dim} numbers in each row")
     whole = np.full([len(lists), dim], np.nan, np.float32)
     known = np.asarray(lists.is_valid())
-    whole[known] = pc.list_flatten(lists).to_numpy().reshape(-1, dim)
+    with np.errstate(over="ignore"):  # what is beyond 32-bit floats is refused below
+        whole[known] = _numpy(flat).reshape(-1, dim)
+    if wrong := np.flatnonzero(known & ~np.isfinite(whole).all(axis=1))[:1].tolist():
+        raise InputError(
+            f"--items {path}: {name} of {ID} {ids[wrong[0]]} holds a value that is no finite number"
+        )
     return whole.ravel()

@@ -10,19 +10,29 @@ from pipeline.serve.errors import Code, RequestError, invalid
 
 _ASSERTION = re.compile(r"assertion failed: \[(.*)\]\s*$", re.MULTILINE)
 _NODE = "\n\t [[{{"  # where in the graph
+_NO_EXAMPLE = "Could not parse example input"
 # Before the sentence: which of several errors, its code, and the example, which has no name.
 _HEAD = re.compile(r"^(\(\d+\) )?([A-Z_]+: )?(Name: <unknown>, )?")
 
 
-def of_tensorflow(error: Exception) -> RequestError:
-    """The error of a request on which a graph failed."""
-    text = getattr(error, "message", None) or str(error)
+def of_tensorflow(error: tf.errors.OpError | UnicodeDecodeError) -> RequestError:
+    """The error of a request on which a graph failed.
+
+    Args:
+      error: of TensorFlow, or of its Python over bytes that TensorFlow quotes.
+    """
+    if isinstance(error, UnicodeDecodeError):
+        text = error.object.decode("utf-8", "replace")
+    else:
+        text = error.message
+    if _NO_EXAMPLE in text:  # and quotes it, of any length and with line ends
+        return invalid(f"{_NO_EXAMPLE}: `examples` must be serialized tf.Examples")
     if found := _ASSERTION.search(text):
         sentence = _unescaped(found[1])
     else:
         sentence = text.partition(_NODE)[0].strip().rpartition("\n")[2].partition(" [Op:")[0]
         sentence = _HEAD.sub("", sentence)
-    if isinstance(error, tf.errors.InvalidArgumentError):
+    if isinstance(error, tf.errors.InvalidArgumentError | UnicodeDecodeError):
         return invalid(sentence)
     if isinstance(error, tf.errors.ResourceExhaustedError):
         return RequestError(Code.RESOURCE_EXHAUSTED, sentence)

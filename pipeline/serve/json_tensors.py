@@ -136,7 +136,8 @@ def _array(name: str, value: Any, signature: Signature) -> np.ndarray:
             "; write NaN where it is missing" if wrong is None and spec.dtype.is_floating else ""
         )
         raise invalid(f"{name}: must be {spec.dtype.name}. Received: {_shown(wrong)}{missing}")
-    return found.astype(spec.dtype.as_numpy_dtype)
+    with np.errstate(over="ignore"):  # beyond 32 bits: infinite, which the graph refuses by name
+        return found.astype(spec.dtype.as_numpy_dtype)
 
 
 def _bytes(name: str, value: Any) -> bytes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from models import features
 from pipeline.serve import prometheus
@@ -97,5 +99,7 @@ def _lengths(inputs: Arrays) -> list[int]:
 
 
 def _length(serialized: bytes) -> int:
-    found = tf.train.Example.FromString(serialized).features.feature[features.HISTORY_TIME]
-    return len(found.int64_list.value)
+    example = tf.train.Example()
+    with contextlib.suppress(DecodeError):  # of names that are no UTF-8, which graphs pass over
+        example.ParseFromString(serialized)
+    return len(example.features.feature[features.HISTORY_TIME].int64_list.value)

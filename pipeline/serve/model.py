@@ -79,7 +79,7 @@ class Signature:
         given = [np.asarray(tensors[n], s.dtype.as_numpy_dtype) for n, s in self.inputs.items()]
         try:
             found = self._function(*given)
-        except tf.errors.OpError as error:
+        except (tf.errors.OpError, UnicodeDecodeError) as error:
             raise of_tensorflow(error) from None
         return dict(zip(self.outputs, found, strict=True))
 

@@ -115,6 +115,11 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *arguments: Any) -> None:
         pass
 
+    def handle_expect_100(self) -> bool:
+        going_on = super().handle_expect_100()
+        self.wfile.flush()  # a client such as curl, of a megabyte or more, waits for it
+        return going_on
+
     def _counted(self, answer: Any) -> None:
         server = self.server
         with server.idle:

@@ -99,7 +99,8 @@ class Versions(Generic[Model]):
         """Loads the newest version if it is another one, and releases what nobody holds."""
         self._release()
         found = children(self._folder)
-        self._failed = {v: known for v, known in self._failed.items() if v in found}
+        with self._lock:
+            self._failed = {v: known for v, known in self._failed.items() if v in found}
         for version in sorted(found, reverse=True):
             if version == self.version:
                 return
@@ -132,13 +133,15 @@ class Versions(Generic[Model]):
     def _try(self, version: int, folder: Path, looks: object) -> bool:
         """Loads a version and lets it serve; whether it can."""
         begun = time.monotonic()
-        self._failed.pop(version, None)
-        self._loading = version
+        with self._lock:
+            self._failed.pop(version, None)
+            self._loading = version
         try:
             model = self._load(folder)
         except Exception as error:  # TensorFlow has many ways to fail
             fault = " ".join(str(error).split())[:200]
-            self._failed[version] = looks, fault
+            with self._lock:
+                self._failed[version] = looks, fault
             _LOG.info("version %d cannot be served and is passed over: %s", version, fault)
             return False
         finally:
@@ -168,10 +171,10 @@ def children(folder: Path) -> dict[int, Path]:
 
     A SavedModel under another name than a number is version 1.
     """
-    if (folder / SAVED_MODEL).is_file():
-        name = folder.resolve().name
-        return {version_number(name) if is_version(name) else 1: folder}
     try:
+        if (folder / SAVED_MODEL).is_file():
+            name = folder.resolve().name
+            return {version_number(name) if is_version(name) else 1: folder}
         return {version_number(p.name): p for p in folder.iterdir() if is_version(p.name)}
     except OSError:  # such as a file system that is away for a while
         return {}

@@ -25,9 +25,10 @@ SETTINGS = PreprocessingSettings.model_validate(
             "length": {"of": "item", "column": "l", "type": "number", "buckets": 4},
             "cover": {"of": "item", "type": "vector", "file": "f", "key": "k", "dim": 3},
             "age": {"of": "user", "column": "u"},
+            "city": {"of": "user", "column": "y"},
             "income": {"of": "user", "column": "i", "type": "number", "boundaries": [0.0]},
             "taste": {"of": "user", "column": "w", "type": "ids", "max_values": 3, "table": "tags"},
-            "tab": {"of": "context", "column": "c"},
+            "tab": {"of": "context", "column": "c", "after": "(", "before": ")"},
             "rank": {"of": "context", "column": "r", "type": "number", "boundaries": [5.0]},
             "hour": {"from": "time", "as": "hour_of_day", "timezone": ZONE},
             "day": {"from": "time", "as": "day_of_week", "timezone": ZONE},
@@ -41,6 +42,7 @@ SETTINGS = PreprocessingSettings.model_validate(
             "tab": {"max_size": 2},
             "item": {"min_count": 2},
             "page": {"rows": "hash", "buckets": 3},
+            "city": {"rows": "hash", "buckets": 5},
             "words": {"rows": "hash", "buckets": 7},
         },
     }
@@ -81,6 +83,7 @@ def _user(rng: np.random.Generator, number: int) -> RawExample:
     example = with_positions(example)
     return example | {
         "user_age": _words(rng, "u", 1),
+        "user_city": [b"y%d" % (number % 9)],
         "user_income": _numbers(rng, 1),
         "user_taste": [word for word in _words(rng, "t", int(rng.integers(0, 4))) if word],
         "history_tab": _words(rng, "c", length),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,44 @@ def test_the_example_of_the_readme_scores_in_a_process_of_its_own(exported):
     (printed,) = re.findall(r"^\[\[(.*)\]\]$", done.stdout.strip())  # one user
     scores = [float(number) for number in printed.split()]
     assert len(scores) == 2 and all(0 < score < 1 for score in scores)
+
+
+def test_the_curl_of_the_readme_has_the_example_whatever_is_in_it(exported, tmp_path):
+    _, version = exported
+    said = told(version)
+    (name, *_) = said["example"]
+    said["example"] = {name: [["Children's", 'a "b" $HOME']]}
+    contract.write(str(tmp_path), said)
+    (command,) = re.findall(r"```sh\n(.*?)\n```", (tmp_path / contract.README).read_text(), re.S)
+    curl, option, body, place = shlex.split(command)
+    assert (curl, option, place[:14]) == ("curl", "-d", "localhost:8501")
+    assert json.loads(body) == {"signature_name": "score", "inputs": said["example"]}
+
+
+def test_what_is_cut_from_a_cell_is_told(exported):
+    """Who sends `Comedy|Drama` where the model knows `Comedy` gets the score of an unknown one."""
+    _, version = exported
+    inputs = told(version)["signatures"]["score"]["inputs"]
+    for name in ("history_category", "target_category"):
+        assert inputs[name]["before"] == "|"
+        assert inputs[name]["meaning"] == (
+            "their categories, of the log's cell what stands before the first '|'"
+        )
+    assert "before" not in inputs["target_item"]
+    text = (version / contract.README).read_text()
+    assert "before the first '\\|' |" in text
+    tables = [line for line in text.splitlines() if line.startswith("| `")]
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} <= {4, 5}
+    if "history_tab" in inputs:
+        assert inputs["history_tab"]["meaning"] == (
+            "feature 'tab' of each behaviour, of the log's cell what stands behind the last '(' "
+            "and before the next ')'; \"\" where it is missing"
+        )
+        assert inputs["user_taste"]["meaning"] == (
+            "feature 'taste' of the user, up to 3 values; \"\" fills up, or stands for none"
+        )
+        of_examples = told(version)["signatures"]["serving_default"]["features"]
+        assert not of_examples["user_taste"]["required"] and of_examples["user_age"]["required"]
 
 
 def test_what_training_knew_is_told(exported):

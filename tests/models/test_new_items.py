@@ -51,7 +51,8 @@ def _scores(served, examples: list[RawExample]) -> np.ndarray:
 def _told(known: dict, targets: int) -> RawExample:
     """What is known of an item, as a request tells it of each target."""
     tags = ",".join(tag.decode() for tag in known["tags"]).encode()
-    values = {"author": known["author"], "tags": tags, "words": b" , " + tags} | {
+    author = b" %s " % known["author"]  # spaces are cut off, as the log's were
+    values = {"author": author, "tags": tags, "words": b" , " + tags} | {
         name: known[name] for name in ("price", "length")
     }
     return {features.target_feature(name): [value] * targets for name, value in values.items()}

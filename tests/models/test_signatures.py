@@ -232,6 +232,44 @@ def test_only_the_newest_behaviors_count(case):
     np.testing.assert_allclose(score(served, [longest]), score(served, [longer]), atol=1e-6)
 
 
+@pytest.mark.parametrize("case", ["transformed_features"], indirect=True)
+def test_empty_values_take_no_place(case):
+    """Tensors fill up on either side; three values of `taste` are read."""
+    *_, served = case
+    example = request(case[0].splits["validation"][1])
+    few, none = example | {"user_taste": [b"t1", b"t2"]}, example | {"user_taste": []}
+    filled = example | {"user_taste": [b"", b"", b"t1", b"", b"t2", b""]}
+    expected, empty, found = score(served, [few, none, filled])
+    np.testing.assert_allclose(found, expected, atol=OTHER_ORDER)
+    assert np.abs(expected - empty).max() > 1e-4
+    tensors = {name: tf.constant(x) for name, x in raw_tensors([filled]).items()}
+    np.testing.assert_allclose(
+        served[SCORE](**tensors)[PROBABILITY][0], expected[: len(example["target_item"])],
+        atol=OTHER_ORDER,
+    )  # fmt: skip
+
+
+def test_what_comes_after_the_targets_takes_no_place_of_what_they_see(case):
+    """A history as it is today scores what was shown earlier as the history of then does."""
+    *_, served = case
+    long = max(case[0].splits["validation"], key=lambda e: len(e[features.HISTORY_ITEM]))
+    today = dict(request(long))
+    count = HISTORY["max_length"] + 5
+    for name in today:
+        if name.startswith(features.HISTORY_PREFIX):
+            later = (long[name] * count)[:count]
+            if name == features.HISTORY_TIME:
+                later = [max(long[features.TARGET_TIME])] * count  # in its second, so not before it
+            today[name] = long[name] + later
+    then = score(served, [request(long)])
+    assert len(long[features.HISTORY_ITEM]) >= 20
+    np.testing.assert_allclose(score(served, [today]), then, atol=OTHER_ORDER)
+    ends = {features.TARGET_HIST_END: [len(long[features.HISTORY_ITEM])] * then.size}
+    np.testing.assert_allclose(score(served, [today | ends]), then, atol=OTHER_ORDER)
+    one = {n: x[-1:] if n.startswith("target_") else x for n, x in today.items()}
+    np.testing.assert_allclose(score(served, [one])[0, 0], then[0, -1], atol=OTHER_ORDER)
+
+
 def test_a_given_end_hides_what_follows(case):
     *_, served = case
     example = dict(max(case[0].splits["validation"], key=lambda e: len(e[features.HISTORY_ITEM])))

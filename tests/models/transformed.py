@@ -182,6 +182,7 @@ class Transformed:
             "seed": 3,
             **self.settings.model_dump(),
             "history": HISTORY,
+            "before": {"category": "|"},
         }
         return FnArgs(
             train_files=self.files("train"),

@@ -1,5 +1,6 @@
 """`labels` in a configuration: what they become, and what is refused."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,11 @@ def test_the_primary_label_chooses_targets_and_the_others_follow(own):
     assert loaded.tasks.names == ["click", "like", "buy"]
     assert loaded.tasks.weights == [1.0, 0.3, 1.0]
     assert '"given": "click"' in trainer_config(loaded, "")["config"]
+
+
+def test_the_trainer_knows_which_ids_are_cut():
+    for name, cut in (("movielens_1m", {"category": "|"}), ("demo", {})):
+        assert json.loads(trainer_config(configuration.load(name), "")["config"])["before"] == cut
 
 
 def test_one_label_of_several_is_the_same_data_as_the_short_form(own):

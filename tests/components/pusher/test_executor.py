@@ -68,6 +68,8 @@ def test_a_model_in_an_object_store_is_pushed_to_a_folder(examples, tmp_path):
     run(model, examples, tmp_path / "serving", tmp_path / "a")
     (version,) = (tmp_path / "serving").iterdir()
     assert "serving_default" in tf.saved_model.load(str(version)).signatures
+    # A service is another user: it may read the folder as it may any other.
+    assert version.stat().st_mode == (tmp_path / "serving").stat().st_mode
 
 
 def test_a_model_that_was_not_blessed_is_not_pushed(examples, tmp_path):

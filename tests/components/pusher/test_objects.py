@@ -11,7 +11,12 @@ from components.errors import InputError
 from components.pusher.destination import try_destination
 from components.pusher.objects import push, try_writing
 
-FILES = {"saved_model.pb": b"graph", "variables/variables.index": b"i", "assets/item": b"1\n"}
+FILES = {
+    "saved_model.pb": b"graph",
+    "variables/variables.index": b"i",
+    "assets/item": b"1\n",
+    "everlong_model.json": b"{}",
+}
 
 
 def nothing(folder: str) -> None:
@@ -53,6 +58,30 @@ def test_stopped_after_any_copy_it_leaves_no_model(model, tmp_path, monkeypatch)
         assert made
         assert [path.name for path in destination.iterdir()] == [version]
         assert content(destination / version) == FILES
+
+
+def test_folders_of_somebody_else_stay_and_are_passed_by(model, tmp_path):
+    """A destination may be wrong: partitions of a log have numbers for names, too."""
+    log = tmp_path / "bucket" / "20261130120000" / "part-0.csv"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(b"user,item\n")
+    assert push(str(model), str(tmp_path / "bucket"), nothing) == ("20261130120001", True)
+    assert log.read_bytes() == b"user,item\n"
+    assert push(str(model), str(tmp_path / "bucket"), nothing) == ("20261130120001", False)
+
+
+def test_a_copy_that_cannot_be_served_is_taken_back(model, tmp_path):
+    destination = tmp_path / "serving"
+
+    def refuse(folder: str) -> None:
+        if folder.startswith(str(destination)):
+            raise RuntimeError("does not load")
+
+    with pytest.raises(RuntimeError, match="does not load"):
+        push(str(model), str(destination), refuse)
+    assert not list(destination.glob("*/saved_model.pb"))
+    version, _ = push(str(model), str(destination), nothing)
+    assert [path.name for path in destination.iterdir()] == [version]
 
 
 def test_the_same_model_is_pushed_once_and_another_above_it(model, tmp_path):

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 
+from components.behavior_example_gen.cells.columns import IdColumn
 from components.errors import InputError
 from models import contract, features, trainer
 from pipeline.cli import main
@@ -135,6 +136,25 @@ def test_the_command_pushes_the_next_version(pushed, known, tmp_path, capfd):
 
 
 @pytest.mark.parametrize("pushed", ["float32"], indirect=True)
+def test_a_version_that_is_pushed_meanwhile_keeps_its_place(
+    pushed, known, tmp_path, capfd, monkeypatch
+):
+    serving = tmp_path / "serving"
+    shutil.copytree(pushed / "7", serving / "7")
+
+    def overtaken(*arguments):
+        told = refresh(*arguments)
+        shutil.copytree(pushed / "7", serving / "8")  # stands for a model that was trained anew
+        return told
+
+    monkeypatch.setattr("pipeline.items.refresh.refresh", overtaken)
+    items = write(tmp_path / "items.parquet", {1000: known[1]})
+    assert main(["items", "--model", str(serving), "--items", items]) == 2
+    assert "version 8 was pushed while rows of 7 were made" in capfd.readouterr().err
+    assert sorted(path.name for path in serving.iterdir()) == ["7", "8"]
+
+
+@pytest.mark.parametrize("pushed", ["float32"], indirect=True)
 def test_faults_of_the_table_are_named(pushed, known, tmp_path):
     without = pq.read_table(write(tmp_path / "a.parquet", known)).drop(["price"])
     pq.write_table(without, tmp_path / "a.parquet")
@@ -147,13 +167,26 @@ def test_faults_of_the_table_are_named(pushed, known, tmp_path):
     short = {1: known[1] | {"cover": [1.0, 2.0]}}
     with pytest.raises(InputError, match="cover must hold lists of 3 numbers in each row"):
         refresh(pushed / "7", write(tmp_path / "b.parquet", short), tmp_path / "out")
+    for number in (float("nan"), float("inf"), 1e39, None):  # beyond 32-bit floats, too
+        wrong = {1: known[1], 3: known[3] | {"cover": [1.0, number, 2.0]}}
+        with pytest.raises(InputError, match="cover of item 3 holds a value that is no finite"):
+            refresh(pushed / "7", write(tmp_path / "c.parquet", wrong), tmp_path / "out")
+    texts = {1: known[1] | {"cover": ["1", "2", "3"]}}
+    with pytest.raises(InputError, match="cover must hold lists of 3 numbers in each row"):
+        refresh(pushed / "7", write(tmp_path / "d.parquet", texts), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_ids_are_cut_as_the_logs_were(tmp_path):
+    pq.write_table(pa.table({"item": ["7|x", "8|x", "7|y"]}), tmp_path / "items.parquet")
+    found = table.read(str(tmp_path / "items.parquet"), {}, IdColumn(column="item", before="|"))
+    assert (found.ids, found.repeated) == ([b"7", b"8"], 1)
 
 
 def test_an_id_of_several_lines_is_refused(tmp_path):
     pq.write_table(pa.table({"item": ["a", "b\nc"]}), tmp_path / "items.parquet")
     with pytest.raises(InputError, match="an id holds a line end"):
-        table.read(str(tmp_path / "items.parquet"), {}, integers=False)
+        table.read(str(tmp_path / "items.parquet"), {}, IdColumn(column="item"))
 
 
 def test_a_model_of_ids_alone_is_refused(tmp_path):

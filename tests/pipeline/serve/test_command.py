@@ -12,9 +12,11 @@ import sys
 import threading
 
 import pytest
+import tensorflow as tf
 
 from pipeline.cli import main
-from tests.pipeline.serve.tiny import SLOW, Rest, publish, wait_until
+from pipeline.commands import serve
+from tests.pipeline.serve.tiny import SLOW, Rest, Tiny, publish, running, wait_until
 
 COMMAND = [sys.executable, "-m", "pipeline", "serve", "--rest-port", "0", "--grpc-port", "0"]
 
@@ -84,6 +86,15 @@ def test_a_broken_version_alone_is_refused(tmp_path, capfd):
     assert main(words) == 2
     told = capfd.readouterr().err.splitlines()[-1]
     assert told.startswith(f"everlong: --model {tmp_path}: cannot be served: Cannot parse file")
+
+
+def test_a_model_without_the_signature_of_the_example_is_served(tmp_path):
+    tiny = Tiny(4)
+    signature = {"serving_default": tiny.serving_default.get_concrete_function()}
+    tf.saved_model.save(tiny, str(tmp_path / "4"), signature)
+    with running(tmp_path) as server:
+        told = serve._first_version(server, tmp_path, "http://here")
+    assert told == f"version 4 of {tmp_path}, which has no signature 'score' to show"
 
 
 @pytest.mark.parametrize(

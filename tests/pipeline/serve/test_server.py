@@ -6,6 +6,7 @@ import base64
 import gc
 import http.client
 import math
+import socket
 import threading
 import weakref
 
@@ -103,6 +104,13 @@ def test_serialized_examples_over_rest(rest):
         np.testing.assert_allclose(answer[key], wanted, **CLOSE)
 
 
+def test_an_example_with_a_name_that_is_no_text_is_scored(rest):
+    """TensorFlow passes over what it does not know; only Python would read all names."""
+    odd = example(4, [10]) + b"\x0a\x07\x0a\x05\x0a\x01\xff\x12\x00"  # {"\xff": empty}
+    status, answer = rest.post({"inputs": [{"b64": base64.b64encode(odd).decode()}]})
+    assert (status, answer["outputs"]) == (200, [[pytest.approx(probability(7, 10, 4, 0))]])
+
+
 def test_grpc_gives_the_same_numbers(rpc, rest):
     answer = rpc.score()
     assert answer.model_spec.name == "everlong"
@@ -191,6 +199,10 @@ def with_inputs(**changes) -> dict:
             "there is no signature 'scor'; the nearest is 'score'",
         ),
         ({"inputs": ["x"]}, 400, "Could not parse example input"),
+        # Cut off, which begins with a line end, and what is no text, as packed ones.
+        ({"inputs": [{"b64": "CgVhYmM="}]}, 400, "must be serialized tf.Examples"),
+        ({"inputs": [{"b64": "////////"}]}, 400, "must be serialized tf.Examples"),
+        ({"inputs": ["漢" * 4000]}, 400, "must be serialized tf.Examples"),
         ({"inputs": [{"b64": "?"}]}, 400, 'examples: is no base64: "?"'),
         ({"inputs": [1]}, 400, "examples: must be text or {'b64': …}. Received: 1"),
         (
@@ -265,6 +277,17 @@ def test_what_rest_does_not_read(server, rest):
     answer = connection.getresponse()
     assert answer.status == 411
     assert answer.read() == b'{"error": "a request needs a Content-Length"}'
+
+
+def test_a_client_that_asks_whether_to_send_is_told_so(server):
+    """As curl does with bodies of a megabyte or more: else it waits, for a second or for ever."""
+    body = b'{"inputs": []}'
+    with socket.create_connection(("127.0.0.1", server.rest_port), timeout=30) as client:
+        head = f"POST / HTTP/1.1\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+        client.sendall(head.encode())
+        assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(body)
+        assert client.recv(1000).startswith(b"HTTP/1.1 404 ")
 
 
 def test_what_grpc_refuses(rpc):
