@@ -35,7 +35,7 @@ def of(
     transform_output: tft.TFTransformOutput,
     settings: RunSettings,
     span: tuple[int, int],
-    validation: Mapping[str, float],
+    validation: Mapping[str, float | str],
     requests: ExampleRequests,
 ) -> dict[str, Any]:
     """Returns the contract of a model as plain JSON.
@@ -45,7 +45,8 @@ def of(
       transform_output: of the Transform run on whose examples it was trained.
       settings: of its training.
       span: first and last time of these examples.
-      validation: what was said of the epoch whose weights are exported.
+      validation: what was said of the epoch whose weights are exported, and, as `protocol`, how
+        metrics within users were measured.
       requests: of which one is its example.
     """
     of_label = {

@@ -26,6 +26,7 @@ from models import (
     item_rows_cost,
     item_table,
     leaks,
+    lists,
     warmup,
 )
 from models.buckets import BatchShape, choose_shapes
@@ -134,6 +135,7 @@ def run_fn(fn_args: FnArgs) -> None:
         maker = ItemMaker(model, transform_output, settings)
         maker.export(os.path.join(fn_args.serving_model_dir, item_maker.FOLDER))
     kept = progress.curve[(progress.best or progress.epoch) - 1]
+    kept = kept | {"protocol": lists.SHORT[scored.protocol]}
     requests = contract.example_requests(served, transform_output, settings, train.span)
     told = contract.of(served, transform_output, settings, train.span, kept, requests)
     contract.write(fn_args.serving_model_dir, told)

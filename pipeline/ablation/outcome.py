@@ -166,9 +166,10 @@ def summarize(
 def _check_same(targets: Mapping[str, Mapping[str, np.ndarray]]) -> None:
     """Refuses data sets whose targets, or what is known of them, are not the same."""
     (first, columns), *others = targets.items()
+    none = np.zeros(0)
     for name, other in others:
         for what, keys in _SAME.items():
-            if not all(np.array_equal(columns.get(k), other.get(k)) for k in keys):
+            if not all(np.array_equal(columns.get(k, none), other.get(k, none)) for k in keys):
                 sizes = " and ".join(f"{len(of['user']):,}" for of in (columns, other))
                 raise InputError(
                     f"study: the data sets {first!r} and {name!r} do not evaluate {what} ({sizes} "

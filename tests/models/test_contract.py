@@ -121,7 +121,10 @@ def test_what_training_knew_is_told(exported):
     assert "validation_auc" in found["validation"]
     text = (version / contract.README).read_text()
     assert f"from {min(times)} to {max(times)}" in text and "None" not in text
+    assert "; within users (gauc and the like): " in text
     assert "no click rates" not in text
+    older = {name: of for name, of in found.items() if name != "drawn_negatives"}
+    assert contract._readme(older) == text
     drawn = contract._readme(found | {"drawn_negatives": 4})
     assert "no click rates**: negatives were drawn, 4 for each positive" in drawn
 

@@ -75,7 +75,9 @@ class Verdict:
             floors = [c.sentence for c in self.checks if c.code == "floor"]
             alone = [c.sentence for c in self.checks if c.code in _ALONE]
             told = ", and ".join(compared[:1] or [*floors[:1], *alone] or ["nothing was asked"])
-            return f"Blessed: {told}; all {len(self.checks)} checks passed.{self._drawn}"
+            made = [check for check in self.checks if not _left_out(check)]
+            which = "" if len(made) == len(self.checks) else " that could be made"
+            return f"Blessed: {told}; all {len(made)} checks{which} passed.{self._drawn}"
         first, *further = [check.sentence for check in self.checks if not check.passed]
         more = f" (and {len(further)} more reason{'s' if len(further) > 1 else ''})"
         return f"Not blessed: {first}{more if further else ''}.{self._drawn}"
@@ -97,6 +99,12 @@ class Verdict:
                 "intervals": self.intervals,
             }
         )
+
+
+def _left_out(check: Check) -> bool:
+    """Whether a check passed because there was nothing to judge by."""
+    unjudged = check.code == "calibration" and check.value is None
+    return check.passed and (unjudged or check.code in (UNDEFINED, *_ALONE))
 
 
 def judge(

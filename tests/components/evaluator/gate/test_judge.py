@@ -140,6 +140,8 @@ def test_a_metric_without_a_value_is_told_is_no_ground_to_bless_and_holds_no_flo
     assert verdict.blessed
     assert verdict.sentence.startswith("Blessed: AUC ")
     assert f"{UNDEFINED}, so it was not compared" in verdict.reasons
+    # Of scores, labels, users, the floor of AUC, and its tolerance.
+    assert verdict.sentence.endswith("; all 5 checks that could be made passed.")
     alone = judge(scored, gate.model_copy(update={"tolerance": {"gauc": 0.0}}))
     assert not alone.blessed
     assert "no metric of gate.tolerance has a value" in alone.sentence
