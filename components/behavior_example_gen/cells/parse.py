@@ -55,7 +55,12 @@ class Column:
 
 
 def tidy(cells: pa.Array, missing: Sequence[str], trim: bool) -> pa.Array:
-    """Makes the texts that stand for a missing cell null, and cuts spaces off; numbers stay."""
+    """Makes null what stands for a missing cell, and cuts spaces off texts.
+
+    That is a text of `missing`, and NaN, as which integers with gaps are often stored.
+    """
+    if pa.types.is_floating(cells.type):
+        return without(cells, pa.array(np.isnan(cells.to_numpy(zero_copy_only=False))))
     if not is_text(cells.type):
         return cells
     text = cells if pa.types.is_string(cells.type) else cells.cast(pa.string())
@@ -83,8 +88,8 @@ def to_text(cells: pa.Array) -> pa.Array:
 def to_id(cells: pa.Array, config: IdColumn) -> Column:
     """Reads ids: [n] int64 or binary."""
     if config.before is not None:
-        text = to_text(cells)
-        cells = to_text(pc.list_element(pc.split_pattern(text, config.before, max_splits=1), 0))
+        cut = pc.split_pattern(to_text(cells), config.before, max_splits=1)
+        cells = to_text(pc.utf8_trim_whitespace(pc.list_element(cut, 0)))
     if config.type == "int":
         return to_int(cells)
     if pa.types.is_floating(cells.type):
