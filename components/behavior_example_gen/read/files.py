@@ -145,10 +145,13 @@ def check_columns(
       LogError: naming the table, the column, the nearest one and, if given, a hint.
     """
     for name in wanted:
-        if list(present).count(name) != 1:
-            times = "no" if name not in present else "more than one"
-            hint = hint or f"Mend {name_keys(section)}."
-            raise LogError(f"{path}: has {times} column {name!r}. {nearest(name, present)} {hint}")
+        if name not in present:
+            hint = hint or f"Mend {name_keys(section)}, or write it again with the column."
+            raise LogError(f"{path}: has no column {name!r}. {nearest(name, present)} {hint}")
+        if list(present).count(name) > 1:
+            raise LogError(
+                f"{path}: has more than one column {name!r}. Write it again with others renamed."
+            )
 
 
 def own_columns(

@@ -17,7 +17,7 @@ from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import NO_OBJECT, Block, Rejected
 from components.behavior_example_gen.read.byte_order import without_marks
 from components.behavior_example_gen.read.files import check_columns
-from components.behavior_example_gen.read.first_bytes import told
+from components.behavior_example_gen.read.first_bytes import is_python, told
 from components.behavior_example_gen.read.nested import by_event, has, names_in, pick
 from components.behavior_example_gen.read.packing import open_unpacked
 from components.unique_keys import RepeatedKeyError, unique
@@ -101,7 +101,12 @@ def json_names(path: str, section: str) -> list[str]:
     `section` is the dotted key of the table, for messages.
     """
     with open_unpacked(path) as file:
-        rows, _, _ = _objects(next(_lines(path, file, section), [])[:_LOOKED_AT], 1)
+        rows, _, faulty = _objects(next(_lines(path, file, section), [])[:_LOOKED_AT], 1)
+    if faulty and not rows:
+        raise LogError(
+            f"{path}: {faulty[0].reason.removeprefix('row: ')} in line {faulty[0].number} and all "
+            f"of the first others. Write an object a line: with jq, `-c .`."
+        )
     return list(dict.fromkeys(name for row in rows for name in names_in(row)))
 
 
@@ -113,6 +118,11 @@ def _lines(path: str, file: BinaryIO, section: str) -> Iterator[list[bytes]]:
     if rest.lstrip().startswith(b"["):
         raise LogError(
             f"{path}: holds a JSON array. Write JSON lines, an object a line: with jq, `-c '.[]'`."
+        )
+    if is_python(rest):
+        raise LogError(
+            f"{path}: holds dictionaries as Python prints them, which is no JSON. Write each line "
+            f"again: in Python, `json.dumps(ast.literal_eval(line))`."
         )
     while rest:
         chunk = file.read(_BLOCK_BYTES)

@@ -267,7 +267,7 @@ def _damaged(tmp_path):
         "strange.tfrecord": (strange.read_bytes(), "holds a record that is no tf.train.Example"),
         "some.tfrecord": (records.read_bytes(), "has no column 'b'. Present: a, c"),
         "other.csv": (b"aa,bb\n1,2\n", "has no column 'b'. Present: aa, bb. Did you mean 'bb'"),
-        "twice.csv": (b"a,b,b\n1,2,3\n", "has more than one column 'b'"),
+        "twice.csv": (b"a,b,b\n1,2,3\n", "has more than one column 'b'. Write it again"),
         "packed.parquet": (gzip.compress(broken), "is a gzip file, and Parquet is never packed"),
         "wide.csv": (
             "a,b\n1,2\n".encode("utf-16"),
