@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
+from components.behavior_example_gen.cells.parse import of_texts
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import NO_OBJECT, Block, Rejected
 from components.behavior_example_gen.read.byte_order import without_marks
@@ -190,11 +191,7 @@ def _column(path: str, name: str, values: list[Any]) -> pa.Array:
         inner = _column(path, name, [cell for v in lists for cell in v or ()])
         return pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), inner)
     cells = [v if v is None or type(v) is str else _scalar(path, name, v) for v in values]
-    try:
-        return pa.array(cells, pa.string())
-    except UnicodeEncodeError:  # half of a pair that stands for one character: no text
-        packed = [None if cell is None else cell.encode("utf-8", "surrogatepass") for cell in cells]
-        return pa.array(packed, pa.binary())
+    return of_texts(cells)
 
 
 def _scalar(path: str, name: str, value: Any) -> str:

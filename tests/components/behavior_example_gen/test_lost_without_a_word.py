@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.behavior_example_gen.cells.parse import tidy
 from components.behavior_example_gen.check import check_log
 from components.behavior_example_gen.clean.notes import Found, Span
 from components.behavior_example_gen.clean.refuse import check_rows
@@ -16,6 +17,7 @@ from components.behavior_example_gen.cut.targets import WholeLog
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.file import read_file, read_table
 from components.behavior_example_gen.shard import Shard
+from components.behavior_example_gen.sources.from_beam import to_arrow
 from components.behavior_example_gen.tables import one_batch
 
 from .runs import taken
@@ -174,6 +176,27 @@ def test_a_number_that_is_none_is_a_missing_cell(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "cells",
+    [
+        pa.array([-1, 0, 7, None]),
+        pa.array([-1, 0, 7, None], pa.int8()),
+        pa.array([-1, 0, 7, None], pa.float32()),
+        pa.array(["-1", "0", "7", ""]),
+    ],
+)
+def test_a_number_may_stand_for_a_missing_cell(cells):
+    others = ["NULL", "999", "1e3", "9" * 30]
+    assert tidy(cells, ["-1", *others], True).is_null().to_pylist() == [True, False, False, True]
+    assert tidy(cells, ["0", "-1"], True).is_null().to_pylist() == [True, True, False, True]
+    assert tidy(cells, others, True).is_null().to_pylist() == [False, False, False, True]
+
+
+def test_the_largest_number_is_not_the_least():
+    cells = pa.array([2**64 - 1, 1], pa.uint64())
+    assert tidy(cells, ["-1"], True).to_pylist() == [2**64 - 1, 1]
+
+
+@pytest.mark.parametrize(
     ("column", "section", "says"),
     [
         ("behavior", {"columns": COLUMNS | {"behavior": "stars"}}, "fractions are values only if"),
@@ -237,3 +260,21 @@ def test_a_table_of_json_is_not_cut_as_a_text(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"item": 1}\n[2]\n')
     with pytest.raises(LogError, match=r"row 2 of a table to join: not a JSON object\. Mend it\. "):
         read_table(str(tmp_path), "a.jsonl", CsvConfig(), ["item"], "log.tables.a")
+
+
+def test_rows_of_python_keep_their_values():
+    day, moment = datetime.date(2020, 9, 13), datetime.datetime(2020, 9, 13, 12, 26, 40)
+    rows = [
+        {"id": 2**64 - 1, "ts": day, "at": moment, "name": "a\ud800", "n": 1},
+        {"id": 7, "ts": moment, "at": 1_600_000_000, "name": "b", "n": 2.5},
+        {"id": None, "ts": None, "at": None, "name": None, "n": None},
+    ]
+    found = to_arrow(rows, ["id", "ts", "at", "name", "n"]).to_pydict()
+    assert found == {
+        "id": ["18446744073709551615", "7", None],
+        "ts": ["2020-09-13", "2020-09-13 12:26:40", None],
+        "at": ["2020-09-13 12:26:40", "1600000000", None],
+        "name": [b"a\xed\xa0\x80", b"b", None],  # no text: its row is faulty
+        "n": [1.0, 2.5, None],
+    }
+    assert to_arrow([{"ts": moment}, {}], ["ts"])["ts"].type == pa.timestamp("us")
