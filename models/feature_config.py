@@ -109,7 +109,10 @@ class IdFeature(_ColumnFeature):
         "year at the end of a title; then see `before`.",
     )
     before: str | None = Field(
-        None, min_length=1, description="Keep only the text before the first occurrence of this."
+        None,
+        min_length=1,
+        description="Keep only the text before the first occurrence of this, without spaces "
+        "around it.",
     )
     table: Name | None = Field(
         None, description="Table that embeds it (`tables`), to share one; null: one of its own."

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from components.behavior_example_gen.clean.account import SAMPLES, Counts, Known, Sample
 from components.behavior_example_gen.clean.clean import lacking
 from components.behavior_example_gen.clean.notes import Notes
-from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig
+from components.behavior_example_gen.config.ingest_config import SPLITS, IngestConfig, section
 from components.behavior_example_gen.cut.item_features import ItemFeatures
 from components.behavior_example_gen.cut.order import sort_rows
 from components.behavior_example_gen.cut.pack import Examples, pack
@@ -28,7 +28,14 @@ from components.behavior_example_gen.cut.targets import (
 from components.behavior_example_gen.cut.training import training_rows
 from components.behavior_example_gen.cut.user_features import user_features
 from components.behavior_example_gen.hashing import combine
-from components.behavior_example_gen.row import DUPLICATE, LACKS, PART_ROWS, SEQUENCE, text
+from components.behavior_example_gen.row import (
+    DUPLICATE,
+    LACKS,
+    NO_TARGET,
+    PART_ROWS,
+    SEQUENCE,
+    text,
+)
 from components.behavior_example_gen.sources.tables import JoinedTables
 from components.behavior_example_gen.write.encode import Encoder
 from components.behavior_example_gen.write.values import Values
@@ -99,6 +106,7 @@ class Shard:
                 young=+young,
                 busiest=_busiest(user_rows),
                 contradicting=_contradicting(user_rows),
+                late=_late(user_rows),
             ),
             labels={name: _known(targets) for name, (targets, _) in self._splits.items()}
             if config.labels
@@ -149,6 +157,17 @@ def _contradicting(rows: UserRows) -> int:
     _, place = np.unique(group * len(some) + item, return_inverse=True)
     clicked = np.bincount(place, rows.label[some] == 1) > 0
     return int((clicked[place] & (rows.label[some] == 0)).sum())
+
+
+def _late(rows: UserRows) -> dict[str, tuple[int, int]]:
+    """Rows with a label that come more than an hour after the first one of their request."""
+    config, ticks = rows.config, rows.config.log.mapping.time.ticks_per_second
+    if config.request is None or config.log.mapping.time.unit == "order":
+        return {}
+    judged = rows.label != NO_TARGET
+    late = judged & (rows.time - rows.time[rows.request] > 3_600 * ticks)
+    key = f"{section(config.tables()[-1])}.columns.request"
+    return {key: (int(late.sum()), int(judged.sum()))}
 
 
 def _sample(rows: pa.RecordBatch) -> list[Sample]:

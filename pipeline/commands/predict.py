@@ -54,7 +54,7 @@ def execute(arguments: argparse.Namespace) -> int:
             from pipeline.predict.find_model import model_folder
 
             folder = model_folder(arguments.model)
-        check_log(config.ingest)
+        check_log(config.ingest.model_copy(update={"scored": "labelled"}))
         with terminal.running("loading TensorFlow"):
             from pipeline.predict import find_examples
             from pipeline.predict.score import predict

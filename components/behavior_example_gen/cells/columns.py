@@ -23,7 +23,10 @@ class IdColumn(Section):
         description="How ids are stored: int is faster, reads 17850.0 as 17850, and 007 as 7.",
     )
     before: str | None = Field(
-        None, min_length=1, description="Keep only the text before the first occurrence of this."
+        None,
+        min_length=1,
+        description="Keep only the text before the first occurrence of this, without spaces "
+        "around it.",
     )
 
 

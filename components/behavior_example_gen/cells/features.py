@@ -22,7 +22,6 @@ from components.behavior_example_gen.cells.parse import (
     to_float,
     to_id,
     to_text,
-    without,
 )
 from models.feature_config import IdFeature, IdsFeature, NumberFeature
 
@@ -34,12 +33,7 @@ BEYOND = "beyond 32-bit floats"
 
 
 def to_feature(cells: pa.Array, feature: ColumnFeature) -> Column:
-    """Reads tidy cells: [n] float32 of numbers, binary of ids; several ids are not cut yet.
-
-    A NaN of a typed file is a missing cell: that is how integers with gaps are often stored.
-    """
-    if pa.types.is_floating(cells.type):
-        cells = without(cells, pc.is_nan(cells).fill_null(False))
+    """Reads tidy cells: [n] float32 of numbers, binary of ids; several ids are not cut yet."""
     if isinstance(feature, IdsFeature) and is_list(cells.type):
         return _joined(cells, feature)
     if isinstance(feature, NumberFeature):
@@ -52,7 +46,7 @@ def to_feature(cells: pa.Array, feature: ColumnFeature) -> Column:
     if isinstance(feature, IdFeature):
         before = feature.before
         if feature.after is not None:
-            begin = f"(?s)^.*{re.escape(feature.after)}"
+            begin = rf"(?s)^.*{re.escape(feature.after)}\s*"
             cells = to_text(pc.replace_substring_regex(to_text(cells), begin, ""))
     column = to_id(cells, IdColumn(column=feature.column, before=before))
     return Column(column.values.fill_null(b""), column.faults)

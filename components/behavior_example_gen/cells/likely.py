@@ -43,6 +43,7 @@ _STAMPS = (
     "%d/%b/%Y:%H:%M:%S %z", "[%d/%b/%Y:%H:%M:%S %z]", "%a %b %d %H:%M:%S %Y",
     "%a %b %d %H:%M:%S %Z %Y", "%a %b %d %H:%M:%S %z %Y",
     "%a, %d %b %Y %H:%M:%S %Z", "%a, %d %b %Y %H:%M:%S %z", "%Y-%m-%d %H:%M:%S %Z",
+    "%Y-%m-%d %H:%M:%S %z %Z", "%Y-%m-%d %H:%M:%S.%f %z %Z",
 )  # fmt: skip
 _ZONE = re.compile(r"\s*(?:\[[\w/+-]+\]|[A-Z]{3,5}|[A-Z]\w+/\w+)$")
 _FORMATS = [*(day + clock for day in _DAYS for clock in _CLOCKS), *_STAMPS]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import decimal
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -25,6 +26,7 @@ _NAN = r"^\s*[+-]?([nN][aA][nN]|[iI][nN][fF]([iI][nN][iI][tT][yY])?)\s*$"
 _ZEROS = r"^0\d"
 _DECIMAL = r"^[+-]?\d+\.0$"
 _INTEGER = r"^[+-]?\d+$"
+_SHORTER = re.compile(r"[+-]?[0-9]{1,18}")  # than 64 bits
 _LOOKED_AT = 1000  # cells of a block
 _ROUND = r"^[+-]?\d(?:\.(?P<places>\d+))?[eE]\+(?P<power>\d{1,3})$"
 # Spaces, and what has no width: it comes with text that was pasted, and with byte-order marks.
@@ -55,7 +57,16 @@ class Column:
 
 
 def tidy(cells: pa.Array, missing: Sequence[str], trim: bool) -> pa.Array:
-    """Makes the texts that stand for a missing cell null, and cuts spaces off; numbers stay."""
+    """Makes null what stands for a missing cell, and cuts spaces off texts.
+
+    That is a text of `missing`, or the number that it is, and NaN, as which integers with gaps are
+    often stored.
+    """
+    if pa.types.is_floating(cells.type):
+        cells = without(cells, pa.array(np.isnan(cells.to_numpy(zero_copy_only=False))))
+    if pa.types.is_floating(cells.type) or pa.types.is_integer(cells.type):
+        numbers = _numbers(missing, cells.type)
+        return without(cells, pc.is_in(cells, numbers, skip_nulls=True)) if numbers else cells
     if not is_text(cells.type):
         return cells
     text = cells if pa.types.is_string(cells.type) else cells.cast(pa.string())
@@ -66,6 +77,24 @@ def tidy(cells: pa.Array, missing: Sequence[str], trim: bool) -> pa.Array:
         if not is_ascii(text):
             text = pc.utf8_trim(text, characters=_INVISIBLE)
     return without(text, pc.is_in(text, pa.array(["", *missing]), skip_nulls=True))
+
+
+def _numbers(texts: Sequence[str], kind: pa.DataType) -> pa.Array:
+    """Returns those texts that are whole numbers, as a type of numbers holds them."""
+    numbers = [int(text) for text in texts if _SHORTER.fullmatch(text)]
+    if pa.types.is_integer(kind):
+        held = np.iinfo(kind.to_pandas_dtype())
+        numbers = [number for number in numbers if held.min <= number <= held.max]
+    return pa.array(np.array(numbers, kind.to_pandas_dtype()))
+
+
+def of_texts(cells: list[str | None]) -> pa.Array:
+    """Returns [n] string; binary, if one holds half of a pair that stands for one character."""
+    try:
+        return pa.array(cells, pa.string())
+    except UnicodeEncodeError:
+        packed = [None if cell is None else cell.encode("utf-8", "surrogatepass") for cell in cells]
+        return pa.array(packed, pa.binary())
 
 
 def to_text(cells: pa.Array) -> pa.Array:
@@ -83,8 +112,8 @@ def to_text(cells: pa.Array) -> pa.Array:
 def to_id(cells: pa.Array, config: IdColumn) -> Column:
     """Reads ids: [n] int64 or binary."""
     if config.before is not None:
-        text = to_text(cells)
-        cells = to_text(pc.list_element(pc.split_pattern(text, config.before, max_splits=1), 0))
+        cut = pc.split_pattern(to_text(cells), config.before, max_splits=1)
+        cells = to_text(pc.utf8_trim_whitespace(pc.list_element(cut, 0)))
     if config.type == "int":
         return to_int(cells)
     if pa.types.is_floating(cells.type):

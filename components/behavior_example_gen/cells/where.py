@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.behavior_example_gen.cells.parse import matches, to_float, to_int, to_text
+from components.behavior_example_gen.cells.parse import is_null, matches, to_float, to_int, to_text
 
 _COMPARE = {
     "==": pc.equal,
@@ -26,6 +26,7 @@ _QUOTED = re.compile(r"(['\"])(.*)\1")
 _SEVERAL = re.compile(r"\s(and|or|&&|\|\|)\s|[=!<>]", re.IGNORECASE)
 _DAY = re.compile(r"\d{4}-\d{2}(-\d{2}([T ].*)?)?")  # whose order as a text is that of the days
 _BEGINS_WITH_DAY = r"^\d{4}-\d{2}"
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")  # Python reads 1_0, too
 _EXACT = 2**53  # up to which integers are all floats
 
 
@@ -62,12 +63,12 @@ class RowFilter:
                 f"Received: {text!r}"
             )
         equality = operator in ("==", "!=")
-        with contextlib.suppress(ValueError):
-            if abs(whole := int(value)) < 2**63:
-                return cls(column, operator, whole)
-            if equality:  # of more digits than a number has: they are a text
-                return cls(column, operator, value)
-        with contextlib.suppress(ValueError):
+        if _NUMBER.fullmatch(value):
+            with contextlib.suppress(ValueError):
+                if abs(whole := int(value)) < 2**63:
+                    return cls(column, operator, whole)
+                if equality:  # of more digits than a number has: they are a text
+                    return cls(column, operator, value)
             if math.isfinite(number := float(value)):
                 return cls(column, operator, number)
         if not equality and not _DAY.fullmatch(value):
@@ -79,7 +80,7 @@ class RowFilter:
         return cls(column, operator, value, by_day=not equality)
 
     def keep(self, cells: pa.Array) -> np.ndarray:
-        """Returns [n] bool; a missing cell, or one of another kind than the value, is not kept."""
+        """Returns [n] bool; a missing cell is not kept, one of another kind only by !=."""
         if isinstance(self.value, str):
             read = to_text(cells)
         elif isinstance(self.value, int) and abs(self.value) > _EXACT:
@@ -87,5 +88,7 @@ class RowFilter:
         else:
             read = to_float(cells).values
         met = _COMPARE[self.operator](read, pa.scalar(self.value, read.type))
+        if self.operator == "!=":  # what is no number is not that number
+            return np.asarray(met.fill_null(True)) & ~is_null(to_text(cells))
         kept = np.asarray(met.fill_null(False))
         return kept & matches(read, _BEGINS_WITH_DAY) if self.by_day else kept

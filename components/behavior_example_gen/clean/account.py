@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 
+from components.behavior_example_gen.cells.parse import NO_INTEGER, TOO_LONG
 from components.behavior_example_gen.clean.notes import Notes, Span
 from components.behavior_example_gen.config.ingest_config import (
     SPLITS,
@@ -29,8 +30,10 @@ _HINTS = {  # by what is wrong; `section` is the table's, `part` what the column
     "not a number": "one is written 1234.5, without a currency and without commas",
     "not a JSON object": "an object a line and nothing else: with jq, `-c .`, of an array "
     "`-c '.[]'`",
-    "beyond 64 bits": "`{section}.columns.{part}.type: string` takes any id",
-    "not an integer": "`{section}.columns.{part}.type: string` takes any text",
+    TOO_LONG: "`{section}.columns.{part}.type: string` takes any id",
+    NO_INTEGER: "`{section}.columns.{part}.type: string` takes any text",
+    f"{NO_INTEGER} of time": "an order is of whole numbers; a time needs no `unit: order`",
+    f"{NO_INTEGER} of text": "of a typed file, fractions are values only if they are texts",
     "not utf-8 text": "of a text file, `{section}.csv.encoding` says what it is",
     "quotation marks that do not match": "see `{section}.csv.escape` and `{section}.csv.quote`",
 }
@@ -173,6 +176,8 @@ class Counts:
                     cells = [sample.row[name] for name in sorted(columns)]
                     told += "".join(f", {shortened(cell)!r}" for cell in cells)
                 key = section(table_of(sample.part))
+                if fault == NO_INTEGER and not _is_int(part, sample.part, config):
+                    fault += " of time" if part == "time" else " of text"
                 if hint := _HINTS.get(fault):
                     label = part.replace("label ", "labels.")  # of one beside the primary one
                     told += f"; {hint.format(section=key, part=part, label=label)}"
@@ -214,6 +219,13 @@ class CombineCounts(beam.CombineFn):
 
     def extract_output(self, counts: Counts) -> Counts:
         return counts
+
+
+def _is_int(part: str, number: int, config: IngestConfig) -> bool:
+    """Whether the ids of a column, in a part of the log, are configured as integers."""
+    columns = config.mapping(table_of(number)).ids() | {"request": config.request}
+    column = columns.get(part)
+    return column is not None and column.type == "int"
 
 
 def _plain(found: Mapping[str, Known]) -> dict[str, dict[str, int]]:

@@ -37,6 +37,7 @@ from components.behavior_example_gen.config.ingest_config import (
     section,
 )
 from components.behavior_example_gen.config.label_config import LabelConfig
+from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.hashing import combine, fraction, id_hash
 from components.behavior_example_gen.row import (
     DUPLICATE,
@@ -164,6 +165,8 @@ def clean(
         key = f"{section(table)}.columns.{part}"
         verdict.notes.look_at(key, cells[column.column], column.type)
         if optional:  # an item without a category has the one of a log without categories
+            if column.type == "int":
+                verdict.notes.noughts[key] = pc.sum(pc.equal(rows[part], 0)).as_py() or 0
             rows[part] = _filled(rows[part])
     if log.mapping.category is None:
         rows["category"] = nothing.ids("int")
@@ -216,6 +219,12 @@ def clean(
             rows["split"] = _split(cells[config.split.column], rows, verdict)
     for text in config.table(table).where:
         condition = RowFilter.parse(text)
+        kind = cells[condition.column].type
+        if pa.types.is_temporal(kind) and not isinstance(condition.value, str):
+            raise LogError(
+                f"`{section(table)}.where` {text!r}: the column {condition.column!r} holds times "
+                f"({kind}), no numbers. Compare it with a day, such as 2024-01-31."
+            )
         verdict.drop(~condition.keep(cells[condition.column]), FILTER + text)
     if log.user_share < 1:
         # Not the hash by which shards are made: a sample would fill only some of them.

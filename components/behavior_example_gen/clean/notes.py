@@ -28,7 +28,8 @@ from components.behavior_example_gen.cells.times import offsets
 from components.behavior_example_gen.cells.unseen import unseen
 
 _SHOWN = 12  # other values that are named where a wanted one is nowhere
-_DAY = 86_400 * 1_000_000_000
+_HOUR = 3_600 * 1_000_000_000
+_DAY = 24 * _HOUR
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Span:
       first, last: nanoseconds since 1970, or the numbers of an order.
       clock: whether they are times, and not an order.
       unusual: how many times are not between 1990 and now.
+      hourly: whether all of them are whole hours, as days are.
     """
 
     rows: int
@@ -82,6 +84,7 @@ class Span:
     last: int
     clock: bool
     unusual: int = 0
+    hourly: bool = False
 
     @classmethod
     def of(cls, times: pa.Array, clock: bool) -> Span | None:
@@ -90,12 +93,14 @@ class Span:
             return None
         values = times.to_numpy()
         odd = unusual(values) if clock else 0
-        return cls(len(values), int(values.min()), int(values.max()), clock, odd)
+        hourly = clock and not values[0] % _HOUR and not (values % _HOUR).any()
+        return cls(len(values), int(values.min()), int(values.max()), clock, odd, hourly)
 
     def __add__(self, other: Span) -> Span:
         first, last = min(self.first, other.first), max(self.last, other.last)
         odd = self.unusual + other.unusual
-        return Span(self.rows + other.rows, first, last, self.clock, odd)
+        hourly = self.hourly and other.hourly
+        return Span(self.rows + other.rows, first, last, self.clock, odd, hourly)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns `first`, `last`, and of times `events_per_day`, of one day at least."""
@@ -153,6 +158,10 @@ class Notes:
       zoned, naive: times with an offset, and without one, by key of the column; of those looked at.
       marked: ids of text that have quotation marks around them, by key of the column.
       escaped: ids of text that hold a quotation mark behind a backslash, likewise.
+      together: rows that may be several, which ran together, by key of the table.
+      late: rows with a label that come more than an hour after the first row of their request, and
+        all of them, by key of the column of requests.
+      noughts: rows of the category 0, where those without a category are read as of it, by key.
     """
 
     missing: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
@@ -183,6 +192,9 @@ class Notes:
     escaped: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     zoned: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     naive: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    together: dict[str, Found] = dataclasses.field(default_factory=dict)
+    late: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    noughts: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
 
     def look_at(self, key: str, cells: pa.Array, kind: str) -> None:
         """Counts the ids of a column, of type "int" or "string", that may be others than meant."""
@@ -261,6 +273,9 @@ class Notes:
             self.escaped + other.escaped,
             self.zoned + other.zoned,
             self.naive + other.naive,
+            _joined(self.together, other.together, operator.add),
+            _sums(self.late, other.late),
+            self.noughts + other.noughts,
         )
 
 

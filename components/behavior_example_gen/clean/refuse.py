@@ -83,6 +83,14 @@ def check_marks(counts: Counts, config: IngestConfig) -> None:
             f"the lines {lines}: rows would run together. Set `{key}.escape: '\\'` if marks in "
             f'cells are written as \\", as Spark does; or `{key}.quote: null` if they mean nothing.'
         )
+    for key, rows in counts.notes.together.items():
+        if rows.number > config.log.max_bad_row_share * counts.rows:
+            raise LogError(
+                f"{rows.example}: this row and others, {rows.number:,} of {counts.rows:,}, have "
+                f"several lines between quotation marks, each of which would be a row by itself. "
+                f"If marks mean nothing, and rows ran together, set `{key}.csv.quote: null`; if "
+                f"cells are meant to be so, raise `log.max_bad_row_share`."
+            )
 
 
 def check_rows(counts: Counts, config: IngestConfig) -> None:
@@ -120,7 +128,8 @@ def check_rows(counts: Counts, config: IngestConfig) -> None:
                 f"({table.key!r}) or `log.columns.{table.of}` ({column.column!r}, type "
                 f"{column.type})."
             )
-    _check_positives(counts, config)
+    if config.scored is None:  # candidates may have no label
+        _check_positives(counts, config)
 
 
 def _check_decimals(counts: Counts, config: IngestConfig) -> None:
@@ -212,6 +221,8 @@ def check_splits(
     spans = "".join(
         f" {whose[t]} times go from {s['first']} to {s['last']}." for t, s in times.items()
     )
+    if config.request is not None:
+        spans += f" Rows of one request ({config.request.column!r}) see what its first one sees."
     sizes = ", ".join(f"{name} {counts.splits[name]['targets']:,}" for name in SPLITS)
     for name in SPLITS:
         targets, positives = counts.splits[name]["targets"], counts.splits[name]["positives"]

@@ -13,6 +13,7 @@ from components.behavior_example_gen.clean.account import Counts
 from components.behavior_example_gen.clean.notes import iso
 from components.behavior_example_gen.config.ingest_config import IngestConfig, section
 from components.behavior_example_gen.config.log_config import JoinedConfig
+from components.behavior_example_gen.row import DUPLICATE
 from models.feature_config import IdsFeature
 
 _DIFFERING = 0.05  # share of the items beyond which a feature is hardly one of items
@@ -20,6 +21,8 @@ _ALONE = 0.9  # share of the items beyond which a feature is their id again
 _KNOWN = 0.9  # share of the training rows of which a file of vectors should know the item
 _LEAST_ITEMS = 20  # of which that can be said
 _CONTRADICTING = 0.01  # share of the targets
+_EQUAL = 0.01  # share of the rows
+_LATE = 0.05  # share of the rows with a label
 _BUSY = 0.05  # share of the rows beyond which a user is hardly one
 _BUSIER = 10  # times the rows of the average user, likewise
 _AGAIN = "have a key that an earlier row has, which counts."
@@ -83,6 +86,12 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
             f"`{key}.files`: {files.example} is empty, and read as a file without rows (so many: "
             f"{files.number:,}). If it should have some, write it again."
         )
+    for key, files in counts.notes.together.items():
+        found.append(
+            f"`{key}.csv`: {files.number:,} rows have several lines between quotation marks, each "
+            f"of which would be a row by itself, as at {files.example}. If marks mean nothing, and "
+            f"rows ran together, set `{key}.csv.quote: null`."
+        )
     for key, rows in counts.notes.marked.items():
         found.append(
             f"`{key}`: {rows:,} cells have quotation marks around them, which are part of the id, "
@@ -113,6 +122,27 @@ def remarks(counts: Counts, config: IngestConfig) -> list[str]:
                 f"`{key}.positives`: rows of {', '.join(map(repr, values.near))} count as 0, "
                 f"though it differs from a value that counts as 1 by capitals or .0 only. If it "
                 f"means the same, list it, too."
+            )
+    equal = counts.dropped[DUPLICATE]
+    if equal > _EQUAL * counts.rows and any(span.hourly for span in counts.spans.values()):
+        found.append(
+            f"`log.duplicates`: {equal:,} of {counts.rows:,} rows are dropped, as another one is "
+            f"equal in every used column. Where times are whole hours or days, as here, they may "
+            f"be events of their own: if so, set `log.duplicates: keep`."
+        )
+    for key, (rows, total) in counts.notes.late.items():
+        if rows > _LATE * total:
+            found.append(
+                f"`{key}`: {rows:,} of {total:,} rows with a label come more than an hour after "
+                f"the first row of their request, and see the history as of that one. If its "
+                f"values are no requests, but sessions, or one that stands for none, name another "
+                f"column, or none, or list that value in `log.missing`."
+            )
+    for key, rows in counts.notes.noughts.items():
+        if rows and (missing := counts.notes.missing["category"]):
+            found.append(
+                f"`{key}`: {missing:,} rows without a category are read as of the category 0, "
+                f"which {rows:,} others have. Set `{key}.type: string` to tell them apart."
             )
     found += _of_busiest(counts, config)
     for name, joined in config.log.tables.items():

@@ -24,6 +24,7 @@ _WORDS = re.compile(r"[;|\s\x02\x03\x1d\x1e]+")  # a comma may stand in a number
 _NUMBERS = re.compile(
     r"\s*[\[(]?\s*\d+(\.\d+)?([;|,\s\x02\x03\x1d\x1e]+\d+(\.\d+)?){2,}\s*[\])]?\s*"
 )
+_ONE = re.compile(r"\d{1,3}(,\d{3})+|\d{1,4} \d\d? \d{1,4}")  # number in thousands, or a day
 
 
 def check_no_sequences(block: Block, config: IngestConfig) -> None:
@@ -58,7 +59,12 @@ def check_no_sequences(block: Block, config: IngestConfig) -> None:
             _refuse(block, mapping.ids()[part].column, f"{keys}.{part}", texts[0])
     time = mapping.time
     if time.format is None and time.column in block.batch.schema.names:
-        _check_cells(block, time.column, f"{keys}.time", _NUMBERS.fullmatch)
+        _check_cells(
+            block,
+            time.column,
+            f"{keys}.time",
+            lambda text: None if _ONE.fullmatch(text.strip()) else _NUMBERS.fullmatch(text),
+        )
     if block.table == config.tables()[-1]:
         _check_labels(block, config)
 

@@ -167,7 +167,9 @@ class TableConfig(Section):
     )
     trim: bool = Field(True, description="Whether spaces around a text cell are cut off.")
     missing: Texts = Field(
-        list(MISSING), description="Texts that stand for a missing cell; an empty cell always does."
+        list(MISSING),
+        description="Texts that stand for a missing cell, in typed files the numbers that they "
+        "are; an empty cell always does.",
     )
     where: list[str] = Field([], description="Rows to keep: each one COLUMN OPERATOR VALUE.")
 

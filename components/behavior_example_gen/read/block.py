@@ -63,6 +63,7 @@ class Block:
         number, as where one row of a file is many events.
       table: the table that the rows are of.
       absent: the columns that no row has, of a source whose rows name their own.
+      together: the numbers of rows that may be several, which ran together at quotation marks.
       void: whether it stands for a file that holds nothing, be it a header.
     """
 
@@ -75,6 +76,7 @@ class Block:
     places: np.ndarray | None = None
     table: Table = "log"
     absent: frozenset[str] = frozenset()
+    together: tuple[int, ...] = ()
     void: bool = False
 
     @classmethod

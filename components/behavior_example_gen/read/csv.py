@@ -120,9 +120,13 @@ class _Parser:
         ]
         good = kept.copy()
         good[list(faults)] = False
+        merged = good & rows.run_together(self._dialect, len(self._head.names))
+        together = tuple((line + rows.lines[merged]).tolist())
         batch = self._own(batch).filter(pa.array(good[kept]))
         lines = line + rows.lines[good]
-        return Block(self._path, self._part, line, batch, tuple(rejected), lines).checked()
+        return Block(
+            self._path, self._part, line, batch, tuple(rejected), lines, together=together
+        ).checked()
 
     def _is_plain(self, text: bytes, rows: int) -> bool:
         """Whether each line is a row, and no mark is a sign that it should not be.

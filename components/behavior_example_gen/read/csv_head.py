@@ -179,7 +179,7 @@ def _cells(row: str, config: CsvConfig) -> list[str]:
 def _hint(text: bytes, line: int, config: CsvConfig, wanted: Sequence[str], section: str) -> str:
     """Returns the way out: that of another line, or another delimiter, if it has the columns."""
     csv_keys = f"`{section}.csv.header` or `{section}.csv.delimiter`"
-    general = f"Mend {name_keys(section)}, {csv_keys}."
+    general = f"Mend {name_keys(section)}, {csv_keys}, or write it again with the column."
     if config.header is not None:
         return general
     lines = text[: 1 << 20].decode(errors="replace").splitlines()[:_PREAMBLE]

@@ -60,6 +60,24 @@ class Rows:
     lines: np.ndarray
     unmatched: np.ndarray
 
+    def run_together(self, dialect: Dialect, width: int) -> np.ndarray:
+        """Returns [n] bool: rows of several lines, each of which has the delimiters of a whole row.
+
+        So it is where a mark that means nothing opens a cell, and the next such mark, in a row
+        behind it, closes that: in a cell that is meant, lines are hardly ever so. `width` is the
+        number of columns.
+        """
+        if not len(self.begins):
+            return np.zeros(0, bool)
+        data = np.frombuffer(self.text, np.uint8)
+        begins = np.append(0, np.flatnonzero(data == _NEWLINE) + 1)
+        begins = begins[begins < len(data)]
+        marks = np.add.reduceat(data == ord(dialect.delimiter), begins, dtype=np.int64)
+        filled = (data[begins] != _NEWLINE) & (data[begins] != _RETURN)
+        odd = filled & (marks != width - 1)
+        lines, odds = (np.add.reduceat(x, self.lines, dtype=np.int64) for x in (filled, odd))
+        return (lines > 1) & (odds == 0)
+
     def numbered(self, row: int) -> list[tuple[int, bytes]]:
         """Returns the lines of a row that are not blank, with their numbers from 0."""
         ends = self.begins[row + 1] if row + 1 < len(self.begins) else len(self.text)

@@ -171,9 +171,11 @@ def read_table(
                 f"{origin}: row {row.number} {_other_encoding(csv, section)} ({row.text[:100]!r})"
             )
         reason = row.reason.removeprefix("row: ")
+        is_text = layout_of(origin, layout) == "csv"
+        how = f", or `{section}.csv`, which says how the table is cut" if is_text else ""
         raise LogError(
-            f"{origin}: row {row.number} of a table to join: {reason}. Mend it, or "
-            f"`{section}.csv`, which says how the table is cut. ({row.text[:100]!r})"
+            f"{origin}: row {row.number} of a table to join: {reason}. Mend it{how}. "
+            f"({row.text[:100]!r})"
         )
     batches = [block.batch for block in blocks if block.batch.num_rows]
     if not batches:

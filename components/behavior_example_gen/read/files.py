@@ -39,6 +39,7 @@ def find_files(
 ) -> list[FileMetadata]:
     """Returns the files that the names, globs or folders mean, sorted by path, each once.
 
+    Numbers in paths are sorted by their value, so that part-2 comes before part-10.
     A path that exists is taken as it is, whatever characters it has. Of folders and globs, files
     and folders whose names begin with `.` or `_` are left out at every level, but for partitions
     such as `_dt=1`; a file that is named is not. Of several names for one file, such as links, the
@@ -69,7 +70,7 @@ def find_files(
         if "://" not in path:
             _check_of_no_run(path, [match.path for match in matches], key)
     once = {_real(path): path for path in sorted(found, reverse=True)}
-    return [found[path] for path in sorted(once.values())]
+    return [found[path] for path in sorted(once.values(), key=lambda path: (_parts(path), path))]
 
 
 def partitions(path: str) -> dict[str, str | None]:
@@ -145,10 +146,13 @@ def check_columns(
       LogError: naming the table, the column, the nearest one and, if given, a hint.
     """
     for name in wanted:
-        if list(present).count(name) != 1:
-            times = "no" if name not in present else "more than one"
-            hint = hint or f"Mend {name_keys(section)}."
-            raise LogError(f"{path}: has {times} column {name!r}. {nearest(name, present)} {hint}")
+        if name not in present:
+            hint = hint or f"Mend {name_keys(section)}, or write it again with the column."
+            raise LogError(f"{path}: has no column {name!r}. {nearest(name, present)} {hint}")
+        if list(present).count(name) > 1:
+            raise LogError(
+                f"{path}: has more than one column {name!r}. Write it again with others renamed."
+            )
 
 
 def own_columns(
@@ -167,6 +171,11 @@ def own_columns(
     own = [name for name in wanted if name in present or name not in given]
     check_columns(path, own, present, section, hint)
     return own
+
+
+def _parts(path: str) -> list[tuple[str, int]]:
+    """Returns a path as texts, each with the number behind it, 0 without one."""
+    return [(text, int(number or 0)) for text, number in re.findall("([^0-9]*)([0-9]*)", path)]
 
 
 def _real(path: str) -> str:

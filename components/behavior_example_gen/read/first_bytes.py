@@ -50,6 +50,11 @@ def told(head: bytes, section: str, encoding: str | None = None) -> str | None:
     return found and found.format(section=section)
 
 
+def is_python(head: bytes) -> bool:
+    """Whether a text begins as Python prints a dictionary, which is no JSON."""
+    return head.lstrip().startswith((b"{'", b"{u'", b'{u"'))
+
+
 def is_json_lines(head: bytes) -> bool:
     """Whether a text begins with the first line of JSON lines."""
     line = head.lstrip().partition(b"\n")[0].rstrip()

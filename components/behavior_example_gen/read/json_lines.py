@@ -13,11 +13,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
+from components.behavior_example_gen.cells.parse import of_texts
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import NO_OBJECT, Block, Rejected
 from components.behavior_example_gen.read.byte_order import without_marks
 from components.behavior_example_gen.read.files import check_columns
-from components.behavior_example_gen.read.first_bytes import told
+from components.behavior_example_gen.read.first_bytes import is_python, told
 from components.behavior_example_gen.read.nested import by_event, has, names_in, pick
 from components.behavior_example_gen.read.packing import open_unpacked
 from components.unique_keys import RepeatedKeyError, unique
@@ -101,7 +102,12 @@ def json_names(path: str, section: str) -> list[str]:
     `section` is the dotted key of the table, for messages.
     """
     with open_unpacked(path) as file:
-        rows, _, _ = _objects(next(_lines(path, file, section), [])[:_LOOKED_AT], 1)
+        rows, _, faulty = _objects(next(_lines(path, file, section), [])[:_LOOKED_AT], 1)
+    if faulty and not rows:
+        raise LogError(
+            f"{path}: {faulty[0].reason.removeprefix('row: ')} in line {faulty[0].number} and all "
+            f"of the first others. Write an object a line: with jq, `-c .`."
+        )
     return list(dict.fromkeys(name for row in rows for name in names_in(row)))
 
 
@@ -113,6 +119,11 @@ def _lines(path: str, file: BinaryIO, section: str) -> Iterator[list[bytes]]:
     if rest.lstrip().startswith(b"["):
         raise LogError(
             f"{path}: holds a JSON array. Write JSON lines, an object a line: with jq, `-c '.[]'`."
+        )
+    if is_python(rest):
+        raise LogError(
+            f"{path}: holds dictionaries as Python prints them, which is no JSON. Write each line "
+            f"again: in Python, `json.dumps(ast.literal_eval(line))`."
         )
     while rest:
         chunk = file.read(_BLOCK_BYTES)
@@ -180,11 +191,7 @@ def _column(path: str, name: str, values: list[Any]) -> pa.Array:
         inner = _column(path, name, [cell for v in lists for cell in v or ()])
         return pa.LargeListArray.from_arrays(pa.array(ends, pa.int64()), inner)
     cells = [v if v is None or type(v) is str else _scalar(path, name, v) for v in values]
-    try:
-        return pa.array(cells, pa.string())
-    except UnicodeEncodeError:  # half of a pair that stands for one character: no text
-        packed = [None if cell is None else cell.encode("utf-8", "surrogatepass") for cell in cells]
-        return pa.array(packed, pa.binary())
+    return of_texts(cells)
 
 
 def _scalar(path: str, name: str, value: Any) -> str:

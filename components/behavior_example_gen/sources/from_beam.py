@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import importlib
 import json
 import uuid
@@ -11,6 +13,7 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
+from components.behavior_example_gen.cells.parse import of_texts
 from components.behavior_example_gen.errors import LogError
 from components.behavior_example_gen.read.block import Block
 from components.behavior_example_gen.read.files import check_columns
@@ -19,6 +22,8 @@ from components.behavior_example_gen.sources.source import Source
 
 _BLOCK_ROWS = 1 << 14
 _ROWS, _BATCHES = "rows", "batches"
+# What Arrow raises for values of no one type: of several, beyond 64 bits, or half a character.
+_MIXED = (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError)
 
 
 class BeamSource(Source):
@@ -111,7 +116,7 @@ def beam_source(
 
 
 def to_arrow(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.RecordBatch:
-    """Turns rows into columns; one of mixed types becomes text."""
+    """Turns rows into columns; one of mixed types, or beyond 64 bits, becomes text."""
     present = set().union(*rows)
     known = [n for n in columns if n in present or n.partition(".")[0] in present]
     cells = {name: [pick(row, name) for row in rows] for name in known}
@@ -119,10 +124,12 @@ def to_arrow(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pa.Re
 
 
 def _column(values: list[Any]) -> pa.Array:
-    try:
-        return pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
+    kinds = {type(value) for value in values if value is not None}
+    # Arrow takes a time among days for its day, and a number among times for microseconds.
+    if len(kinds) == 1 or kinds.isdisjoint((datetime.date, datetime.datetime)):
+        with contextlib.suppress(*_MIXED):
+            return pa.array(values)
+    return of_texts([None if value is None else str(value) for value in values])
 
 
 def _of_rows(

@@ -72,6 +72,8 @@ def test_ids():
     column = to_id(pa.array(["Drama|War", "Drama", "|War", "", None]), genres)
     assert column.values.to_pylist() == [b"Drama", b"Drama", None, None, None]
     assert _faults(column) == [None, None, "missing", "missing", "missing"]
+    cells = pa.array(["Drama | War", "Drama", " | War", "Drama\u00a0|War"])
+    assert to_id(cells, genres).values.to_pylist() == [b"Drama", b"Drama", None, b"Drama"]
     first = IdColumn(column="tags", type="int", before=",")
     assert to_id(pa.array(["23,12", "8"]), first).values.to_pylist() == [23, 8]
     plain = IdColumn(column="item")
@@ -124,7 +126,7 @@ def test_typed_times():
     [
         ("n > 0", [True, False, False, False]),
         ("n >= 0", [True, True, False, False]),
-        ("n != 5", [False, True, False, False]),
+        ("n != 5", [False, True, True, False]),  # a text is another than 5
         ("n<1", [False, True, False, False]),
         ("n == 'x'", [False, False, True, False]),
         ("n == x", [False, False, True, False]),
@@ -141,7 +143,7 @@ def test_filters_of_long_integers_are_exact():
     cells = pa.array([str(10**18 + n) for n in range(3)] + ["1e18", "x", "9" * 20])
     for text, kept in (
         (f"n == {10**18}", [True, False, False, True, False, False]),
-        (f"n != {10**18}", [False, True, True, False, False, False]),
+        (f"n != {10**18}", [False, True, True, False, True, True]),
         (f"n > {10**18}", [False, True, True, False, False, False]),
         (f"n == {'9' * 20}", [False, False, False, False, False, True]),
         (f"n >= {2**63}", [False, False, False, False, False, True]),
@@ -149,6 +151,21 @@ def test_filters_of_long_integers_are_exact():
         assert RowFilter.parse(text).keep(cells).tolist() == kept
     stored = pa.array([10**18, 10**18 + 1], pa.int64())
     assert RowFilter.parse(f"n == {10**18}").keep(stored).tolist() == [True, False]
+
+
+def test_a_number_is_written_in_digits():
+    cells = pa.array(["1_0", "10", "\uff11\uff10", "u1", None])
+    for text, kept in (
+        ("n == 1_0", [True, False, False, False, False]),  # 10 to Python
+        ("n != 1_0", [False, True, True, True, False]),
+        ("n == \uff11\uff10", [False, False, True, False, False]),
+        ("n == 10", [False, True, False, False, False]),
+        ("n != 10", [True, False, True, True, False]),
+    ):
+        assert RowFilter.parse(text).keep(cells).tolist() == kept
+    assert RowFilter.parse("n != 5").keep(pa.array([5.0, None, 6.5])).tolist() == [
+        False, False, True
+    ]  # fmt: skip
 
 
 def test_filters_by_day():
@@ -166,7 +183,7 @@ def test_filters_by_day():
         "n", "n >", "> 1", "n = 1", "n => 1", "n =< 1", "n <> 1", "n === 1", "n in (1, 2)",
         "n > 1 and n < 2", "n == a AND m == b", "n == a || m == b", "0 < n < 2", "n == a != b",
         "n > 1,000", "n >= 31.01.2024", "n < 2024/01/31", "n >= 1 000", "n > $5", "n < nan",
-        "n > inf", "n > ten", "n != 'a' and n != 'b'", 'n == "a" or n == "b"',
+        "n > inf", "n > ten", "n > 1_000", "n != 'a' and n != 'b'", 'n == "a" or n == "b"',
     ],
 )  # fmt: skip
 def test_filters_that_would_mean_something_else_are_refused(text):

@@ -215,6 +215,15 @@ def test_finds_names_globs_and_folders(tmp_path):
         find_files(str(tmp_path / "void"), "log.csv")
 
 
+def test_numbers_of_files_are_in_their_order(tmp_path):
+    names = ["2020-9/b", "2020-10/a", "day-1", "day-01.csv", "day-2", "day-10", "day-10.1", "x"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("a")
+    found = find_files(str(tmp_path.parent), tmp_path.name)
+    assert [file.path.removeprefix(f"{tmp_path}/") for file in found] == names
+
+
 def _records(path, rows):
     """Writes events by TensorFlow, one `tf.train.Example` each."""
     kinds = {int: ("int64_list", tf.train.Int64List), bytes: ("bytes_list", tf.train.BytesList)}
@@ -267,7 +276,7 @@ def _damaged(tmp_path):
         "strange.tfrecord": (strange.read_bytes(), "holds a record that is no tf.train.Example"),
         "some.tfrecord": (records.read_bytes(), "has no column 'b'. Present: a, c"),
         "other.csv": (b"aa,bb\n1,2\n", "has no column 'b'. Present: aa, bb. Did you mean 'bb'"),
-        "twice.csv": (b"a,b,b\n1,2,3\n", "has more than one column 'b'"),
+        "twice.csv": (b"a,b,b\n1,2,3\n", "has more than one column 'b'. Write it again"),
         "packed.parquet": (gzip.compress(broken), "is a gzip file, and Parquet is never packed"),
         "wide.csv": (
             "a,b\n1,2\n".encode("utf-16"),
