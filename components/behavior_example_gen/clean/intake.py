@@ -62,8 +62,8 @@ class Intake:
         if block.void:
             notes.empty[section(block.table)] = Found(1, block.origin)
         if len(block.together):
-            first = f"{block.origin}:{block.together[0]}"
-            notes.together[section(block.table)] = Found(len(block.together), first)
+            example = f"{block.origin}:{block.together[0]}"
+            notes.together[section(block.table)] = Found(len(block.together), example)
         if self._columns.joined:
             for name, joined in self.tables.tables.items():
                 notes.repeated[name] = joined.repeated
