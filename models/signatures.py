@@ -320,13 +320,12 @@ class ServingModule(tf.Module):
         seen = tf.math.unsorted_segment_sum(seen, row, times.nrows())
         end = tf.where(given_end.row_lengths() > 0, tf.reduce_max(given_end, 1), seen)
         begin = tf.maximum(end - self._settings.max_length, 0)
-        place = tf.range(tf.size(row, tf.int64)) - tf.gather(times.row_starts(), row)
-        kept = (place >= tf.gather(begin, row)) & (place < tf.gather(end, row))
-        flat = {name: tf.boolean_mask(x.flat_values, kept) for name, x in history.items()}
-        rows = tf.RaggedTensor.from_row_lengths(
-            flat[features.HISTORY_TIME], end - begin, validate=False
-        )
-        newest = {name: rows.with_flat_values(x) for name, x in flat.items()}
+        starts = times.row_starts()
+        kept = tf.ragged.range(starts + begin, starts + end)
+        newest = {
+            name: kept.with_flat_values(tf.gather(x.flat_values, kept.flat_values))
+            for name, x in history.items()
+        }
         return newest, tf.cast(begin[:, None], tf.int32)
 
     def _scores(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
