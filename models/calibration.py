@@ -100,6 +100,24 @@ def fit(
     return [_LINES[method](*one) for *one, _ in given]
 
 
+def calibrated(
+    fitted: Fitted, primary: Predictions, contexts: Callable[[], Sequence[np.ndarray]]
+) -> np.ndarray:
+    """Returns the probabilities [N] that the exported model gives, of the primary label.
+
+    Args:
+      fitted: as `fit` returned it.
+      primary, contexts: as it was given.
+    """
+    if fitted is None:
+        return primary.scores
+    curve, context = fitted[0], None
+    if isinstance(curve, ContextCalibration):
+        context = tf.constant(contexts()[0])
+    logits = tf.constant(_logit(primary.scores), tf.float32)
+    return tf.sigmoid(curve(logits, context)).numpy()
+
+
 def told(calibrations: Fitted) -> list[dict[str, Any]] | None:
     """Returns the same as plain JSON."""
     return None if calibrations is None else [one.told() for one in calibrations]

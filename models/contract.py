@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -28,6 +29,7 @@ from models.training_config import RunSettings
 README = "README.md"
 _TEMPLATE = Path(__file__).with_name("contract.md.j2")
 _BEHAVIORS, _TARGETS = 3, 2  # of the example request
+_RANGES = 10  # of scores
 
 
 def of(
@@ -36,6 +38,7 @@ def of(
     settings: RunSettings,
     span: tuple[int, int],
     validation: Mapping[str, float | str],
+    scores: np.ndarray,
     requests: ExampleRequests,
 ) -> dict[str, Any]:
     """Returns the contract of a model as plain JSON.
@@ -47,6 +50,7 @@ def of(
       span: first and last time of these examples.
       validation: what was said of the epoch whose weights are exported, and, as `protocol`, how
         metrics within users were measured.
+      scores: [N] that it gives the validation split's targets, of the primary label.
       requests: of which one is its example.
     """
     of_label = {
@@ -136,9 +140,25 @@ def of(
             "vocabularies": _vocabularies(transform_output, settings),
             "drawn_negatives": settings.drawn_negatives,
             "validation": dict(validation),
+            features.VALIDATION_SCORES: spread(scores),
             "example": as_lists(requests.draw(_BEHAVIORS, _TARGETS)),
         }
     )
+
+
+def spread(scores: np.ndarray) -> dict[str, list[float]]:
+    """Returns how scores [N] are spread: bounds of ranges, and the share of them in each.
+
+    Bounds are the deciles of those that are finite, fewer where some are equal; what equals a bound
+    is below it.
+    """
+    scores = scores[np.isfinite(scores)]
+    if not len(scores):
+        return {"bounds": [], "shares": []}
+    bounds = np.unique(np.quantile(scores, np.arange(1, _RANGES) / _RANGES, method="higher"))
+    ranges = np.searchsorted(bounds, scores)
+    shares = np.bincount(ranges, minlength=len(bounds) + 1) / len(scores)
+    return {"bounds": bounds.tolist(), "shares": shares.tolist()}
 
 
 def example_requests(

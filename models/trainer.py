@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import logging
@@ -121,12 +122,11 @@ def run_fn(fn_args: FnArgs) -> None:
         log.info("items' rows are exported as %s: %s", config.item_rows, told_cost)
     span = train.span if settings.history.clock else None
     calibrations = None
+    primary, of_others = scored.predictions()
+    context = tf.function(model.context, reduce_retracing=True)
+    contexts = functools.cache(lambda: scored.contexts(context))
     if config.calibration != "none":
-        calibrations = calibration.fit(
-            config.calibration,
-            *scored.predictions(),
-            contexts=lambda: scored.contexts(tf.function(model.context, reduce_retracing=True)),
-        )
+        calibrations = calibration.fit(config.calibration, primary, of_others, contexts)
     served = ServingModule(
         model, transform_output, settings.history, span, settings.features, calibrations
     )
@@ -137,7 +137,8 @@ def run_fn(fn_args: FnArgs) -> None:
     kept = progress.curve[(progress.best or progress.epoch) - 1]
     kept = kept | {"protocol": lists.SHORT[scored.protocol]}
     requests = contract.example_requests(served, transform_output, settings, train.span)
-    told = contract.of(served, transform_output, settings, train.span, kept, requests)
+    given = calibration.calibrated(calibrations, primary, contexts)
+    told = contract.of(served, transform_output, settings, train.span, kept, given, requests)
     contract.write(fn_args.serving_model_dir, told)
     lengths = {shape.length for shape in shapes}
     warmup.write(fn_args.serving_model_dir, requests, served.score_spec(), lengths)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -11,13 +11,17 @@ from google.protobuf.message import DecodeError
 
 from models import features
 from pipeline.serve import prometheus
+from pipeline.serve.drift import Drift
+from pipeline.serve.expected import Expected
 from pipeline.serve.limits import Limits
 from pipeline.serve.model import Arrays
 from pipeline.serve.prometheus import Counter, Gauge, Histogram, Metric
 
 _SECONDS = (.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)  # fmt: skip
 _BEHAVIORS = (0, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
+_PROBABILITIES = (.001, .002, .005, .01, .02, .05, .1, .2, .5)  # fmt: skip
 _EXAMPLES = "examples"  # the input of `serving_default`
+_NEWEST = 100  # behaviours of a history whose ids are looked at
 
 
 class Metrics:
@@ -41,18 +45,28 @@ class Metrics:
         self._lengths = Histogram(
             "everlong_history_length", "Behaviours of a scored user's history.", _BEHAVIORS
         )
-        self._scores = Counter(
-            "everlong_score_sum",
-            "Sum of the scores given; over the count: their mean.",
-            ("output",),
+        self._ids = Counter(
+            "everlong_ids_total",
+            f"Ids asked about, of a history those of the newest {_NEWEST} behaviours.",
+            ("input",),
         )
-        self._scored = Counter("everlong_score_count", "Scores given.", ("output",))
+        self._unknown = Counter(
+            "everlong_unknown_ids_total", "Those of them that the model does not know.", ("input",)
+        )
+        self._scores = Histogram("everlong_score", "Scores given.", _PROBABILITIES, ("output",))
+        self._drift = Drift()
         self._metrics: list[Metric] = [
             self._requests,
             self._seconds,
             self._lengths,
+            self._ids,
+            self._unknown,
             self._scores,
-            self._scored,
+            Gauge(
+                "everlong_score_drift",
+                "Population stability index of the latest scores against those of validation.",
+                self._drift.value,
+            ),
             Gauge("everlong_running_requests", "Requests that run.", lambda: limits.running),
             Gauge("everlong_queued_requests", "Requests that wait.", lambda: limits.waiting),
             Gauge("everlong_model_version", "The version that serves.", version),
@@ -76,30 +90,51 @@ class Metrics:
         """Takes note of a signature that a model has."""
         self._known.add(signature)
 
-    def scored(self, inputs: Arrays, outputs: Arrays) -> None:
-        """Looks at what a model was asked and said."""
-        for length in _lengths(inputs):
+    def scored(self, expected: Expected, inputs: Arrays, outputs: Arrays) -> None:
+        """Looks at what a model was asked and said.
+
+        Args:
+          expected: by the version that answered.
+          inputs, outputs: of a signature.
+        """
+        for length, values in _users(inputs):
             self._lengths.observe(length)
+            for name in expected.known:
+                asked = _ids(name, values.get(name, ()), length)
+                self._ids.add(name, by=len(asked))
+                self._unknown.add(name, by=expected.unknown(name, asked))
         for name, array in outputs.items():
             if name.startswith(features.PROBABILITY):
                 given = array[array != 0]  # 0 is padding: where a user has fewer targets
-                self._scores.add(name, by=float(given.sum(dtype=np.float64)))
-                self._scored.add(name, by=given.size)
+                self._scores.observe(given, name)
+                if name == features.PROBABILITY and len(expected.shares):
+                    self._drift.add(expected, given)
 
     def text(self) -> bytes:
         """What Prometheus reads."""
         return prometheus.text(self._metrics)
 
 
-def _lengths(inputs: Arrays) -> list[int]:
-    """The length of each user's history."""
-    if features.HISTORY_LENGTH in inputs:
-        return inputs[features.HISTORY_LENGTH].tolist()
-    return [_length(serialized) for serialized in inputs.get(_EXAMPLES, ())]
+def _users(inputs: Arrays) -> Iterator[tuple[int, Mapping[str, Sequence]]]:
+    """The users of a request: the length of the history, and their values by input."""
+    for user, length in enumerate(inputs.get(features.HISTORY_LENGTH, np.zeros(0, int)).tolist()):
+        yield length, {name: array[user] for name, array in inputs.items() if array.ndim > 1}
+    for serialized in inputs.get(_EXAMPLES, ()):
+        found = _of_example(serialized)
+        yield len(found.get(features.HISTORY_TIME, ())), found
 
 
-def _length(serialized: bytes) -> int:
+def _of_example(serialized: bytes) -> Mapping[str, Sequence]:
     example = tf.train.Example()
     with contextlib.suppress(DecodeError):  # of names that are no UTF-8, which graphs pass over
         example.ParseFromString(serialized)
-    return len(example.features.feature[features.HISTORY_TIME].int64_list.value)
+    return {
+        name: getattr(feature, feature.WhichOneof("kind") or "bytes_list").value
+        for name, feature in example.features.feature.items()
+    }
+
+
+def _ids(name: str, values: Sequence, length: int) -> list[int] | list[bytes]:
+    """What is looked at of a user's values of an input; an empty text is none, or fills up."""
+    part = values[:length][-_NEWEST:] if name.startswith(features.HISTORY_PREFIX) else values
+    return [value for value in np.asarray(part).tolist() if value != b""]

@@ -18,6 +18,7 @@ from tensorflow.python.saved_model import loader_impl
 
 from components.plain_folder import plain
 from pipeline.serve.errors import Code, RequestError, invalid, unknown
+from pipeline.serve.expected import Expected
 from pipeline.serve.graph_errors import of_tensorflow
 
 Arrays = Mapping[str, np.ndarray]
@@ -94,10 +95,12 @@ class Model:
       path: its folder.
       session: that holds it.
       definition: the signatures as the SavedModel's file has them.
+      expected: what is known of its requests and scores.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.expected = Expected.read(path)
         self.session = tf.compat.v1.Session(graph=tf.Graph(), config=_options())
         loader = loader_impl.SavedModelLoader(plain(str(path)))
         loaded: meta_graph_pb2.MetaGraphDef = loader.load(self.session, [tf.saved_model.SERVING])

@@ -5,11 +5,12 @@ Format: https://prometheus.io/docs/instrumenting/exposition_formats/
 
 from __future__ import annotations
 
-import bisect
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
+
+import numpy as np
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Labels = tuple[str, ...]
@@ -84,20 +85,24 @@ class Histogram:
     ) -> None:
         self._head = _head(name, "histogram", words)
         self._name, self._labels, self._bounds = name, labels, bounds
-        self._counts: dict[Labels, list[int]] = defaultdict(lambda: [0] * (len(bounds) + 1))
+        self._counts: dict[Labels, np.ndarray] = defaultdict(
+            lambda: np.zeros(len(bounds) + 1, np.int64)
+        )
         self._sums: dict[Labels, float] = defaultdict(float)
         self._lock = threading.Lock()
 
-    def observe(self, value: float, *labels: str) -> None:
-        """Takes a value."""
+    def observe(self, values: np.typing.ArrayLike, *labels: str) -> None:
+        """Takes a value, or several."""
+        array = np.asarray(values, np.float64).ravel()
+        found = np.searchsorted(self._bounds, array)
         with self._lock:
-            self._counts[labels][bisect.bisect_left(self._bounds, value)] += 1
-            self._sums[labels] += value
+            self._counts[labels] += np.bincount(found, minlength=len(self._bounds) + 1)
+            self._sums[labels] += float(array.sum())
 
     def lines(self) -> Iterator[str]:
         yield from self._head
         with self._lock:
-            found = sorted((k, list(v), self._sums[k]) for k, v in self._counts.items())
+            found = sorted((k, v.tolist(), self._sums[k]) for k, v in self._counts.items())
         for labels, counts, total in found:
             pairs = list(zip(self._labels, labels, strict=True))
             below = 0

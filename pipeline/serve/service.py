@@ -136,7 +136,7 @@ class Service:
             self._metrics.knows(signature.name)
             inputs = request.arrays(signature)
             outputs = signature(inputs)
-        self._metrics.scored(inputs, outputs)
+        self._metrics.scored(model.expected, inputs, outputs)
         for name in request.wanted:
             if name not in outputs:
                 raise invalid(unknown("output", name, outputs))

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from models import calibration
 from models.calibration import isotonic, platt
+from models.context_calibration import ContextCalibration
 from models.metrics import Predictions
 
 
@@ -129,3 +130,20 @@ def test_plain_numbers_are_told():
     (told,) = calibration.told(found)
     assert told == {"knots": (0.0,), "values": (pytest.approx(0),), "slope": 1.0}
     assert calibration.told(None) is None
+
+
+def test_what_the_exported_model_gives():
+    scores = np.array([0.2, 0.5, 0.8], np.float32)
+    primary = predictions(scores, np.array([0, 1, 1]))
+    assert calibration.calibrated(None, primary, list) is scores
+    line = calibration.Calibration((0.0,), (1.0,), 2.0)  # 2 z + 1; z is the logarithm of 1/4, 1, 4
+    found = calibration.calibrated([line], primary, list)
+    assert found == pytest.approx([np.e / (np.e + 16), np.e / (np.e + 1), np.e / (np.e + 1 / 16)])
+
+
+def test_curves_are_given_the_contexts_of_their_label():
+    primary = predictions(np.full(2, 0.5), np.array([0, 1]))
+    curve = ContextCalibration(np.zeros(1), np.ones(1), seed=0)
+    context = np.array([[-1.0], [3.0]])
+    found = calibration.calibrated([curve], primary, lambda: [context])
+    assert found == pytest.approx(sigmoid(np.asarray(curve(np.zeros(2), context))), abs=1e-6)

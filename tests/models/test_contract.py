@@ -51,6 +51,35 @@ def test_the_contract_has_the_inputs_and_outputs_of_the_signatures(exported):
     assert all(one["meaning"] for one in told(version)["signatures"]["score"]["inputs"].values())
 
 
+def test_how_the_scores_of_validation_are_spread(exported):
+    _, version = exported
+    spread = told(version)["validation_scores"]
+    assert len(spread["shares"]) == len(spread["bounds"]) + 1
+    assert spread["bounds"] == sorted(set(spread["bounds"]))
+    assert 0 < spread["bounds"][0] < spread["bounds"][-1] < 1
+    assert sum(spread["shares"]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("scores", "bounds", "shares"),
+    [
+        # 0.00, 0.01, …, 0.99: a decile is a score, and belongs to the range below it.
+        (
+            np.arange(100) / 100,
+            [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
+            [0.11, *[0.1] * 8, 0.09],
+        ),
+        (np.full(7, 0.25), [0.25], [1, 0]),
+        (np.array([0.5, np.nan, 0.75, 0.5]), [0.5, 0.75], [2 / 3, 1 / 3, 0]),
+        (np.full(3, np.nan), [], []),
+    ],
+)
+def test_a_spread_by_hand(scores, bounds, shares):
+    found = contract.spread(scores)
+    assert found["bounds"] == pytest.approx(bounds)
+    assert found["shares"] == pytest.approx(shares)
+
+
 def test_the_example_of_the_readme_scores_in_a_process_of_its_own(exported):
     _, version = exported
     (code, _) = re.findall(r"```python\n(.*?)```", (version / contract.README).read_text(), re.S)

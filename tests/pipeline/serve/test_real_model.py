@@ -46,7 +46,8 @@ def exported(transformed_bytes, tmp_path_factory):
     given = transformed.fn_args(folder, {}).custom_config
     settings = RunSettings.from_custom_config(given)
     requests = contract.example_requests(module, transformed.output, settings, span)
-    told = contract.of(module, transformed.output, settings, span, {}, requests)
+    scores = np.array([0.25, 0.5])
+    told = contract.of(module, transformed.output, settings, span, {}, scores, requests)
     contract.write(str(folder / ".staging-8"), told)
     (folder / "serving").mkdir()
     os.rename(folder / ".staging-8", folder / "serving" / "8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gc
 import http.client
+import json
 import math
 import socket
 import threading
@@ -18,6 +19,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
 from components.errors import InputError
 from pipeline.serve import server as server_module
+from pipeline.serve.expected import Expected
 from tests.pipeline.serve.tiny import (
     INPUTS,
     Rest,
@@ -361,6 +363,17 @@ def test_a_port_that_is_taken(server, folder):
 
 
 def test_health_and_metrics(folder):
+    version = folder / "7"
+    (version / "assets" / "brand").write_bytes(b"a\n\xc3\xa9t\xc3\xa9\n")
+    (version / "assets" / "item").write_bytes(b"1\n2\n10\n30\n")
+    vocabularies = {"history_item": "item", "target_item": "item", "target_brand": "brand"}
+    types = {"target_brand": "string"}
+    inputs = {
+        name: {"dtype": types.get(name, "int64"), "vocabulary": of}
+        for name, of in vocabularies.items()
+    }
+    told = {"signatures": {"score": {"inputs": inputs}}}
+    (version / "everlong_model.json").write_text(json.dumps(told))
     with running(folder) as server:
         rest, rpc = Rest(server.rest_port), Rpc(server.grpc_port)
         assert rest.get("/healthz") == (200, "ok\n")
@@ -390,6 +403,14 @@ def test_health_and_metrics(folder):
     total = 2 * expected(7).sum() + probability(7, 10, 20, 0)
     found = float(lines['everlong_score_sum{output="probability"}'])
     assert math.isclose(found, total, rel_tol=1e-5)
+    # Twice: behaviours 1, 2, 3 and 4; targets 10, 20, 30 and 40; brands a, bc and été, one without.
+    # Once: the target 10 of an example.
+    for name, asked, unknown in (
+        ("history_item", 8, 4), ("target_item", 9, 4), ("target_brand", 6, 2),
+    ):  # fmt: skip
+        assert float(lines[f'everlong_ids_total{{input="{name}"}}']) == asked
+        assert float(lines[f'everlong_unknown_ids_total{{input="{name}"}}']) == unknown
+    assert "everlong_score_drift" not in lines, "9 scores tell nothing"
     assert lines["everlong_model_version"] == "7"
     assert lines["everlong_queued_requests"] == "0"
 
@@ -539,6 +560,7 @@ class Blocking:
     """Stands for a model: its signature `score` waits until it is let go."""
 
     name = "score"
+    expected = Expected({}, np.zeros(0), np.zeros(0))
 
     def __init__(self) -> None:
         self.inputs = {"target_item": tf.TensorSpec([None, None], tf.int64)}

@@ -1,0 +1,67 @@
+"""Which ids a version knows, told by the contract and the vocabularies beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.serve.expected import Expected
+
+CONTRACT = {
+    "signatures": {
+        "score": {
+            "inputs": {
+                "target_item": {"dtype": "int64", "vocabulary": "item"},
+                "history_item": {"dtype": "int64", "vocabulary": "item"},
+                "target_category": {"dtype": "string", "vocabulary": "category"},
+                "target_time": {"dtype": "int64"},
+            }
+        }
+    },
+    "validation_scores": {"bounds": [0.25, 0.5], "shares": [0.5, 0.25, 0.25]},
+}
+
+
+def version(folder: Path, items: list[int], categories: list[bytes]) -> Expected:
+    (folder / "assets").mkdir(exist_ok=True)
+    (folder / "assets" / "item").write_text("".join(f"{item}\n" for item in items))
+    (folder / "assets" / "category").write_bytes(b"".join(name + b"\n" for name in categories))
+    (folder / "everlong_model.json").write_text(json.dumps(CONTRACT))
+    return Expected.read(folder)
+
+
+def test_what_is_known(tmp_path):
+    expected = version(tmp_path, [7, -1, 2**63 - 1, 3], ["été".encode(), b"a b"])
+    assert sorted(expected.known) == ["history_item", "target_category", "target_item"]
+    assert expected.unknown("target_item", [7, 3, 3, -2, 2**63 - 2, -1, 2**63 - 1]) == 2
+    assert expected.unknown("history_item", []) == 0
+    assert expected.unknown("target_category", ["été".encode(), b"a b", b"a", b"zzz"]) == 2
+    assert expected.bounds.tolist() == [0.25, 0.5]
+    assert expected.shares.tolist() == [0.5, 0.25, 0.25]
+
+
+def test_without_a_contract_nothing_is(tmp_path):
+    expected = Expected.read(tmp_path)
+    assert not expected.known
+    assert not len(expected.shares)
+
+
+def test_an_empty_vocabulary(tmp_path):
+    assert version(tmp_path, [], []).unknown("target_category", [b"a", b"b"]) == 2
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("version")
+
+
+@given(st.sets(st.integers(-(2**63), 2**63 - 1), max_size=9), st.data())
+def test_as_a_set_says(folder, known, data):
+    ids = data.draw(st.lists(st.sampled_from(sorted(known | {0, 1, 2})), max_size=20))
+    found = version(folder, list(known), []).unknown("target_item", np.array(ids, int).tolist())
+    assert found == sum(one not in known for one in ids)
