@@ -21,7 +21,7 @@ _SECONDS = (.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)  # fm
 _BEHAVIORS = (0, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 _PROBABILITIES = (.001, .002, .005, .01, .02, .05, .1, .2, .5)  # fmt: skip
 _EXAMPLES = "examples"  # the input of `serving_default`
-_NEWEST = 100  # behaviours of a history whose ids are looked at
+_NEWEST = 20  # behaviours of a history whose ids are looked at
 
 
 class Metrics:
