@@ -142,7 +142,7 @@ class RunSettings(PreprocessingSettings):
     history: HistorySettings = Field(..., description="How the examples were cut.")
     labels: LabelTasks = Field(ONE_LABEL, description="What the model predicts.")
     drawn_negatives: int = Field(
-        0, ge=0, description="Negatives drawn for each positive; 0: labels are the log's."
+        0, ge=0, le=100, description="Negatives drawn for each positive; 0: labels are the log's."
     )
     before: dict[str, str] = Field(
         {}, description="Of item, category and behavior what the log's column cuts its ids before."
