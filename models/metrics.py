@@ -167,7 +167,7 @@ def rank_statistics(
     Returns:
       RankStatistics of the G distinct groups; `concordant` is NaN everywhere if a score is NaN.
     """
-    labels, scores, weights = _checked(labels, scores, weights)
+    labels, scores, weights = checked(labels, scores, weights)
     if groups is None:
         order = np.argsort(scores)
         new_group = np.zeros(len(scores), bool)
@@ -210,7 +210,7 @@ def rank_statistics(
 
 def logloss(labels: ArrayLike, scores: ArrayLike, weights: Weights = None) -> float:
     """Mean binary cross-entropy in nats of scores clipped to [1e-7, 1 - 1e-7], PROBABILITY_CLIP."""
-    labels, scores, weights = _checked(labels, scores, weights)
+    labels, scores, weights = checked(labels, scores, weights)
     return _ratio(log_losses(labels, scores) @ weights, weights.sum())
 
 
@@ -222,7 +222,7 @@ def log_losses(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 def normalized_entropy(labels: ArrayLike, scores: ArrayLike, weights: Weights = None) -> float:
     """LogLoss over that of always predicting the share of positives: 1 knows nothing, 0 all."""
-    labels, scores, weights = _checked(labels, scores, weights)
+    labels, scores, weights = checked(labels, scores, weights)
     rate = _ratio(labels @ weights, weights.sum())
     if not 0 < rate < 1:
         return float("nan")
@@ -232,7 +232,7 @@ def normalized_entropy(labels: ArrayLike, scores: ArrayLike, weights: Weights = 
 
 def calibration(labels: ArrayLike, scores: ArrayLike, weights: Weights = None) -> float:
     """`Σ score / Σ label`: above 1 the model promises more clicks than come; NaN without any."""
-    labels, scores, weights = _checked(labels, scores, weights)
+    labels, scores, weights = checked(labels, scores, weights)
     return _ratio(scores @ weights, labels @ weights)
 
 
@@ -244,7 +244,7 @@ def calibration_curve(
     Returns:
       CalibrationCurve with at most `bins` entries: fewer where many scores are equal.
     """
-    labels, scores, weights = _checked(labels, scores, weights)
+    labels, scores, weights = checked(labels, scores, weights)
     if bins < 1:
         raise ValueError(f"`bins` must be positive. Received: {bins}")
     if not len(scores) or np.isnan(scores).any() or not weights.sum() > 0:
@@ -285,9 +285,14 @@ def _ratio(numerator: float, denominator: float) -> float:
     return float(numerator / denominator) if denominator != 0 else float("nan")
 
 
-def _checked(
+def checked(
     labels: ArrayLike, scores: ArrayLike, weights: Weights
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the three as float64 [N], weights of 1 where there are none.
+
+    Raises:
+      ValueError: naming the one whose shape or values cannot be.
+    """
     labels, scores = np.asarray(labels, np.float64), np.asarray(scores, np.float64)
     weights = np.ones_like(scores) if weights is None else np.asarray(weights, np.float64)
     for name, values in (("labels", labels), ("weights", weights)):

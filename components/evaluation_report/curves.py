@@ -39,7 +39,7 @@ def roc(
       weights: [N], or None for ones.
       points: about how many to keep.
     """
-    labels, scores, weights = _arrays(labels, scores, weights)
+    labels, scores, weights = metrics.checked(labels, scores, weights)
     if not _usable(labels * weights, weights, scores):
         return None
     order = np.argsort(-scores, kind="stable")
@@ -58,7 +58,7 @@ def distribution(
     labels: ArrayLike, scores: ArrayLike, weights: metrics.Weights = None, bins: int = _BINS
 ) -> Distribution | None:
     """Histograms of the scores of each label, from 0 to the highest; None as for `roc`."""
-    labels, scores, weights = _arrays(labels, scores, weights)
+    labels, scores, weights = metrics.checked(labels, scores, weights)
     if not _usable(labels * weights, weights, scores):
         return None
     edges = np.linspace(0, max(float(scores.max()), 1e-6), bins + 1)
@@ -75,13 +75,6 @@ def calibration(
     """`models.metrics.calibration_curve`; None where there is none."""
     curve = metrics.calibration_curve(labels, scores, weights)
     return curve if len(curve.score) else None
-
-
-def _arrays(
-    labels: ArrayLike, scores: ArrayLike, weights: metrics.Weights
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    labels, scores = np.asarray(labels, np.float64), np.asarray(scores, np.float64)
-    return labels, scores, np.ones(len(labels)) if weights is None else np.asarray(weights, float)
 
 
 def _usable(positives: np.ndarray, weights: np.ndarray, scores: np.ndarray) -> bool:

@@ -26,16 +26,16 @@ class Expected:
       shares: [R] of the validation split's scores, by range; none, where they are not known.
     """
 
-    known: Mapping[str, np.ndarray]
-    bounds: np.ndarray
-    shares: np.ndarray
+    known: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    bounds: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
+    shares: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
 
     @classmethod
     def read(cls, folder: Path) -> Expected:
         """Reads it from the folder of a version."""
         path = folder / features.CONTRACT
         if not path.exists():
-            return cls({}, np.zeros(0), np.zeros(0))
+            return cls()
         told = json.loads(path.read_bytes())
         inputs = told["signatures"][features.SCORE]["inputs"]
         of_file: dict[tuple[str, bool], np.ndarray] = {}

@@ -95,12 +95,12 @@ class Model:
       path: its folder.
       session: that holds it.
       definition: the signatures as the SavedModel's file has them.
-      expected: what is known of its requests and scores.
+      expected: what is known of its requests and scores; nothing, until a server reads it.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.expected = Expected.read(path)
+        self.expected = Expected()
         self.session = tf.compat.v1.Session(graph=tf.Graph(), config=_options())
         loader = loader_impl.SavedModelLoader(plain(str(path)))
         loaded: meta_graph_pb2.MetaGraphDef = loader.load(self.session, [tf.saved_model.SERVING])

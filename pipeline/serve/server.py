@@ -8,6 +8,7 @@ from pathlib import Path
 
 from components.errors import InputError
 from pipeline.serve import warm_up
+from pipeline.serve.expected import Expected
 from pipeline.serve.limits import Limits
 from pipeline.serve.metrics import Metrics
 from pipeline.serve.model import Model
@@ -104,6 +105,7 @@ def load(folder: Path) -> Model:
       Exception: whatever is wrong with it.
     """
     model = Model(folder)
+    model.expected = Expected.read(folder)
     warm_up.warm_up(model)
     return model
 
