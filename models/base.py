@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -125,8 +126,9 @@ class CtrModel(tfrs.Model):
         if self.request is not None:
             parts.append(self.request(batch))
         if self.history_summary is not None:
-            events = view.recent_events(self.config.summary_len)
-            parts.append(self.history_summary(view.window.size, *events))
+            summary = functools.partial(self.history_summary, view.window.size)
+            names = self.embedding.cross_sizes
+            parts.append(view.of_recent(self.config.summary_len, summary, names))
         x = tf.concat(parts, -1)
         logits = self.head(tf.reshape(x, [-1, x.shape[-1]]), training=training)
         items = batch[features.TARGET_ITEM]

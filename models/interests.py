@@ -59,11 +59,10 @@ class RecentInterest(Interest):
         self.attention = attention_of(num_heads, embedding)
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
+        queries = self.relevance(view.target, view.window.size)
         if self.count is None:
-            rows, mask = view.rows, view.window.mask(view.length)
-        else:
-            rows, mask = view.recent(self.count)
-        return self.attention(self.relevance(view.target, view.window.size), rows, mask)
+            return self.attention(queries, view.rows, view.window.mask(view.length))
+        return view.of_recent(self.count, lambda rows, mask: self.attention(queries, rows, mask))
 
 
 class RetrievedInterest(Interest):

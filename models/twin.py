@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -54,15 +55,19 @@ class TwinInterest(RetrievedInterest):
         )
 
     def choose(self, view: View, queries: tf.Tensor) -> Selection:
+        return self._found(view, queries, lambda _, chosen: chosen)
+
+    def _found(self, view: View, queries: tf.Tensor, read: Callable[[View, Selection], Any]) -> Any:
+        """Returns `read` of a view and of what is chosen there, as pays for so many targets."""
         if view.is_masked:
-            return self.search(queries, view.rows, view.window)
+            return read(view, self.search(queries, view.rows, view.window))
         targets = queries.shape[1] or tf.shape(queries)[1]
         # Within a branch of a graph, rows must not be those that the view keeps.
         own = view if view.is_static else dataclasses.replace(view)
         return either(
             targets <= FEW_TARGETS,
-            lambda: self._by_parts(view, queries),
-            lambda: self.search(queries, own.rows, view.window),
+            lambda: read(view, self._by_parts(view, queries)),
+            lambda: read(own, self.search(queries, own.rows, own.window)),
         )
 
     def _by_parts(self, view: View, queries: tf.Tensor) -> Selection:
@@ -74,10 +79,12 @@ class TwinInterest(RetrievedInterest):
         return self.search.pick(scores, view.window)
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
-        if self.position is None:
-            return super().call(view, training=training)
         queries = self.queries(view)
-        chosen = self.choose(view, queries)
+        return self._found(view, queries, lambda seen, chosen: self._read(seen, queries, chosen))
+
+    def _read(self, view: View, queries: tf.Tensor, chosen: Selection) -> tf.Tensor:
+        if self.position is None:
+            return self.attention(queries, *view.recall(chosen))
         bias = tf.linalg.matrix_transpose(self.position(*view.distance(chosen)))
         return self.attention(queries, view.gather(chosen), chosen.valid, bias=bias)
 

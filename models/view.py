@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import tensorflow as tf
 
 from models import features
 from models.layers import BehaviorEmbedding, Selection, TargetPositionEncoding, Window
 from models.layers.distinct import STEP, distinct
+from models.layers.either import either
 from models.layers.gather import gather_rows
 from models.layers.item_rows import ItemRows
 from models.layers.subsequence import Subsequence, flat_positions
@@ -19,6 +20,9 @@ from models.layers.xla_jit import in_plain_graph
 # Up to this length, attention over all of a user's behaviours under a mask costs less than
 # gathering the chosen ones: see benchmarks.
 MASKED_LENGTH = 256
+# The newest behaviours of a user's targets are read as one stretch of so many times what one target
+# reads: what was shown in one request needs no more than once that.
+STRETCH = 2
 
 
 @dataclasses.dataclass(frozen=True, repr=False, eq=False)
@@ -170,29 +174,53 @@ class View:
             return self.rows, chosen.mask(self.length)
         return self.gather(chosen), chosen.valid
 
-    def recent(self, count: int) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns what `recall` does, of the newest `count` visible behaviours."""
-        if self.is_masked:
-            return self.rows, self.window.newest(count).mask(self.length)
-        return self.recall(self.window.select(count))
+    def of_recent(
+        self,
+        count: int,
+        pool: Callable[[tf.Tensor | None, tf.Tensor], tf.Tensor],
+        names: Collection[str] | None = None,
+    ) -> tf.Tensor:
+        """Returns what `pool` makes of the newest `count` behaviours that each target sees.
 
-    def recent_events(self, count: int) -> tuple[tf.Tensor | None, tf.Tensor]:
-        """Returns what `recent` does, but of behaviours' rows their cross features alone.
+        Targets of one moment see the same: a request's are read once, not for each of them.
 
-        Returns:
-          rows, as wide as cross features are, and mask; None for rows where there are none.
+        Args:
+          count: int.
+          pool: of rows and mask like those of `recall`, for some number of behaviours.
+          names: features whose columns rows have; None: all. Of none of them, rows are None.
         """
-        ids = {name: self.ids[name] for name in self.embedding.cross_sizes}
+        chosen = self.window.select(count)
+        if names is not None and not names:
+            return pool(None, chosen.valid)
+        whole = names is None
+        ids = {name: self.ids[name] for name in (self.embedding.features if whole else names)}
+
+        def rows_at(positions: tf.Tensor) -> tf.Tensor:
+            return self.embedding({n: take(x, positions) for n, x in ids.items()}, self.items)
+
         if self.is_masked:
-            mask = self.window.newest(count).mask(self.length)
-        else:
-            chosen, mask = self.window.select(count)
-            ids = {name: take(values, chosen) for name, values in ids.items()}
-        return self.embedding(ids) if ids else None, mask
+            rows = self.rows if whole else self.embedding(ids)
+            return pool(rows, self.window.newest(count).mask(self.length))
+
+        def apart() -> tf.Tensor:
+            return pool(self.gather(chosen) if whole else rows_at(chosen.positions), chosen.valid)
+
+        if self.is_static or self.window.first.shape[1] == 1:
+            return apart()
+        begin, size = self.window.newest(count).stretch()
+        places = begin + tf.range(size)  # [B, M]
+
+        def together() -> tf.Tensor:
+            rows = rows_at(tf.minimum(places, self.length - 1)[:, None])[:, 0]
+            return pool(rows, self.window.newest(count).holds(places))
+
+        return either(size <= STRETCH * count, together, apart)
 
     def gather(self, chosen: Selection) -> tf.Tensor:
         """Returns the chosen behaviours' rows, [B, T, K, D], with gradients to their embeddings."""
         own = self._sources(chosen)
+        if own is None and not self.is_static and "rows" in vars(self):
+            own = self.rows, chosen.positions  # a search has looked them up already
         if own is None:
             ids = {name: take(ids, chosen.positions) for name, ids in self.ids.items()}
             return self.embedding(ids, self.items)

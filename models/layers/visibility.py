@@ -63,8 +63,24 @@ class Window(NamedTuple):
 
     def mask(self, length: tf.Tensor | int) -> tf.Tensor:
         """Returns the window as a mask, [B, T, `length`] bool."""
-        index = tf.range(length)
-        return (index >= self.first[..., None]) & (index < self.stop[..., None])
+        return self.holds(tf.range(length))
+
+    def holds(self, places: tf.Tensor) -> tf.Tensor:
+        """Returns which of `places`, int32 [B, M] or [M], lie in the window, [B, T, M] bool."""
+        places = places[..., None, :]
+        return (places >= self.first[..., None]) & (places < self.stop[..., None])
+
+    def stretch(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the stretch that holds the windows of all of a user's targets.
+
+        Returns:
+          int32 [B, 1], where it begins, and the length of the longest user's, at least 1.
+        """
+        some = self.size > 0
+        begin = tf.reduce_min(tf.where(some, self.first, self.first.dtype.max), 1, keepdims=True)
+        end = tf.reduce_max(tf.where(some, self.stop, 0), 1, keepdims=True)
+        begin = tf.minimum(begin, end)
+        return begin, tf.maximum(tf.reduce_max(end - begin), 1)
 
     def select(self, count: int) -> Selection:
         """Returns the newest `count` behaviours of the window, newest first."""

@@ -106,17 +106,75 @@ def test_targets_share_a_moment_while_they_follow_each_other_and_see_the_same(em
         np.testing.assert_array_equal(shown.numpy(), expected)
 
 
+def _sums(rows, mask):
+    """The sum of what is read, of rows of a user or of each target."""
+    weights = tf.cast(mask, rows.dtype)
+    if rows.shape.rank == 3:
+        return tf.matmul(weights, rows)
+    return tf.reduce_sum(weights[..., None] * rows, 2)
+
+
+def _newest_sums(batch, seen, count, columns):
+    """The oracle of `_sums`: of a target's rows [begin, end), oldest first, the last `count`."""
+    rows = seen.rows.numpy()[:, ::-1]
+    end = np.minimum(batch["target_hist_end"], batch["history_length"][:, None])
+    expected = np.zeros([*end.shape, columns], np.float32)
+    for b, t in np.ndindex(*end.shape):
+        if batch["target_valid"][b, t]:
+            read = rows[b, max(end[b, t] - count, 0) : end[b, t], rows.shape[2] - columns :]
+            expected[b, t] = read.sum(0)
+    return expected
+
+
 @pytest.mark.parametrize("masked", [0, 100])
 def test_recent_reads_the_newest(embedding, monkeypatch, masked):
     monkeypatch.setattr(view, "MASKED_LENGTH", masked)
     batch = random_batch(seed=4)
     seen = View.of(tensors(batch), embedding, 1)
-    rows, mask = (x.numpy() for x in seen.recent(2))
-    for b, t in np.ndindex(*batch["target_item"].shape):
-        first, size = seen.window.first.numpy()[b, t], seen.window.size.numpy()[b, t]
-        source = rows[b] if masked else rows[b, t]
-        expected = seen.rows.numpy()[b, first : first + min(size, 2)]
-        np.testing.assert_allclose(source[mask[b, t]], expected)
+    width, names = embedding.cross_dim * len(embedding.cross_sizes), embedding.cross_sizes
+    for found, columns in (
+        (seen.of_recent(2, _sums), embedding.behavior_dim),
+        (seen.of_recent(2, _sums, names), width),
+    ):
+        np.testing.assert_allclose(
+            found, _newest_sums(batch, seen, 2, columns), rtol=1e-5, atol=1e-7
+        )
+
+
+@pytest.mark.parametrize("apart", [0, 2, 3, 9])  # of 4 behaviours at once, 5 are too many
+@pytest.mark.parametrize("names", [None, "cross"])
+def test_a_graph_reads_what_is_recent_to_all_targets_once(embedding, monkeypatch, apart, names):
+    batch = random_batch(seed=4, users=3, targets=5, length=11)
+    batch["history_length"][:] = [11, 10, 0]
+    batch["target_hist_end"][:] = 10 - np.minimum(np.arange(5), apart)
+    batch["target_hist_end"][0] = batch["target_hist_end"][0, ::-1]
+    batch["target_valid"][:] = True
+    batch["target_valid"][1, 3:] = False
+    names = names and embedding.cross_sizes
+    columns = embedding.behavior_dim if names is None else len(names) * embedding.cross_dim
+    ranks = []
+
+    def pool(rows, mask):
+        sums = _sums(rows, mask)
+        together = tf.fill(tf.shape(sums[..., :1]), float(rows.shape.rank == 3))
+        ranks.append(rows.shape.rank)
+        return tf.concat([sums, together], -1)
+
+    @tf.function(
+        autograph=False,
+        input_signature=[
+            {n: tf.TensorSpec([None] * x.shape.rank, x.dtype) for n, x in tensors(batch).items()}
+        ],
+    )
+    def run(batch):
+        return View.of(batch, embedding, 1).of_recent(2, pool, names)
+
+    *sums, together = np.moveaxis(run(tensors(batch)).numpy(), -1, 0)
+    seen = View.of(tensors(batch), embedding, 1)
+    expected = _newest_sums(batch, seen, 2, columns)
+    np.testing.assert_allclose(np.stack(sums, -1), expected, rtol=1e-5, atol=1e-7)
+    assert sorted(ranks) == [3, 4]
+    assert together.ravel().tolist() == [apart <= 2] * 15
 
 
 @pytest.mark.parametrize(("length", "rows"), [(4, 3 * 4), (20, 3 * 4 * 2)])
