@@ -27,14 +27,15 @@ def times_of_heads(rows: tf.Tensor, kernels: tf.Tensor) -> tf.Tensor:
       rows: [N, H, D].
       kernels: [H, D, E].
     """
-    if not _is_one(rows.shape[:1]):
+    if rows.shape[0] not in (None, 1):
         return tf.transpose(tf.matmul(tf.transpose(rows, [1, 0, 2]), kernels), [1, 0, 2])
-    # Each head's row beside zeros for the other heads, times all kernels below each other.
+    # Each head's row beside zeros for the other heads, times all kernels below each other: more to
+    # multiply, which for a request's few rows takes less than to turn them twice.
     heads, width, units = kernels.shape
     own = np.eye(heads, dtype=rows.dtype.as_numpy_dtype)[:, :, None]
-    spread = tf.reshape(rows * own, [heads, heads * width])
+    spread = tf.reshape(rows[:, None] * own, [-1, heads * width])
     flat = tf.matmul(spread, tf.reshape(kernels, [heads * width, units]))
-    return tf.reshape(flat, [1, heads, units])
+    return tf.reshape(flat, [-1, heads, units])
 
 
 def products(left: tf.Tensor, right: tf.Tensor, transpose_b: bool = False) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""The k best of long rows, best first, in graphs that do not know how long the rows are.
+"""The k best of long rows, in graphs that do not know how long the rows are.
 
 `tf.math.top_k` looks at one behaviour at a time. So rows are cut into blocks, whose largest scores
 are found in vectors, and `tf.math.top_k` sees those, and what is in the best blocks.
@@ -15,7 +15,7 @@ _EDGES = 2  # blocks in which a window begins and ends
 
 
 def rank(
-    scores: tf.Tensor, first: tf.Tensor, stop: tf.Tensor, count: int
+    scores: tf.Tensor, first: tf.Tensor, stop: tf.Tensor, count: int, in_order: bool = True
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns where the `count` largest scores of each row are, of those within its window.
 
@@ -25,9 +25,10 @@ def rank(
       scores: [R, L] float32, L >= count.
       first, stop: [R, 1] int32, what may be chosen: first <= position < stop.
       count: int, k.
+      in_order: whether the best goes first; False: they are the same, in any order.
 
     Returns:
-      positions [R, k] int32, best first, 0 after the last; [R, k] bool, where there are any.
+      positions [R, k] int32, 0 where there are no more; [R, k] bool, where there are any.
     """
     rows = _in_blocks(scores)
     number = tf.shape(rows)[1]
@@ -42,7 +43,7 @@ def rank(
     flat = best + tf.range(tf.shape(best)[0])[:, None] * number
     found = tf.reshape(tf.gather(tf.reshape(rows, [-1, BLOCK]), flat), tf.shape(position))
     found = tf.where((position >= first) & (position < stop), found, NEVER)
-    values, place = tf.math.top_k(found, count)
+    values, place = tf.math.top_k(found, count, sorted=in_order)
     valid = values > NEVER
     return tf.where(valid, tf.gather(position, place, batch_dims=1), 0), valid
 

@@ -134,7 +134,7 @@ class TargetRelevance(tf.keras.layers.Layer):
 
     def _projected(self, rows: tf.Tensor) -> tf.Tensor:
         """Returns `W_h (W_q^T q)` of targets [N, Dq], [N, H, Dq]."""
-        if rows.shape[0] != 1:
+        if rows.shape[0] not in (None, 1):
             query = tf.matmul(rows, self.query_kernel, transpose_b=True)  # [H, N, d]
             return tf.transpose(tf.matmul(query, self.key_kernel), [1, 0, 2])
         kernel = tf.reshape(self.query_kernel, [-1, rows.shape[-1]])

@@ -61,7 +61,7 @@ def best(scores: tf.Tensor, window: Window, count: int, integer_scores: bool = F
     finds them (also for `integer_scores`), elsewhere `rank`: see benchmarks/README.md.
     """
     if not scores.shape.is_fully_defined():
-        return Selection(*_ranked(scores, window, count)).newest_first()
+        return Selection(*_ranked(scores, window, count, in_order=False)).newest_first()
     positions, keys = _chosen(scores, window, count, integer_scores)
     return Selection(positions, keys > LEAST)
 
@@ -77,7 +77,9 @@ def _chosen(scores, window: Window, count: int, integer_scores: bool = False):
     return tuple(tf.reshape(x, [*scores.shape[:-1], count]) for x in found)
 
 
-def _ranked(scores, window: Window, count: int) -> tuple[tf.Tensor, tf.Tensor]:
+def _ranked(
+    scores, window: Window, count: int, in_order: bool = True
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns what `rank` does of each row's last axis, of [B, T, K] or [B, T, G, K]."""
     shape = tf.shape(scores)
     first, stop = (
@@ -85,7 +87,7 @@ def _ranked(scores, window: Window, count: int) -> tuple[tf.Tensor, tf.Tensor]:
     )
     rows = tf.reshape(tf.cast(scores, tf.float32), [-1, shape[-1]])
     lead = tf.concat([shape[:-1], [count]], 0)
-    found = (tf.reshape(x, lead) for x in rank(rows, first, stop, count))
+    found = (tf.reshape(x, lead) for x in rank(rows, first, stop, count, in_order))
     return tuple(tf.ensure_shape(x, [*scores.shape[:-1], count]) for x in found)
 
 

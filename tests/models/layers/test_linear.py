@@ -20,11 +20,14 @@ def test_times_is_a_product_over_the_last_axis(shape):
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_each_head_has_a_kernel_of_its_own(count):
+@pytest.mark.parametrize("known", [True, False])
+def test_each_head_has_a_kernel_of_its_own(count, known):
     rng = np.random.default_rng(1)
     rows, kernels = rng.normal(size=(count, 3, 4)), rng.normal(size=(3, 4, 6))
     expected = [[rows[n, h] @ kernels[h] for h in range(3)] for n in range(count)]
-    actual = times_of_heads(tf.constant(rows, tf.float32), tf.constant(kernels, tf.float32))
+    spec = [tf.TensorSpec([count if known else None, 3, 4]), tf.TensorSpec([3, 4, 6])]
+    run = tf.function(times_of_heads, input_signature=spec)
+    actual = run(tf.constant(rows, tf.float32), tf.constant(kernels, tf.float32))
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
 
 

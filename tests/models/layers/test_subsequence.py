@@ -38,6 +38,19 @@ def test_those_of_each_query(gathered):
         np.testing.assert_array_equal(found.valid, behaviors.valid.numpy()[:, query::2])
 
 
+def even_first_of_any_size(behaviors):
+    """As a signature does it, whose graph knows neither how many users nor how many targets."""
+    given = {name: x for name, x in behaviors._asdict().items() if x is not None}
+    specs = {
+        name: tf.TensorSpec([None, None, *x.shape[2:]] if x.shape.rank > 2 else x.shape, x.dtype)
+        for name, x in given.items()
+    }
+    run = tf.function(
+        lambda tensors: behaviors._replace(**tensors).even_first(), input_signature=[specs]
+    )
+    return run(given)
+
+
 @pytest.mark.parametrize("gathered", [False, True])
 @pytest.mark.parametrize(
     ("turn", "order"),
@@ -46,6 +59,7 @@ def test_those_of_each_query(gathered):
         (Subsequence.swapped, [2, 3, 0, 1]),
         (Subsequence.even_first, [0, 2, 1, 3]),
         (tf.function(Subsequence.even_first), [0, 2, 1, 3]),
+        (even_first_of_any_size, [0, 2, 1, 3]),
     ],
 )
 def test_products_in_another_order(gathered, turn, order):
