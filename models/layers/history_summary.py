@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from models.layers.linear import times
+
 KNOTS = 24  # lengths to 2^23
 
 
@@ -39,7 +41,7 @@ class HistorySummary(tf.keras.layers.Layer):
     def call(self, size: tf.Tensor, rows: tf.Tensor | None, mask: tf.Tensor) -> tf.Tensor:
         place = tf.math.log1p(tf.cast(size, tf.float32)) / tf.math.log(2.0)
         near = tf.nn.relu(1 - tf.abs(place[..., None] - tf.range(KNOTS, dtype=tf.float32)))
-        length = tf.matmul(tf.cast(near, self.compute_dtype), self.kernel)
+        length = times(tf.cast(near, self.compute_dtype), self.kernel)
         if rows is None:
             return length
         weights = tf.cast(mask, rows.dtype)
