@@ -16,6 +16,8 @@ from models import features
 from models.inputs import Layout
 
 _FAR = 30 * 365 * 86_400  # seconds
+# Of a user's targets with behaviours, whose scores are in memory at once: half a GiB of them.
+MOST_PAIRS = 2**27
 _MISSPELT = "; a feature that is missing or misspelt has 0"
 
 
@@ -32,6 +34,7 @@ def checked(
     span: tuple[int, int] | None = None,
     optional: Collection[str] = (),
     *,
+    max_length: int,
     dense: bool = False,
 ) -> dict[str, tf.RaggedTensor]:
     """Returns the same features, which can be read only once they were found to fit each other.
@@ -42,13 +45,14 @@ def checked(
       layout: which features are of users, and which of these have one value.
       span: first and last second of training; None: times are an order.
       optional: features of targets that an example may lack.
+      max_length: behaviours of a history that are read at most.
       dense: whether `checked_dense` found all lengths to fit.
 
     Raises:
       tf.errors.InvalidArgumentError: when the graph runs, if in an example the features of its
         history or of its targets differ in length, if it has no target, if a number is none, if
         `history_time` falls, if a time is 30 years away from training, or if `target_hist_end`
-        lies outside its history.
+        lies outside its history, or if targets and behaviours are more than memory may hold.
     """
     lengths = {name: values.row_lengths() for name, values in raw.items()}
     history, targets = _by_side(_equally_long(lengths, layout, optional))
@@ -57,6 +61,7 @@ def checked(
         _some_targets(wanted),
         *(_finite(name, values) for name, values in raw.items() if values.dtype.is_floating),
         _rising(raw[features.HISTORY_TIME]),
+        _few_pairs(wanted, history[features.HISTORY_ITEM], max_length),
     ]
     if span is not None:
         times = (features.HISTORY_TIME, features.TARGET_TIME)
@@ -161,6 +166,16 @@ def _equal_sizes(
 def _some_targets(count: tf.Tensor) -> Check:
     text = f"{features.TARGET_ITEM}: there must be at least one target. Received: none in example "
     return Check(count == 0, lambda at: [text, at, _MISSPELT])
+
+
+def _few_pairs(targets: tf.Tensor, history: tf.Tensor, max_length: int) -> Check:
+    """All examples are padded to the most of both."""
+    most, length = tf.reduce_max(targets), tf.minimum(tf.reduce_max(history), max_length)
+    return Check(
+        (most * length > MOST_PAIRS)[None],
+        lambda _: [features.TARGET_ITEM, ": ", most, " targets of ", length, " behaviours each are "
+                   f"more than {MOST_PAIRS} pairs; ask about fewer targets at a time"],
+    )  # fmt: skip
 
 
 def _one(name: str, count: tf.Tensor) -> Check:

@@ -211,7 +211,14 @@ class ServingModule(tf.Module):
           dense: whether they were tensors, which are checked.
         """
         told = [name for name in self.new_items.features if name in raw]
-        raw = requests.checked(raw, self._asked, self._span, told, dense=dense)
+        raw = requests.checked(
+            raw,
+            self._asked,
+            self._span,
+            told,
+            max_length=self._settings.max_length,
+            dense=dense,
+        )
         nothing = tf.zeros_like(raw[features.TARGET_ITEM].row_splits)
         for name, spec in self._spec.items():
             if name not in raw:  # what a request need not tell

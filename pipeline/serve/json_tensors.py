@@ -32,11 +32,13 @@ class Body:
       signature: that it asks for.
       rows: whether the values come instance by instance.
       values: of the inputs.
+      truths: whether there may be a true or a false among them, which numpy takes for 1 and 0.
     """
 
     signature: str
     rows: bool
     values: Any
+    truths: bool = True
 
 
 def parse(text: bytes) -> Any:
@@ -71,7 +73,8 @@ def body(text: bytes) -> Body:
     if not isinstance(signature, str):
         raise invalid(f"{_SIGNATURE}: must be a text. Received: {_shown(signature)}")
     rows = _ROWS in value
-    return Body(signature, rows, value[_ROWS if rows else _COLUMNS])
+    truths = b"true" in text or b"false" in text
+    return Body(signature, rows, value[_ROWS if rows else _COLUMNS], truths)
 
 
 def arrays(asked: Body, signature: Signature) -> dict[str, np.ndarray]:
@@ -81,7 +84,7 @@ def arrays(asked: Body, signature: Signature) -> dict[str, np.ndarray]:
       RequestError: naming the input whose values are of another type, or not rectangular.
     """
     columns = _of_rows(asked.values, signature) if asked.rows else _named(asked.values, signature)
-    return {name: _array(name, value, signature) for name, value in columns.items()}
+    return {name: _array(name, value, signature, asked.truths) for name, value in columns.items()}
 
 
 def text(outputs: Arrays, rows: bool) -> bytes:
@@ -117,7 +120,7 @@ def _of_rows(value: Any, signature: Signature) -> dict[str, Any]:
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 
-def _array(name: str, value: Any, signature: Signature) -> np.ndarray:
+def _array(name: str, value: Any, signature: Signature, truths: bool) -> np.ndarray:
     spec = signature.inputs.get(name)
     if spec is None:
         return np.zeros(0)  # the signature says that it does not know it
@@ -130,12 +133,13 @@ def _array(name: str, value: Any, signature: Signature) -> np.ndarray:
     except ValueError:
         raise invalid(f"{name}: its lists must be equally long") from None
     kind: type | tuple[type, ...] = int if spec.dtype.is_integer else (int, float)
-    if found.size and found.dtype.kind not in ("i" if spec.dtype.is_integer else "if"):
-        wrong = _first(value, lambda one: not isinstance(one, kind) or isinstance(one, bool))
+    wrong = [one for one in _leaves(value) if isinstance(one, bool)][:1] if truths else []
+    if wrong or (found.size and found.dtype.kind not in ("i" if spec.dtype.is_integer else "if")):
+        wrong = wrong or [_first(value, lambda one: not isinstance(one, kind))]
         missing = (
-            "; write NaN where it is missing" if wrong is None and spec.dtype.is_floating else ""
+            "; write NaN where it is missing" if wrong == [None] and spec.dtype.is_floating else ""
         )
-        raise invalid(f"{name}: must be {spec.dtype.name}. Received: {_shown(wrong)}{missing}")
+        raise invalid(f"{name}: must be {spec.dtype.name}. Received: {_shown(wrong[0])}{missing}")
     with np.errstate(over="ignore"):  # beyond 32 bits: infinite, which the graph refuses by name
         return found.astype(spec.dtype.as_numpy_dtype)
 
@@ -162,17 +166,18 @@ def _is_bytes(value: Any) -> bool:
 
 def _first(value: Any, wrong: Callable[[Any], bool]) -> Any:
     """The first value in nested lists that is wrong, or else too large."""
-
-    def leaves(value: Any) -> Iterator[Any]:
-        if isinstance(value, list):
-            for one in value:
-                yield from leaves(one)
-        else:
-            yield value
-
-    found = list(leaves(value))
+    found = list(_leaves(value))
     faults = [one for one in found if wrong(one)]
     return faults[0] if faults else max(found, key=abs)
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """The values in nested lists."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _leaves(one)
+    else:
+        yield value
 
 
 def _shown(value: Any) -> str:

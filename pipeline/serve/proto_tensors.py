@@ -14,8 +14,8 @@ from models.features import SERVING_DEFAULT
 from pipeline.serve.errors import invalid
 from pipeline.serve.model import Arrays, Signature
 
-# One value may stand for all that follow, so that a small message makes a large array.
-_MOST_VALUES = 2**28
+# One value may stand for all that follow: a small message must not make a large array.
+_MOST_REPEATED = 2**20
 
 
 def signature_name(spec: model_pb2.ModelSpec) -> str:
@@ -38,12 +38,22 @@ def _array(name: str, tensor: tensor_pb2.TensorProto, signature: Signature) -> n
     spec = signature.inputs.get(name)
     if spec is not None and tensor.dtype != spec.dtype.as_datatype_enum:
         raise invalid(f"{name}: must be {spec.dtype.name}. Received: {_type(tensor.dtype)}")
-    if math.prod(dim.size for dim in tensor.tensor_shape.dim) > _MOST_VALUES:
-        raise invalid(f"{name}: has more than {_MOST_VALUES:,} values")
+    count = math.prod(dim.size for dim in tensor.tensor_shape.dim)
+    if count > max(_MOST_REPEATED, _sent(tensor)):
+        raise invalid(
+            f"{name}: its shape has {count:,} values, of which fewer are sent; the last may stand "
+            f"for those that follow in no more than {_MOST_REPEATED:,}"
+        )
     try:
         return tf.make_ndarray(tensor)
     except (TypeError, ValueError) as error:
         raise invalid(f"{name}: is no tensor: {error}") from None
+
+
+def _sent(tensor: tensor_pb2.TensorProto) -> int:
+    """As many values as a message holds, at least: of its bytes, one each."""
+    lists = (values for field, values in tensor.ListFields() if field.name.endswith("_val"))
+    return len(tensor.tensor_content) + sum(map(len, lists))
 
 
 def _type(number: int) -> str:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models import features
+from models import features, requests
 from models.config import DinConfig
 from models.features import PROBABILITY, SCORE, SERVING_DEFAULT
+from models.inputs import Layout
 from models.preprocessing import feature_sizes
 from models.registry import build_model
 from models.settings import HistorySettings
@@ -178,6 +179,22 @@ def test_what_came_later_is_hidden(served):
     # Who says how much a target sees is believed.
     ends = later | {features.TARGET_HIST_END: [L, L, L]}
     np.testing.assert_allclose(scored(served, ends)[0, 0], scored(served, EXAMPLE)[0, 0], atol=1e-6)
+
+
+def test_more_scores_than_memory_may_hold_are_refused(monkeypatch):
+    """Of the most targets and the longest history, since all examples are padded to both."""
+    monkeypatch.setattr(requests, "MOST_PAIRS", 20)
+    lengths = {features.HISTORY_ITEM: [4, 9], features.HISTORY_TIME: [4, 9]}
+    lengths |= {features.TARGET_ITEM: [6, 1], features.TARGET_TIME: [6, 1]}
+    raw = {n: tf.RaggedTensor.from_row_lengths(tf.range(sum(x)), x) for n, x in lengths.items()}
+    raw[features.HISTORY_TIME] *= 0
+    requests.checked(raw, Layout(), max_length=3)
+    with pytest.raises(tf.errors.InvalidArgumentError) as failure:
+        requests.checked(raw, Layout(), max_length=4)
+    assert (
+        "target_item: 6 targets of 4 behaviours each are more than 20 pairs; ask about fewer "
+        "targets at a time"
+    ) in str(failure.value)
 
 
 def tensors(rows: int = 2) -> dict[str, tf.Tensor]:
