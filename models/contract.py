@@ -138,6 +138,7 @@ def of(
                 for name, feature in feature_config.of("item", settings.features).items()
             },
             "vocabularies": _vocabularies(transform_output, settings),
+            "split": settings.split,
             "drawn_negatives": settings.drawn_negatives,
             "validation": dict(validation),
             features.VALIDATION_SCORES: spread(scores),

@@ -190,20 +190,21 @@ class View:
           names: features whose columns rows have; None: all. Of none of them, rows are None.
         """
         chosen = self.window.select(count)
-        if names is not None and not names:
+        columns = self.embedding.features if names is None else names
+        if not columns:
             return pool(None, chosen.valid)
-        whole = names is None
-        ids = {name: self.ids[name] for name in (self.embedding.features if whole else names)}
+        ids = {name: self.ids[name] for name in columns}
 
         def rows_at(positions: tf.Tensor) -> tf.Tensor:
             return self.embedding({n: take(x, positions) for n, x in ids.items()}, self.items)
 
         if self.is_masked:
-            rows = self.rows if whole else self.embedding(ids)
+            rows = self.rows if names is None else self.embedding(ids)
             return pool(rows, self.window.newest(count).mask(self.length))
 
         def apart() -> tf.Tensor:
-            return pool(self.gather(chosen) if whole else rows_at(chosen.positions), chosen.valid)
+            rows = self.gather(chosen) if names is None else rows_at(chosen.positions)
+            return pool(rows, chosen.valid)
 
         if self.is_static or self.window.first.shape[1] == 1:
             return apart()

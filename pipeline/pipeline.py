@@ -207,6 +207,8 @@ def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
         "training": config.training.model_dump(),
         "labels": config.tasks.model_dump(),
         "drawn_negatives": config.drawn_negatives,
+        "split": config.split.model_dump(exclude={"eval_per_user"})
+        | ({"seed": config.seed} if config.split.by == "user_hash" else {}),
         "before": {
             role: column.before
             for role, column in config.log.mapping.ids().items()

@@ -108,7 +108,8 @@ class GateConfig(Bounds):
     tolerance: dict[Compared, Annotated[float, Field(ge=0, le=1e6)]] = Field(
         {"auc": 0.002, "gauc": 0.002},
         description=f"Most that a metric ({', '.join(COMPARED)}) may lose against the latest "
-        "blessed model; what is not named may lose any. A smaller tolerance needs a larger split.",
+        "blessed model; what is not named may lose any. A smaller tolerance needs a larger split. "
+        "Each version may lose as much: floors alone hold over many.",
     )
     slices: list[str] = Field(
         [

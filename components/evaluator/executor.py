@@ -19,6 +19,7 @@ from tfx.utils import io_utils, path_utils
 
 from components.evaluator import trivial_rules
 from components.evaluator.config import GateConfig
+from components.evaluator.earlier_split import learned_from
 from components.evaluator.gate.judge import Verdict, judge
 from components.evaluator.gate.scored import Scored
 from components.evaluator.tfma import validation
@@ -87,7 +88,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             name: Scored.from_table(table, [], exec_properties["drawn_negatives"], name)
             for name in predictions.labels(table.column_names)
         }
-        verdict = judge(scored, gate, problem, labels=labels)
+        earlier = learned_from(_saved_model(compared), _saved_model(model)) if compared else None
+        verdict = judge(scored, gate, problem, labels=labels, learned=earlier)
         told = verdict.to_json() | {
             "model": model.uri,
             "baseline": baseline and baseline.uri,

@@ -7,7 +7,13 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
-from components.evaluator.gate.bootstrap import LEAST_USERS, Interval, interval, replicate
+from components.evaluator.gate.bootstrap import (
+    LEAST_USERS,
+    Interval,
+    interval,
+    replicate,
+    widened,
+)
 from models.metric_table import COMPARED
 from models.metrics import Predictions
 
@@ -73,8 +79,9 @@ class Draws:
         if users < LEAST_USERS:
             observed = np.full_like(observed, np.nan)
         first, second = ([self._place[of, seed] for seed in seeds] for of in (candidate, reference))
-        mean = (drawn[:, first] - drawn[:, second]).mean(axis=1)
         each = observed[first] - observed[second]
+        mean = (drawn[:, first] - drawn[:, second]).mean(axis=1)
+        mean = widened(each.mean(), mean, users, CONFIDENCE)
         variance, freedom = self._noise(observed)
         freedom = freedom or len(each) - 1
         if freedom:

@@ -130,7 +130,7 @@ def _row(which: tuple[str, str] | None, table: pa.Table, replicas: int, seed: in
     draws = replicate(models, JUDGED, replicas, seed)
     metrics = {}
     for name, (observed, drawn, users) in draws.items():
-        change = interval(observed[0] - observed[1], drawn[:, 0] - drawn[:, 1], CONFIDENCE)
+        change = interval(observed[0] - observed[1], drawn[:, 0] - drawn[:, 1], CONFIDENCE, users)
         ends = change.lower, change.upper, change.p_value
         if users < LEAST_USERS:
             ends = (math.nan,) * 3

@@ -51,6 +51,13 @@ def test_the_trainer_knows_which_ids_are_cut():
         assert json.loads(trainer_config(configuration.load(name), "")["config"])["before"] == cut
 
 
+@pytest.mark.parametrize(("by", "seed"), [("time", {}), ("user_hash", {"seed": 11})])
+def test_the_trainer_knows_how_targets_are_split(by, seed):
+    loaded = configuration.load("demo", ["seed=11", f"split={{by: {by}, eval: 0.2}}"])
+    told = json.loads(trainer_config(loaded, "")["config"])["split"]
+    assert told == {"by": by, "validation": 0.1, "eval": 0.2, "column": None} | seed
+
+
 def test_one_label_of_several_is_the_same_data_as_the_short_form(own):
     several = configuration.load(str(own), ["labels.like=null", "labels.buy=null"])
     one = configuration.load(str(own), ["labels=null", "label={column: is_click}"])

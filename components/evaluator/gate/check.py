@@ -17,7 +17,7 @@ class Check:
         "floor", "calibration", "tolerance", "slice": a bound or a comparison. "power": one that
         this split is too small to decide. "undefined": one for which it has no value. "baseline":
         there is nothing to compare with; "baseline_scores": there is, but its scores cannot be
-        used.
+        used; "split": it may have learned from what judges it.
       passed: the outcome.
       sentence: the same in words.
       metric: what was judged, if a metric.
@@ -39,7 +39,7 @@ class Check:
 
 # Checks that say nothing of the model when they pass.
 SILENT = frozenset({"scores", "labels", "users"})
-BASELINE_SCORES, UNDEFINED = "baseline_scores", "undefined"
+BASELINE_SCORES, UNDEFINED, SPLIT = "baseline_scores", "undefined", "split"
 
 
 @dataclasses.dataclass(frozen=True)

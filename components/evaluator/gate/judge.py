@@ -26,6 +26,7 @@ from components.evaluator.gate.bootstrap import Draws, interval, replicate, uncl
 from components.evaluator.gate.check import (
     BASELINE_SCORES,
     SILENT,
+    SPLIT,
     UNDEFINED,
     Check,
     Comparison,
@@ -39,7 +40,7 @@ from models.metrics import rela_impr
 # Checks of why there was no comparison.
 _ALONE = ("baseline", BASELINE_SCORES, "schema")
 # Checks that are told although they passed and others did not.
-_WARNINGS = (BASELINE_SCORES, UNDEFINED)
+_WARNINGS = (BASELINE_SCORES, UNDEFINED, SPLIT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,8 +76,9 @@ class Verdict:
             floors = [c.sentence for c in self.checks if c.code == "floor"]
             alone = [c.sentence for c in self.checks if c.code in _ALONE]
             told = ", and ".join(compared[:1] or [*floors[:1], *alone] or ["nothing was asked"])
-            made = [check for check in self.checks if not _left_out(check)]
-            which = "" if len(made) == len(self.checks) else " that could be made"
+            asked = [check for check in self.checks if check.code != SPLIT]
+            made = [check for check in asked if not _left_out(check)]
+            which = "" if len(made) == len(asked) else " that could be made"
             return f"Blessed: {told}; all {len(made)} checks{which} passed.{self._drawn}"
         first, *further = [check.sentence for check in self.checks if not check.passed]
         more = f" (and {len(further)} more reason{'s' if len(further) > 1 else ''})"
@@ -113,6 +115,7 @@ def judge(
     incompatible: str | None = None,
     seed: int = 0,
     labels: Mapping[str, Scored] = MappingProxyType({}),
+    learned: str | None = None,
 ) -> Verdict:
     """Decides whether a model is blessed.
 
@@ -124,6 +127,7 @@ def judge(
       incompatible: why the latest blessed model could not score these targets, if so.
       seed: of the bootstrap.
       labels: the targets for which each label beside the primary one is known, scored for it.
+      learned: why the latest blessed model may have learned from these targets, if so.
     """
     facts = {
         "targets": len(scored.labels),
@@ -152,6 +156,8 @@ def judge(
     made += bounds.bounds(overall, gate, scored.drawn)
     if scored.baseline is not None:
         made += bounds.tolerances(overall, gate)
+        if learned:
+            made.append(preconditions.learned(learned))
     elif not incompatible and not warning:
         made.append(preconditions.no_baseline())
     slices = list(_slices(scored, gate, seed))
@@ -218,12 +224,12 @@ def _comparison(name: str, draws: Draws, scored: Scored, gate: GateConfig) -> Co
     if draws.users < gate.min_users:
         # Of few users, an interval claims to know more than it can: there is no value.
         draws = Draws(np.full_like(draws.observed, np.nan), draws.drawn, draws.users)
-    candidate = interval(draws.observed[0], draws.drawn[:, 0], gate.confidence)
+    candidate = interval(draws.observed[0], draws.drawn[:, 0], gate.confidence, draws.users)
     if len(draws.observed) == 1:
         return Comparison(name, label, draws.users, candidate)
     difference = draws.observed[0] - draws.observed[1]
     drawn = draws.drawn[:, 0] - draws.drawn[:, 1]
-    found = interval(difference, drawn, gate.confidence)
+    found = interval(difference, drawn, gate.confidence, draws.users)
     return Comparison(name, label, draws.users, candidate, float(draws.observed[1]), found)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from components.evaluator.config import GateConfig
-from components.evaluator.gate.check import BASELINE_SCORES, UNDEFINED, Check
+from components.evaluator.gate.check import BASELINE_SCORES, SPLIT, UNDEFINED, Check
 from models import lists
 
 if TYPE_CHECKING:
@@ -66,6 +66,15 @@ def schema(incompatible: str, gate: GateConfig) -> Check:
 def no_baseline() -> Check:
     """There is no earlier model."""
     return Check("baseline", True, "there is no earlier blessed model to be compared with")
+
+
+def learned(how: str) -> Check:
+    """The latest blessed model may know the answers: a warning, since only the user can tell."""
+    text = (
+        f"the latest blessed model may have learned from targets of this eval split ({how}): it "
+        "then looks better than it is, and this model worse; keep the split to compare them"
+    )
+    return Check(SPLIT, True, text)
 
 
 def label_unknown(label: str) -> Check:

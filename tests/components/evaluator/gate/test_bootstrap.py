@@ -44,6 +44,23 @@ def test_the_same_seed_gives_the_same_interval_whatever_users_are_called():
     )
 
 
+@pytest.mark.parametrize(
+    ("users", "confidence", "student", "normal"),
+    [(30, 0.95, 2.04523, 1.95996), (30, 0.99, 2.75639, 2.57583), (10, 0.95, 2.26216, 1.95996)],
+)
+def test_few_users_make_wide_intervals(users, confidence, student, normal):
+    """By the quantiles of printed tables, and by what users vary about their own mean."""
+    wide = bootstrap.widened(1.0, np.array([0.5, 1.0, 1.2, np.nan]), users, confidence)
+    factor = student / normal * (users / (users - 1)) ** 0.5
+    expected = [1 - 0.5 * factor, 1, 1 + 0.2 * factor, np.nan]
+    assert wide == pytest.approx(expected, rel=1e-3, nan_ok=True)
+
+
+def test_many_users_leave_intervals_as_they_are():
+    drawn = np.array([0.1, -0.2])
+    assert bootstrap.widened(0.0, drawn, 1e6) == pytest.approx(drawn, rel=1e-5)
+
+
 def test_a_model_against_itself_differs_by_nothing():
     candidate, _ = simulated(np.random.default_rng(0))
     for interval in bootstrap.paired_bootstrap(candidate, candidate, replicas=50).values():

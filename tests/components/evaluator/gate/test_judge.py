@@ -361,6 +361,26 @@ def test_a_baseline_without_usable_scores_is_told_and_blocks_nothing(value, wron
     assert refused.reasons[1:] == [fault + WARNING]
 
 
+def test_a_baseline_that_learned_from_the_split_is_told_and_blocks_nothing():
+    world, _ = split()
+    gate = GateConfig(replicas=100, calibration=None, slices=[planted.LENGTH])
+    scored = world.scored(world.model(), world.model(1))
+    plain, told = judge(scored, gate), judge(scored, gate, learned="it was trained on all")
+    warning = (
+        "the latest blessed model may have learned from targets of this eval split (it was trained "
+        "on all): it then looks better than it is, and this model worse; keep the split to compare "
+        "them"
+    )
+    assert told.blessed == plain.blessed
+    assert told.sentence == plain.sentence  # as many checks
+    assert [r for r in told.reasons if r not in plain.reasons] == [warning]
+    refused = judge(scored, gate.model_copy(update={"min_auc": 0.99}), learned="so")
+    assert not refused.blessed
+    assert refused.reasons[-1].startswith("the latest blessed model may have learned")
+    alone = judge(world.scored(world.model(), first=True), gate, learned="so")
+    assert all("may have learned" not in check.sentence for check in alone.checks)
+
+
 @pytest.mark.parametrize("value", [np.nan, 0.25])
 def test_a_candidate_without_usable_scores_is_refused_whatever_the_baseline(value):
     world, _ = split()
