@@ -79,15 +79,18 @@ class Verdict:
             asked = [check for check in self.checks if check.code != SPLIT]
             made = [check for check in asked if not _left_out(check)]
             which = "" if len(made) == len(asked) else " that could be made"
-            return f"Blessed: {told}; all {len(made)} checks{which} passed.{self._drawn}"
+            return f"Blessed: {told}; all {len(made)} checks{which} passed.{self._aside}"
         first, *further = [check.sentence for check in self.checks if not check.passed]
         more = f" (and {len(further)} more reason{'s' if len(further) > 1 else ''})"
-        return f"Not blessed: {first}{more if further else ''}.{self._drawn}"
+        return f"Not blessed: {first}{more if further else ''}.{self._aside}"
 
     @property
-    def _drawn(self) -> str:
+    def _aside(self) -> str:
+        """What else must be known to read the verdict."""
         drawn = self.facts["drawn_negatives"]
-        return f" Negatives were drawn, {drawn} for each positive." if drawn else ""
+        told = [f"Negatives were drawn, {drawn} for each positive."] if drawn else []
+        told += [f"But {check.sentence}." for check in self.checks if check.code == SPLIT]
+        return "".join(f" {sentence}" for sentence in told)
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON; NaN is null."""

@@ -372,7 +372,7 @@ def test_a_baseline_that_learned_from_the_split_is_told_and_blocks_nothing():
         "them"
     )
     assert told.blessed == plain.blessed
-    assert told.sentence == plain.sentence  # as many checks
+    assert told.sentence == f"{plain.sentence} But {warning}."
     assert [r for r in told.reasons if r not in plain.reasons] == [warning]
     refused = judge(scored, gate.model_copy(update={"min_auc": 0.99}), learned="so")
     assert not refused.blessed
