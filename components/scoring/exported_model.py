@@ -18,7 +18,7 @@ from tfx_bsl.coders import example_coder
 
 from components.errors import InputError
 from components.log_keys import log_key
-from components.plain_folder import plain
+from components.saved_model import SavedModel
 from components.scoring import by_user, feature_slices, predictions
 from components.scoring.feature_slices import FeatureSlicer, FeatureSlices
 from components.scoring.frozen import Freezer
@@ -61,22 +61,18 @@ class Model:
     """
 
     def __init__(self, path: str):
-        # The signature alone would not keep it alive.
-        self._loaded = tf.saved_model.load(plain(path))
-        self._signature = self._loaded.signatures[features.SERVING_DEFAULT]
+        self._score = SavedModel(path).functions[features.SERVING_DEFAULT]
         self.reads = {*raw_features(path), features.TARGET_HIST_END}
         of_label = features.probability("")
         self.labels = sorted(
-            name.removeprefix(of_label)
-            for name in self._signature.structured_outputs
-            if name.startswith(of_label)
+            name.removeprefix(of_label) for name in self._score.outputs if name.startswith(of_label)
         )
 
     def __call__(self, serialized: np.ndarray) -> np.ndarray:
         """Probabilities [n, T, 1 + labels] of serialized examples [n], the primary first."""
-        found = self._signature(examples=tf.constant(serialized))
+        found = self._score({"examples": serialized})
         names = [features.PROBABILITY, *map(features.probability, self.labels)]
-        return np.stack([found[name].numpy() for name in names], -1)
+        return np.stack([found[name] for name in names], -1)
 
 
 def raw_features(path: str) -> dict[str, tf.DType]:

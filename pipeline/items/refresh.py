@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from components.behavior_example_gen.cells.columns import IdColumn
 from components.errors import InputError
+from components.saved_model import SavedModel
 from models import contract, features, item_maker
 from models.features import Store
 from models.layers.item_rows import stored
@@ -85,14 +86,13 @@ def refresh(version: Path, items: str, out: Path) -> Refreshed:
 
 def _made(maker: Path, items: Items) -> list[np.ndarray]:
     """The rows of items, [n, D] of each embedding."""
-    signature = tf.saved_model.load(str(maker)).signatures[item_maker.SIGNATURE]
-    parts: list[Mapping[str, tf.Tensor]] = []
-    for begin in range(0, len(items.ids), _AT_ONCE):
-        part = _part(items.raw, begin, min(begin + _AT_ONCE, len(items.ids)))
-        spec = signature.structured_input_signature[1]
-        parts.append(signature(**{n: tf.constant(v, spec[n].dtype) for n, v in part.items()}))
-    names = [item_maker.output(number) for number in range(len(parts[0]))]
-    return [np.concatenate([part[name].numpy() for part in parts]) for name in names]
+    rows_of = SavedModel(str(maker)).functions[item_maker.SIGNATURE]
+    parts = [
+        rows_of(_part(items.raw, begin, min(begin + _AT_ONCE, len(items.ids))))
+        for begin in range(0, len(items.ids), _AT_ONCE)
+    ]
+    names = [item_maker.output(number) for number in range(len(rows_of.outputs))]
+    return [np.concatenate([part[name] for part in parts]) for name in names]
 
 
 def _part(raw: Mapping[str, np.ndarray], begin: int, end: int) -> dict[str, np.ndarray]:

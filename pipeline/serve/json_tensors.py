@@ -16,9 +16,10 @@ import numpy as np
 import tensorflow as tf
 
 from components import unique_keys
+from components.saved_model import Arrays
 from models.features import SERVING_DEFAULT
 from pipeline.serve.errors import invalid, unknown
-from pipeline.serve.model import Arrays, Signature
+from pipeline.serve.model import Signature
 
 _COLUMNS, _ROWS, _SIGNATURE = "inputs", "instances", "signature_name"
 _B64 = "b64"

@@ -9,12 +9,12 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from components.saved_model import Arrays
 from models import features
 from pipeline.serve import prometheus
 from pipeline.serve.drift import Drift
 from pipeline.serve.expected import Expected
 from pipeline.serve.limits import Limits
-from pipeline.serve.model import Arrays
 from pipeline.serve.prometheus import Counter, Gauge, Histogram, Metric
 
 _SECONDS = (.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)  # fmt: skip

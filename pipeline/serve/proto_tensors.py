@@ -10,9 +10,10 @@ import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import model_pb2
 
+from components.saved_model import Arrays
 from models.features import SERVING_DEFAULT
 from pipeline.serve.errors import invalid
-from pipeline.serve.model import Arrays, Signature
+from pipeline.serve.model import Signature
 
 # One value may stand for all that follow: a small message must not make a large array.
 _MOST_REPEATED = 2**20
