@@ -88,7 +88,11 @@ class FrameConfig(Section):
 class RetrievalConfig(FrameConfig):
     """A model that retrieves `top_k` behaviours out of the whole history."""
 
-    top_k: PositiveInt = Field(50, description="K: behaviours retrieved for each target.")
+    top_k: PositiveInt = Field(
+        50,
+        description="K: behaviours retrieved for each target; best no fewer than a target's own "
+        "kind was seen (docs/findings.md).",
+    )
 
 
 class AvgPoolingConfig(FrameConfig):
