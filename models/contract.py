@@ -23,6 +23,7 @@ from models.example_request import ExampleRequests, as_lists
 from models.feature_config import IdFeature, IdsFeature, NumberFeature
 from models.json_text import without_nan
 from models.preprocessing import VOCABULARIES
+from models.requests import MOST_PAIRS
 from models.signatures import ServingModule
 from models.training_config import RunSettings
 
@@ -138,6 +139,7 @@ def of(
                 for name, feature in feature_config.of("item", settings.features).items()
             },
             "vocabularies": _vocabularies(transform_output, settings),
+            "most_pairs": MOST_PAIRS,
             "split": settings.split,
             "drawn_negatives": settings.drawn_negatives,
             "validation": dict(validation),
