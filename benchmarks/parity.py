@@ -129,7 +129,8 @@ class Drawn:
             and not name.startswith((features.item_feature(""), features.label_feature("")))
         }
         self.requests = list(requests(run, spec, count))
-        transform = self.output.transform_features_layer()
+        ragged = {n: tf.RaggedTensorSpec([None, None], kind.dtype, 1) for n, kind in spec.items()}
+        transform = tf.function(self.output.transform_features_layer(), [ragged], autograph=False)
         self.transformed = [transformed(x, transform, settings.history) for x in self.requests]
 
 
