@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -125,10 +124,15 @@ class CtrModel(tfrs.Model):
         parts = [view.target, *interests, *(view.target * interest for interest in interests)]
         if self.request is not None:
             parts.append(self.request(batch))
-        if self.history_summary is not None:
-            summary = functools.partial(self.history_summary, view.window.size)
-            names = self.embedding.cross_sizes
-            parts.append(view.of_recent(self.config.summary_len, summary, names))
+        if (summary := self.history_summary) is not None:
+            size = view.window.size
+            parts.append(
+                view.of_recent(
+                    self.config.summary_len,
+                    lambda rows, mask: summary(size, rows, mask),
+                    self.embedding.cross_sizes,
+                )
+            )
         x = tf.concat(parts, -1)
         logits = self.head(tf.reshape(x, [-1, x.shape[-1]]), training=training)
         items = batch[features.TARGET_ITEM]
