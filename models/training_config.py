@@ -144,8 +144,10 @@ class RunSettings(PreprocessingSettings):
     drawn_negatives: int = Field(
         0, ge=0, le=100, description="Negatives drawn for each positive; 0: labels are the log's."
     )
-    split: dict[str, str | int | float | None] = Field(
-        {}, description="How targets were divided: later models must be judged on the same part."
+    split: dict[str, str] = Field(
+        {},
+        description="How targets were divided, setting by setting: later models must be judged on "
+        "the same part.",
     )
     before: dict[str, str] = Field(
         {}, description="Of item, category and behavior what the log's column cuts its ids before."

@@ -207,8 +207,7 @@ def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
         "training": config.training.model_dump(),
         "labels": config.tasks.model_dump(),
         "drawn_negatives": config.drawn_negatives,
-        "split": config.split.model_dump(exclude={"eval_per_user"})
-        | ({"seed": config.seed} if config.split.by == "user_hash" else {}),
+        "split": _split(config),
         "before": {
             role: column.before
             for role, column in config.log.mapping.ids().items()
@@ -220,6 +219,14 @@ def trainer_config(config: Config, checkpoints: str) -> dict[str, str]:
         "code": code("models.trainer"),
         "checkpoint_dir": checkpoints,
     }
+
+
+def _split(config: Config) -> dict[str, str]:
+    """What decides which split a target is in."""
+    settings = config.split.model_dump(exclude={"eval_per_user"}, exclude_none=True)
+    if config.split.by == "user_hash":
+        settings["seed"] = config.seed
+    return {name: str(value) for name, value in settings.items()}
 
 
 def _latest_blessed(candidate: Channel) -> Resolver:

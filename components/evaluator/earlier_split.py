@@ -49,8 +49,8 @@ def _contract(folder: str) -> dict[str, Any]:
         return json.loads(file.read())
 
 
-def _words(split: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in split.items() if value is not None)
+def _words(split: dict[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in split.items())
 
 
 def _time(value: int, contract: dict[str, Any]) -> str:

@@ -6,9 +6,9 @@ import pytest
 
 from components.evaluator.earlier_split import learned_from
 
-HASH = {"by": "user_hash", "validation": 0.1, "eval": 0.2, "column": None, "seed": 7}
-TIME = {"by": "time", "validation": 0.1, "eval": 0.1, "column": None}
-TAIL = {"by": "user_tail", "validation": 0.1, "eval": 0.1, "column": None}
+HASH = {"by": "user_hash", "validation": "0.1", "eval": "0.2", "seed": "7"}
+TIME = {"by": "time", "validation": "0.1", "eval": "0.1"}
+TAIL = {"by": "user_tail", "validation": "0.1", "eval": "0.1"}
 
 
 def told(tmp_path, before, now, last=(0, 0), unit="seconds since 1970"):
@@ -30,13 +30,13 @@ def test_the_same_split_of_a_log_that_grows_is_none(tmp_path, split):
     [
         (
             HASH,
-            HASH | {"seed": 8},
+            HASH | {"seed": "8"},
             "it was trained on the split by user_hash, validation 0.1, eval 0.2, seed 7, this one "
             "on by user_hash, validation 0.1, eval 0.2, seed 8",
         ),
         (
             TIME,
-            TAIL | {"eval": 0.2},
+            TAIL | {"eval": "0.2"},
             "it was trained on the split by time, validation 0.1, eval 0.1, this one on by "
             "user_tail, validation 0.1, eval 0.2",
         ),
@@ -58,11 +58,11 @@ def test_a_split_that_changed(tmp_path, before, now, words):
 )
 def test_a_training_that_ended_later(tmp_path, unit, words):
     last = 1_704_067_201, 1_704_067_200
-    assert told(tmp_path, TIME, TIME | {"eval": 0.3}, last, unit) == words
+    assert told(tmp_path, TIME, TIME | {"eval": "0.3"}, last, unit) == words
 
 
 def test_a_smaller_eval_split_by_time_moves_nothing_into_it(tmp_path):
-    assert told(tmp_path, TIME | {"eval": 0.3}, TIME, last=(100, 200)) is None
+    assert told(tmp_path, TIME | {"eval": "0.3"}, TIME, last=(100, 200)) is None
 
 
 def test_models_that_do_not_say_are_not_judged(tmp_path):
