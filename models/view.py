@@ -189,7 +189,7 @@ class View:
           pool: of rows and mask like those of `recall`, for some number of behaviours.
           names: features whose columns rows have; None: all. Of none of them, rows are None.
         """
-        chosen = self.window.select(count)
+        recent, chosen = self.window.newest(count), self.window.select(count)
         columns = self.embedding.features if names is None else names
         if not columns:
             return pool(None, chosen.valid)
@@ -200,7 +200,7 @@ class View:
 
         if self.is_masked:
             rows = self.rows if names is None else self.embedding(ids)
-            return pool(rows, self.window.newest(count).mask(self.length))
+            return pool(rows, recent.mask(self.length))
 
         def apart() -> tf.Tensor:
             rows = self.gather(chosen) if names is None else rows_at(chosen.positions)
@@ -208,12 +208,12 @@ class View:
 
         if self.is_static or self.window.first.shape[1] == 1:
             return apart()
-        begin, size = self.window.newest(count).stretch()
+        begin, size = recent.stretch()
         places = begin + tf.range(size)  # [B, M]
 
         def together() -> tf.Tensor:
             rows = rows_at(tf.minimum(places, self.length - 1)[:, None])[:, 0]
-            return pool(rows, self.window.newest(count).holds(places))
+            return pool(rows, recent.holds(places))
 
         return either(size <= STRETCH * count, together, apart)
 

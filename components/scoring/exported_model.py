@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.python.saved_model import loader_impl
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.coders import example_coder
@@ -61,8 +62,9 @@ class Model:
     """
 
     def __init__(self, path: str):
-        self._score = SavedModel(path).functions[features.SERVING_DEFAULT]
-        self.reads = {*raw_features(path), features.TARGET_HIST_END}
+        loaded = SavedModel(path)
+        self._score = loaded.functions[features.SERVING_DEFAULT]
+        self.reads = {*_raw_features(path, loaded.definition), features.TARGET_HIST_END}
         of_label = features.probability("")
         self.labels = sorted(
             name.removeprefix(of_label) for name in self._score.outputs if name.startswith(of_label)
@@ -81,7 +83,12 @@ def raw_features(path: str) -> dict[str, tf.DType]:
     Raises:
       InputError: if it has not the signatures of Everlong's models.
     """
-    definition = loader_impl.parse_saved_model(path).meta_graphs[0].signature_def
+    return _raw_features(path, loader_impl.parse_saved_model(path).meta_graphs[0].signature_def)
+
+
+def _raw_features(
+    path: str, definition: Mapping[str, meta_graph_pb2.SignatureDef]
+) -> dict[str, tf.DType]:
     if features.SCORE not in definition:
         raise InputError(
             f"{path} has no signature {features.SCORE!r}, so it is no model that Everlong "

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from models.layers.linear import times
 from models.layers.normalized_mean import mean_of_layer_norm
-from models.layers.subsequence import Subsequence
+from models.layers.subsequence import Subsequence, even_first
 
 MIXES = ("block", "diagonal")
 
@@ -178,11 +178,6 @@ def turn_by_fft(x: tf.Tensor, sign: int = 1) -> tf.Tensor:
 def turn_by_matmul(x: tf.Tensor, sign: int = 1) -> tf.Tensor:
     """Returns what `turn_by_fft` does."""
     return tf.matmul(tf.constant(sign * hilbert_matrix(x.shape[-2]), x.dtype), x)
-
-
-def even_first(steps: int) -> np.ndarray:
-    """Returns the positions 0, 2 ... and then 1, 3 ..."""
-    return np.arange(steps).reshape(-1, 2).T.ravel()
 
 
 def turn_halves(x: tf.Tensor) -> tf.Tensor:

@@ -102,6 +102,11 @@ class Subsequence(NamedTuple):
         return tf.matmul(tf.reshape(self.rows, [-1, self.rows.shape[-1]]), kernel)
 
 
+def even_first(steps: int) -> np.ndarray:
+    """Returns the positions 0, 2 ... and then 1, 3 ..."""
+    return np.arange(steps).reshape(-1, 2).T.ravel()
+
+
 def _each(values: tf.Tensor, count: int) -> list[tf.Tensor]:
     """Returns `values[:, i::count]` of [B, T * count, ...] for each i, in a twelfth of the time."""
     shape = tf.shape(values)
@@ -113,7 +118,7 @@ def _even_first(*per_target: tf.Tensor) -> list[tf.Tensor]:
     if all(x.shape.is_fully_defined() for x in per_target):
         return _halves(*per_target)
     # TensorFlow's own kernel takes ten times as long for every second row as for rows by number.
-    order = np.arange(per_target[0].shape[2]).reshape(-1, 2).T.ravel()
+    order = even_first(per_target[0].shape[2])
     return [tf.gather(x, order, axis=2) for x in per_target]
 
 

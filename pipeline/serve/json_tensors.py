@@ -134,13 +134,13 @@ def _array(name: str, value: Any, signature: Signature, truths: bool) -> np.ndar
     except ValueError:
         raise invalid(f"{name}: its lists must be equally long") from None
     kind: type | tuple[type, ...] = int if spec.dtype.is_integer else (int, float)
-    wrong = [one for one in _leaves(value) if isinstance(one, bool)][:1] if truths else []
-    if wrong or (found.size and found.dtype.kind not in ("i" if spec.dtype.is_integer else "if")):
-        wrong = wrong or [_first(value, lambda one: not isinstance(one, kind))]
+    fits = found.dtype.kind in ("i" if spec.dtype.is_integer else "if") or not found.size
+    if not fits or (truths and any(isinstance(one, bool) for one in _leaves(value))):
+        wrong = _first(value, lambda one: not isinstance(one, kind) or isinstance(one, bool))
         missing = (
-            "; write NaN where it is missing" if wrong == [None] and spec.dtype.is_floating else ""
+            "; write NaN where it is missing" if wrong is None and spec.dtype.is_floating else ""
         )
-        raise invalid(f"{name}: must be {spec.dtype.name}. Received: {_shown(wrong[0])}{missing}")
+        raise invalid(f"{name}: must be {spec.dtype.name}. Received: {_shown(wrong)}{missing}")
     with np.errstate(over="ignore"):  # beyond 32 bits: infinite, which the graph refuses by name
         return found.astype(spec.dtype.as_numpy_dtype)
 
