@@ -66,14 +66,15 @@ class SavedModel:
 
     Args:
       path: its folder, of this machine or a URI that TensorFlow opens.
+      only: the one signature that is to be called, each takes TensorFlow a while; None: all are.
 
     Attributes:
       session: that holds it.
       definition: the signatures as the SavedModel's file has them.
-      functions: the same, by name.
+      functions: those that can be called, by name.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, only: str | None = None) -> None:
         self.session = tf.compat.v1.Session(graph=tf.Graph(), config=_options())
         loader = loader_impl.SavedModelLoader(plain(path))
         loaded: meta_graph_pb2.MetaGraphDef = loader.load(self.session, [tf.saved_model.SERVING])
@@ -81,7 +82,7 @@ class SavedModel:
         self.functions = {
             name: Function(definition, self.session)
             for name, definition in self.definition.items()
-            if definition.method_name == tf.saved_model.PREDICT_METHOD_NAME
+            if definition.method_name == tf.saved_model.PREDICT_METHOD_NAME and only in (None, name)
         }
 
 

@@ -74,6 +74,12 @@ class Examples:
         self.users = users
         self.columns = columns
         self.layout = layout
+        # Traced once for all epochs, of the columns alone: of `self` it would be a cycle.
+        self._gather = tf.function(
+            lambda rows, shape: _gather(columns, layout, rows, shape),
+            [tf.TensorSpec([None], tf.int64), tf.TensorSpec([2], tf.int64)],
+            autograph=False,
+        )
 
     def __len__(self) -> int:
         return len(self.users)
@@ -89,15 +95,9 @@ class Examples:
         return untuned(gathered.prefetch(2))
 
     def batch(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """Returns one of the padded batches: of few, this costs less than tracing a dataset."""
-        shape = tf.constant([batch.shape.length, batch.shape.targets])
-        return self._gather(tf.constant(batch.rows), shape)
-
-    @tf.autograph.experimental.do_not_convert
-    def _gather(self, rows: tf.Tensor, shape: tf.Tensor) -> dict[str, tf.Tensor]:
-        ragged = {name: tf.gather(column, rows) for name, column in self.columns.items()}
-        batch = pad(ragged, shape[0], shape[1], self.layout)
-        return batch | distinct_items(batch) if self.layout.distinct else batch
+        """Returns one of the padded batches: of few, this costs less than a dataset."""
+        shape = tf.constant([batch.shape.length, batch.shape.targets], tf.int64)
+        return self._gather(tf.constant(batch.rows, tf.int64), shape)
 
 
 class EmptySplitError(ValueError):
@@ -114,6 +114,7 @@ class Split:
       part_bytes: size of the columns at which a part ends.
 
     Attributes:
+      in_memory: whether it is a single part, which stays there.
       lengths: [N] behaviours of each example.
       targets: [N] targets of each example.
       span: the first and the last time of all behaviours and targets.
@@ -149,6 +150,7 @@ class Split:
             targets.append(part.columns[features.TARGET_ITEM].row_lengths()[:-1].numpy())
         if not lengths:
             raise EmptySplitError(f"`files` must hold an example. Received: {list(files)}")
+        self.in_memory = self._kept is not None
         self._part_sizes = [len(part) for part in lengths]
         self.lengths, self.targets = np.concatenate(lengths), np.concatenate(targets)
         self.span = min(times), max(times)
@@ -345,6 +347,16 @@ def narrow(name: str, values: tf.RaggedTensor) -> tf.RaggedTensor:
     if values.dtype == tf.int64 and name not in (*TIMES, features.USER_ID):
         return tf.cast(values, tf.int32)
     return values
+
+
+def _gather(
+    columns: Mapping[str, tf.RaggedTensor], layout: Layout, rows: tf.Tensor, shape: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Returns the padded batch of these rows [B], of a shape (L, T)."""
+    ragged = {name: tf.gather(column, rows) for name, column in columns.items()}
+    length, targets = tf.unstack(shape)
+    batch = pad(ragged, length, targets, layout)
+    return batch | distinct_items(batch) if layout.distinct else batch
 
 
 def _bytes(values: tf.RaggedTensor) -> int:

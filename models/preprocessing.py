@@ -26,6 +26,7 @@ from models.feature_config import (
     VectorFeature,
 )
 from models.label_config import ONE_LABEL, LabelTasks
+from models.masked import kept
 from models.settings import PreprocessingSettings
 
 # The features that hold ids of `log.columns`, by the vocabulary that they share.
@@ -213,9 +214,7 @@ def _vocabulary_ids(
     else:
         values, weights = _analysed(columns, inputs)
         if not role:
-            present = tf.not_equal(values, "")
-            values = tf.boolean_mask(values, present)
-            weights = None if weights is None else tf.boolean_mask(weights, present)
+            values, weights = _present(tf.not_equal(values, ""), values, weights)
         path = tft.vocabulary(
             values,
             top_k=table.max_size,
@@ -320,11 +319,20 @@ def _analysed(columns: Inputs, inputs: Inputs) -> tuple[tf.Tensor, tf.Tensor | N
         count = inputs[features.ITEM_COUNT].flat_values
         if features.length_of(name) in inputs:
             count = tf.repeat(count, inputs[features.length_of(name)].flat_values)
-        seen = count > 0
-        values.append(tf.boolean_mask(flat, seen))
-        weights.append(tf.cast(tf.boolean_mask(count, seen), tf.float32))
+        known, rows = kept(count > 0, flat, count)
+        values.append(known)
+        weights.append(tf.cast(rows, tf.float32))
     weighted = any(name.startswith(features.item_feature("")) for name in columns)
     return tf.concat(values, 0), tf.concat(weights, 0) if weighted else None
+
+
+def _present(
+    mask: tf.Tensor, values: tf.Tensor, weights: tf.Tensor | None
+) -> tuple[tf.Tensor, tf.Tensor | None]:
+    if weights is None:
+        return kept(mask, values)[0], None
+    values, weights = kept(mask, values, weights)
+    return values, weights
 
 
 def _bucket_ids(
@@ -333,13 +341,8 @@ def _bucket_ids(
     boundaries: Any = feature.boundaries
     if boundaries is None:
         values, weights = _analysed(columns, inputs)
-        present = ~tf.math.is_nan(values)
-        boundaries = tft.quantiles(
-            tf.boolean_mask(values, present),
-            feature.buckets,
-            QUANTILE_ERROR,
-            weights=None if weights is None else tf.boolean_mask(weights, present),
-        )
+        values, weights = _present(~tf.math.is_nan(values), values, weights)
+        boundaries = tft.quantiles(values, feature.buckets, QUANTILE_ERROR, weights=weights)
     return {
         name: ragged.with_flat_values(bucket_ids(ragged.flat_values, boundaries))
         for name, ragged in columns.items()

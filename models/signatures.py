@@ -23,6 +23,7 @@ from models.context_calibration import ContextCalibration
 from models.feature_config import Feature
 from models.inputs import Layout
 from models.layers.rank import BLOCK
+from models.masked import kept
 from models.new_items import NewItems, told_values
 from models.settings import HistorySettings
 from models.transform_graph import TransformGraph
@@ -377,10 +378,15 @@ def _of_one(name: str, values: tf.Tensor) -> tf.Tensor:
 def _unpadded(history: dict[str, tf.Tensor], length: tf.Tensor) -> dict[str, tf.RaggedTensor]:
     """Returns the first `length` [n] behaviours of each row of features [n, L]."""
     columns = tf.shape(history[features.HISTORY_ITEM], tf.int64)[1]
+
+    def cut() -> list[tf.Tensor]:
+        mask = tf.reshape(tf.sequence_mask(length, columns), [-1])
+        return kept(mask, *(tf.reshape(x, [-1]) for x in history.values()))
+
     values = tf.cond(
         tf.reduce_all(length == columns),
         lambda: [tf.reshape(x, [-1]) for x in history.values()],  # as one user's, without a copy
-        lambda: [tf.boolean_mask(x, tf.sequence_mask(length, columns)) for x in history.values()],
+        cut,
     )
     rows = tf.RaggedTensor.from_row_lengths(values[0], length, validate=False)
     return {name: rows.with_flat_values(x) for name, x in zip(history, values, strict=True)}

@@ -48,8 +48,11 @@ class Validation:
         unknown: int,
         labels: Sequence[str] = (),
     ) -> None:
-        self._split, self._shapes, self._steps = split, shapes, steps
-        self._history, self._unknown, self.labels = history, unknown, labels
+        self._steps, self.labels = steps, labels
+        self._batches = _Datasets(lambda: split.batches(shapes, None), split.in_memory)
+        self._frozen = _Datasets(
+            lambda: frozen_batches(split, shapes, history, unknown), split.in_memory
+        )
         self._read = [
             features.LABEL,
             features.TARGET_REQUEST,
@@ -70,8 +73,7 @@ class Validation:
         within = [name for name in COMPARED if METRICS[name].within_users]
         ranked = scored
         if self.protocol == lists.FROZEN:
-            batches = frozen_batches(self._split, self._shapes, self._history, self._unknown)
-            frozen, _ = self._score(batches)
+            frozen, _ = self._score(self._frozen)
             ranked = dataclasses.replace(frozen, frozen=frozen.scores)
         values = evaluate(scored, [name for name in COMPARED if name not in within])
         values |= evaluate(ranked, within)
@@ -90,7 +92,7 @@ class Validation:
           [N, C] for each label, the primary one's first.
         """
         found: list[list[np.ndarray]] = [[] for _ in (features.LABEL, *self.labels)]
-        for dataset, _ in self._split.batches(self._shapes, None):
+        for dataset, _ in self._batches:
             for batch in dataset:
                 valid = batch[features.TARGET_VALID].numpy()
                 rows = of(batch).numpy()[valid]
@@ -101,11 +103,9 @@ class Validation:
 
     def predictions(self) -> tuple[Predictions, dict[str, Predictions]]:
         """Scores the split: the primary label's predictions, and those of the others by name."""
-        return self._score(self._split.batches(self._shapes, None))
+        return self._score(self._batches)
 
-    def _score(
-        self, batches: Iterator[tuple[tf.data.Dataset, list[np.ndarray]]]
-    ) -> tuple[Predictions, dict[str, Predictions]]:
+    def _score(self, batches: _Datasets) -> tuple[Predictions, dict[str, Predictions]]:
         """The primary label's predictions, and those of the others where they are known."""
         parts: list[Predictions] = []
         others: dict[str, list[Predictions]] = {name: [] for name in self.labels}
@@ -133,6 +133,27 @@ class Validation:
                         )
                     )
         return Predictions.merge(parts), {n: Predictions.merge(of) for n, of in others.items()}
+
+
+class _Datasets:
+    """The same datasets of batches, and the users of each batch, for every epoch.
+
+    Args:
+      make: yields them.
+      keep: whether they are made once, which spares a second of tracing in each epoch.
+    """
+
+    def __init__(
+        self, make: Callable[[], Iterator[tuple[tf.data.Dataset, list[np.ndarray]]]], keep: bool
+    ) -> None:
+        self._make, self._keep = make, keep
+        self._kept: list[tuple[tf.data.Dataset, list[np.ndarray]]] = []
+
+    def __iter__(self) -> Iterator[tuple[tf.data.Dataset, list[np.ndarray]]]:
+        if not self._keep:
+            return self._make()
+        self._kept = self._kept or list(self._make())
+        return iter(self._kept)
 
 
 def key(name: str, label: str | None = None) -> str:

@@ -12,6 +12,7 @@ import absl.logging
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline, RunOptions
 
+from components import beam_memo
 from components.artifact_content import CONTENT, fault
 from components.behavior_example_gen.check import fingerprint
 from components.interruption import is_interruption
@@ -135,6 +136,7 @@ def execute(
         relocate(store, output)
         before = lineage.names(store)
         with checked_cache(output):
+            beam_memo.install()
             LocalDagRunner().run(pipeline, run_options=options)
     except Exception as error:
         if is_interruption(error):

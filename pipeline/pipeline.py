@@ -93,6 +93,7 @@ def create_pipeline(
         splits_config=_transformed_splits(config),
         custom_config=_transform_config(config),
         disable_statistics=True,  # nobody reads them, and StatisticsGen tells of the same examples
+        disable_analyzer_cache=True,  # nobody reads it: each run analyses its whole log
     )
     transform.add_upstream_node(validator)  # an anomaly must stop everything that comes after
     trainer = Trainer(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import weakref
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -17,6 +15,7 @@ import pytest
 from hypothesis import settings
 
 import pipeline  # noqa: F401  # Python looks for garbage as seldom as it does in commands
+from components import beam_memo
 from tests.once import once
 
 if TYPE_CHECKING:  # it imports TensorFlow, which most tests do without
@@ -115,21 +114,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Has Beam, where tests use it, look through the signatures of a DoFn once, not ten times.
-
-    That is a fifth of the time of pipelines as small as those of tests.
-    """
-    if userstate := sys.modules.get("apache_beam.transforms.userstate"):
-        userstate.get_dofn_specs = _once_each(userstate.get_dofn_specs)
-
-
-def _once_each(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Returns the function, which then remembers what it told of an object that still lives."""
-    told: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
-
-    def remembered(of: Any) -> Any:
-        if of not in told:
-            told[of] = function(of)
-        return told[of]
-
-    return remembered
+    """Has Beam, where tests use it, be as quick as it is in commands."""
+    if "apache_beam" in sys.modules:
+        beam_memo.install()

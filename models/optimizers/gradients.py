@@ -8,6 +8,7 @@ from typing import TypeAlias
 import tensorflow as tf
 
 from models.layers.xla_jit import in_plain_graph
+from models.masked import kept
 
 Gradient: TypeAlias = tf.Tensor | tf.IndexedSlices
 
@@ -33,7 +34,7 @@ def touched(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
         values, indices = tf.cond(
             tf.reduce_all(hit),
             lambda: (values, indices),  # the usual case, which costs nothing
-            lambda: (tf.boolean_mask(values, hit), tf.boolean_mask(indices, hit)),
+            lambda: tuple(kept(hit, values, indices)),
         )
     else:  # XLA, whose shapes are static, leaves out what is written beyond the table's end
         indices = tf.where(hit, indices, tf.cast(gradient.dense_shape[0], indices.dtype))

@@ -25,6 +25,7 @@ from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.io import fileio
 from tfx.utils import import_utils, name_utils
 
+from components import beam_memo
 from components.errors import InputError
 from components.secrets import masked, resolve
 from pipeline.kubeflow import pointers
@@ -107,6 +108,7 @@ def _run(given: pb2.ExecutorInput, parsed: argparse.Namespace) -> None:
         json_serialized_invocation_args=json_format.MessageToJson(given),
         json_serialized_inputs_spec_args=json_format.MessageToJson(_types(component)),
     )
+    beam_memo.install()
     kubeflow_v2_run_executor.main((known, beam))
     with fileio.open(given.outputs.output_file, "r") as file:
         made = json.loads(file.read())

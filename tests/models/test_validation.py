@@ -57,8 +57,8 @@ def examples(rng: np.random.Generator, count: int, users: int) -> tuple[Examples
 TIMES = (features.HISTORY_TIME, features.TARGET_TIME)
 
 
-def split_of(found: Examples) -> types.SimpleNamespace:
-    return types.SimpleNamespace(parts=lambda: iter([found]))
+def split_of(found: Examples, in_memory: bool = True) -> types.SimpleNamespace:
+    return types.SimpleNamespace(parts=lambda: iter([found]), in_memory=in_memory)
 
 
 def targets_of(rows: list[dict]) -> dict[int, list[tuple]]:
@@ -128,8 +128,11 @@ class Scores:
         return tf.sigmoid(end / 20 + noise)[..., None]
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
 @pytest.mark.parametrize("protocol", [lists.REQUEST, lists.FROZEN])
-def test_metrics_are_those_of_rolling_histories_and_within_users_of_the_protocol(protocol):
+def test_metrics_are_those_of_rolling_histories_and_within_users_of_the_protocol(
+    protocol, in_memory
+):
     found, rows = examples(np.random.default_rng(5), 60, 12)
     flat = found.columns[features.TARGET_REQUEST]
     # All of an example in one request, or every target in its own.
@@ -137,8 +140,9 @@ def test_metrics_are_those_of_rolling_histories_and_within_users_of_the_protocol
     if protocol == lists.REQUEST:
         numbers = np.repeat(np.arange(len(rows)), flat.row_lengths()[:-1].numpy()).astype(np.int32)
     found.columns[features.TARGET_REQUEST] = flat.with_values(tf.constant(numbers))
-    split = split_of(found)
-    split.batches = lambda shapes, seed: iter([_rolling(found)])
+    split = split_of(found, in_memory)
+    made = []
+    split.batches = lambda shapes, seed: made.append(1) or iter([_rolling(found)])
     validation = Validation(split, SHAPES, Scores(), SETTINGS, UNKNOWN)
     assert (validation.protocol, validation.undefined) == (protocol, frozenset())
     label, score, user, frozen = [], [], [], []
@@ -157,6 +161,8 @@ def test_metrics_are_those_of_rolling_histories_and_within_users_of_the_protocol
         truth = metrics.gauc_over_time(label, frozen, user)
         assert truth != metrics.gauc_over_time(label, score, user)
         assert values["validation_gauc"] == pytest.approx(truth, abs=1e-6)
+    assert validation() == values  # the next epoch's, of the same weights
+    assert len(made) == (1 if in_memory else 2)
 
 
 def test_contexts_are_those_of_the_predictions():
