@@ -62,7 +62,7 @@ class Model:
     """
 
     def __init__(self, path: str):
-        loaded = SavedModel(path, features.SERVING_DEFAULT)
+        loaded = SavedModel(path)
         self._score = loaded.functions[features.SERVING_DEFAULT]
         self.reads = {*_raw_features(path, loaded.definition), features.TARGET_HIST_END}
         of_label = features.probability("")

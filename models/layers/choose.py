@@ -190,6 +190,8 @@ def _count(keys: tf.Tensor, least: tf.Tensor) -> tf.Tensor:
 
     Written out by lanes, for XLA on CPU: it does not vectorize a sum along the last axis.
     """
+    if tf.executing_eagerly():
+        return tf.reduce_sum(tf.cast(keys >= least[:, None], tf.int32), 1)
     lanes = LANES if keys.shape[1] >= LANES else 1
     whole = keys.shape[1] // lanes * lanes
     parts = [keys[:, start : start + lanes] for start in range(0, whole, lanes)]

@@ -15,6 +15,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
+from components.saved_model import SavedModel
 from models import contract, features, trainer, warmup
 from tests.models.transformed import HISTORY, Transformed
 
@@ -40,14 +41,13 @@ def told(version: Path) -> dict:
 
 def test_the_contract_has_the_inputs_and_outputs_of_the_signatures(exported):
     _, version = exported
-    served = tf.saved_model.load(str(version)).signatures
+    served = SavedModel(str(version)).functions
     for name in ("score", "serving_default"):
-        _, inputs = served[name].structured_input_signature
         said = told(version)["signatures"][name]
         assert {n: one["dtype"] for n, one in said["inputs"].items()} == {
-            n: spec.dtype.name for n, spec in inputs.items()
+            n: spec.dtype.name for n, spec in served[name].inputs.items()
         }
-        assert set(said["outputs"]) == set(served[name].structured_outputs)
+        assert set(said["outputs"]) == set(served[name].outputs)
     assert all(one["meaning"] for one in told(version)["signatures"]["score"]["inputs"].values())
 
 
@@ -80,6 +80,7 @@ def test_a_spread_by_hand(scores, bounds, shares):
     assert found["shares"] == pytest.approx(shares)
 
 
+@pytest.mark.parametrize("exported", ["transformed_bytes", "transformed_features"], indirect=True)
 def test_the_example_of_the_readme_scores_in_a_process_of_its_own(exported):
     _, version = exported
     (code, _) = re.findall(r"```python\n(.*?)```", (version / contract.README).read_text(), re.S)
@@ -178,14 +179,14 @@ def test_nothing_in_the_graph_is_compiled_by_xla(exported):
 
 def test_warm_up_requests_are_scored(exported):
     _, version = exported
-    served = tf.saved_model.load(str(version)).signatures["score"]
+    served = SavedModel(str(version)).functions["score"]
     shapes = set()
     for record in tf.data.TFRecordDataset(str(version / warmup.FILE)).as_numpy_iterator():
         log = prediction_log_pb2.PredictionLog.FromString(record)
         request = log.predict_log.request
         assert request.model_spec.signature_name == "score"
-        given = {n: tf.constant(tf.make_ndarray(t)) for n, t in request.inputs.items()}
-        scores = served(**given)["probability"].numpy()
+        given = {n: tf.make_ndarray(t) for n, t in request.inputs.items()}
+        scores = served(given)["probability"]
         assert np.isfinite(scores).all()
         shapes.add((given["history_item"].shape[1], scores.shape[1]))
     report = json.loads((version.parents[1] / "run" / "training.json").read_text())

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from components.saved_model import SavedModel
 from models import features, metrics, trainer
 from tests.models.transformed import Transformed, random_splits, serialize, transform
 
@@ -55,15 +55,14 @@ def test_every_label_is_learnt_and_validated(trained):
 
 
 def test_signatures_return_every_label(labelled, trained):
-    served = tf.saved_model.load(str(trained / "serving")).signatures
+    served = SavedModel(str(trained / "serving")).functions["serving_default"]
     examples = labelled.splits["validation"]
-    found = served["serving_default"](tf.constant([serialize(e) for e in examples]))
+    found = served({"examples": np.array([serialize(e) for e in examples], object)})
     assert set(found) == {"probability", "probability_like", "probability_share"}
     names = ("probability", "probability_like", "probability_share")
     counts = [len(e[features.LABEL]) for e in examples]
     click, like, share = (
-        np.concatenate([row[:n] for row, n in zip(found[k].numpy(), counts, strict=True)])
-        for k in names
+        np.concatenate([row[:n] for row, n in zip(found[k], counts, strict=True)]) for k in names
     )
     assert (like <= click).all()  # the chance of both
     clicked, liked, shared = (
@@ -85,6 +84,5 @@ def test_signatures_return_every_label(labelled, trained):
 
 
 def test_what_is_served_needs_no_label_and_no_weight(trained):
-    served = tf.saved_model.load(str(trained / "serving")).signatures["score"]
-    names = set(served.structured_input_signature[1])
+    names = set(SavedModel(str(trained / "serving")).functions["score"].inputs)
     assert not {name for name in names if name.startswith("label")} | {"target_weight"} & names

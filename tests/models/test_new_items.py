@@ -13,6 +13,7 @@ from models.registry import build_model
 from models.settings import HistorySettings
 from models.signatures import ServingModule
 from tests.models.features_of_all_kinds import NAN, items_of
+from tests.models.served import load_signatures
 from tests.models.small_models import config
 from tests.models.test_signatures import raw_tensors, request
 from tests.models.transformed import HISTORY, UNKNOWN, RawExample, serialize
@@ -40,12 +41,12 @@ def served(request, transformed_features, tmp_path_factory):
         configured=transformed_features.settings.features,
     )
     module.export(folder)
-    return tf.saved_model.load(folder).signatures
+    return load_signatures(folder)
 
 
 def _scores(served, examples: list[RawExample]) -> np.ndarray:
     serialized = tf.constant([serialize(example) for example in examples])
-    return served[SERVING_DEFAULT](serialized)[PROBABILITY].numpy()
+    return served[SERVING_DEFAULT](serialized)[PROBABILITY]
 
 
 def _told(known: dict, targets: int) -> RawExample:
@@ -102,12 +103,12 @@ def test_both_signatures_read_them(served, transformed_features, rare):
     told = _told(rare[item], targets)
     more = _dense(told)
     (expected,) = _scores(served, [example | told])
-    found = served[SCORE_NEW_ITEMS](**tensors, **more)[PROBABILITY].numpy()[0]
+    found = served[SCORE_NEW_ITEMS](**tensors, **more)[PROBABILITY][0]
     np.testing.assert_allclose(found, expected, atol=2e-5)
     missing = {tf.float32: NAN, tf.string: b""}
     without = {n: tf.fill([1, targets], tf.constant(missing[v.dtype])) for n, v in more.items()}
-    untold = served[SCORE_NEW_ITEMS](**tensors, **without)[PROBABILITY].numpy()
-    plain = served[SCORE](**tensors)[PROBABILITY].numpy()
+    untold = served[SCORE_NEW_ITEMS](**tensors, **without)[PROBABILITY]
+    plain = served[SCORE](**tensors)[PROBABILITY]
     np.testing.assert_allclose(untold, plain, atol=2e-5)
 
 
@@ -124,10 +125,10 @@ def test_one_target_alone_is_scored_as_among_others(served, transformed_features
         np.testing.assert_allclose(found, expected[:, :1], atol=2e-5)
         tensors = {name: tf.constant(x) for name, x in raw_tensors([one]).items()}
         if not told:
-            dense = served[SCORE](**tensors)[PROBABILITY].numpy()
+            dense = served[SCORE](**tensors)[PROBABILITY]
             np.testing.assert_allclose(dense, expected[:, :1], atol=2e-5)
             continue
-        dense = served[SCORE_NEW_ITEMS](**tensors, **_dense(told))[PROBABILITY].numpy()
+        dense = served[SCORE_NEW_ITEMS](**tensors, **_dense(told))[PROBABILITY]
         np.testing.assert_allclose(dense, expected[:, :1], atol=2e-5)
 
 

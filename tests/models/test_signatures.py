@@ -25,6 +25,7 @@ from models.preprocessing import feature_sizes
 from models.registry import build_model
 from models.settings import HistorySettings
 from models.signatures import ServingModule
+from tests.models.served import load_signatures
 from tests.models.transformed import HISTORY, MATCH, RawExample, Transformed, serialize
 
 T = HISTORY["targets_per_example"]
@@ -64,8 +65,7 @@ def case(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     settings = HistorySettings(**HISTORY)
     ServingModule(model, transformed.output, settings).export(str(folder / "model"))
-    loaded = tf.saved_model.load(str(folder / "model"))
-    return transformed, model, folder, loaded.signatures
+    return transformed, model, folder, load_signatures(folder / "model")
 
 
 def validation_batch(transformed: Transformed, model: tf.keras.Model) -> tuple[dict, np.ndarray]:
@@ -89,7 +89,7 @@ def in_memory(transformed: Transformed, model: tf.keras.Model) -> dict:
 
 def score(served, examples: list[RawExample]) -> np.ndarray:
     serialized = tf.constant([serialize(example) for example in examples])
-    return served[SERVING_DEFAULT](serialized)[PROBABILITY].numpy()
+    return served[SERVING_DEFAULT](serialized)[PROBABILITY]
 
 
 def request(example: RawExample) -> RawExample:
@@ -136,7 +136,7 @@ def test_both_signatures_give_the_same_numbers(case):
     transformed, *_, served = case
     examples = equally_many_targets(transformed)
     tensors = {name: tf.constant(x) for name, x in raw_tensors(examples).items()}
-    scores = served[SCORE](**tensors)[PROBABILITY].numpy()
+    scores = served[SCORE](**tensors)[PROBABILITY]
     np.testing.assert_allclose(scores, score(served, examples), atol=OTHER_ORDER)
 
 
@@ -321,15 +321,15 @@ def test_curves_of_contexts_are_served_as_they_were_fitted(case, tmp_path):
         model, transformed.output, HistorySettings(**HISTORY), calibrations=[curve]
     )
     module.export(str(tmp_path / "model"))
-    served = tf.saved_model.load(str(tmp_path / "model")).signatures
+    loaded = load_signatures(tmp_path / "model")
     examples = transformed.splits["validation"]
-    found = score(served, examples)
+    found = score(loaded, examples)
     of_user = {user: expected[row][valid[row]] for row, user in enumerate(users)}
     for example, row in zip(examples, found, strict=True):
         target = of_user[example[features.USER_ID][0]]
         np.testing.assert_allclose(row[: len(target)], target, atol=OTHER_ORDER)
     one = {n: x[:1] if n.startswith("target_") else x for n, x in examples[0].items()}
-    np.testing.assert_allclose(score(served, [one])[0, 0], found[0, 0], atol=OTHER_ORDER)
+    np.testing.assert_allclose(score(loaded, [one])[0, 0], found[0, 0], atol=OTHER_ORDER)
     plain = in_memory(transformed, model)
     assert any(np.abs(of_user[user] - plain[user]).max() > 0.02 for user in plain)
 
@@ -343,7 +343,7 @@ def test_a_calibrated_model_returns_the_logit_as_it_was(case):
     examples = tf.constant([serialize(e) for e in transformed.splits["validation"][:3]])
     found = served.serving_default(examples)
     assert list(found) == ["probability", "logit"]
-    plain = exported[SERVING_DEFAULT](examples)["probability"].numpy()
+    plain = exported[SERVING_DEFAULT](examples)["probability"]
     there = plain > 0  # what is padded has neither
     logit = found["logit"].numpy()
     np.testing.assert_allclose(1 / (1 + np.exp(-logit[there])), plain[there], atol=OTHER_ORDER)

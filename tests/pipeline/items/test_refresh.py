@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from components.behavior_example_gen.cells.columns import IdColumn
 from components.errors import InputError
+from components.saved_model import SavedModel
 from models import contract, features, trainer
 from pipeline.cli import main
 from pipeline.items import table
@@ -70,20 +71,18 @@ def rows_of(version: Path) -> dict[str, np.ndarray]:
 def scorer(version: Path) -> Callable[[list[int], list[int]], np.ndarray]:
     """Loads a version: what scores targets, by their items, after a history of items."""
     told = json.loads((version / features.CONTRACT).read_text())
-    model = tf.saved_model.load(str(version))
-    _, spec = model.signatures["score"].structured_input_signature
+    score = SavedModel(str(version)).functions["score"]
 
     def scores(targets: list[int], history: list[int]) -> np.ndarray:
         given = {}
-        for name in spec:
+        for name in score.inputs:
             value = np.array(told["example"][name])
             if name.startswith("target_"):
                 value = np.repeat(value[:, :1], len(targets), 1)
             given[name] = value
         given["target_item"] = np.array([targets])
         given["history_item"][0, : len(history)] = history
-        given = {n: tf.constant(v, spec[n].dtype) for n, v in given.items()}
-        return model.signatures["score"](**given)[features.PROBABILITY].numpy()[0]
+        return score(given)[features.PROBABILITY][0]
 
     return scores
 
