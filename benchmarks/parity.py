@@ -149,7 +149,7 @@ def row(name: str, drawn: Drawn) -> dict[str, Any]:
         ServingModule(model, drawn.output, settings.history, configured=settings.features).export(
             folder
         )
-        served = Model(Path(folder))
+        served = Model(Path(folder), optimized=True)
         for request, wanted in zip(drawn.requests, expected, strict=True):
             length = np.array([len(request[features.HISTORY_ITEM])])
             given = {n: x[None] for n, x in request.items()} | {features.HISTORY_LENGTH: length}

@@ -110,7 +110,7 @@ class Clients:
 def measure(parsed: argparse.Namespace, terminal: Terminal) -> dict[str, Any]:
     from pipeline.serve.rank import newest
 
-    models = [newest(folder) for folder in parsed.models]
+    models = [newest(folder, optimized=True) for folder in parsed.models]
     requests = draw(models[0], LENGTH, TARGETS)
     alone = [
         [model.signature(SCORE)(request)[PROBABILITY] for request in requests] for model in models

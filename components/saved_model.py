@@ -78,6 +78,9 @@ class SavedModel:
 
     Args:
       path: its folder, of this machine or a URI that TensorFlow opens.
+      optimized: whether TensorFlow optimizes the graph of each signature, as it does for TensorFlow
+        Serving. It spares 4 to 20 % of a request and takes about as long as the rest of loading:
+        it is for who answers requests for hours.
 
     Attributes:
       session: that holds it.
@@ -85,8 +88,8 @@ class SavedModel:
       functions: the same, by name.
     """
 
-    def __init__(self, path: str) -> None:
-        self.session = tf.compat.v1.Session(graph=tf.Graph(), config=_options())
+    def __init__(self, path: str, optimized: bool = False) -> None:
+        self.session = tf.compat.v1.Session(graph=tf.Graph(), config=_options(optimized))
         loader = loader_impl.SavedModelLoader(plain(path))
         loaded: meta_graph_pb2.MetaGraphDef = loader.load(self.session, [tf.saved_model.SERVING])
         self.definition = dict(loaded.signature_def)
@@ -97,13 +100,23 @@ class SavedModel:
         }
 
 
-def _options() -> config_pb2.ConfigProto:
+def _options(optimized: bool) -> config_pb2.ConfigProto:
     """Makes one graph of a signature's functions, and leaves it as it is but for constants.
 
-    TensorFlow's graph optimizer would spare up to 15 % of a small request, and take more CPU time
-    for each signature than all the rest of loading.
+    Or has it optimized, in half of the time that TensorFlow takes by itself for as much: once
+    instead of twice, and without those of its optimizers that find nothing in these graphs.
     """
-    rewrites = rewriter_config_pb2.RewriterConfig(disable_meta_optimizer=True)
+    off = rewriter_config_pb2.RewriterConfig.OFF
+    rewrites = rewriter_config_pb2.RewriterConfig(
+        disable_meta_optimizer=not optimized,
+        meta_optimizer_iterations=rewriter_config_pb2.RewriterConfig.ONE,
+        memory_optimization=rewriter_config_pb2.RewriterConfig.NO_MEM_OPT,
+        function_optimization=off,
+        layout_optimizer=off,
+        loop_optimization=off,
+        scoped_allocator_optimization=off,
+        shape_optimization=off,
+    )
     optimizer = config_pb2.OptimizerOptions(do_function_inlining=True)
     return config_pb2.ConfigProto(
         graph_options=config_pb2.GraphOptions(optimizer_options=optimizer, rewrite_options=rewrites)

@@ -137,7 +137,7 @@ def _rows(folder: Path, parsed: argparse.Namespace, terminal: Terminal) -> Itera
     with terminal.running(f"loading {folder}"):
         from pipeline.serve.rank import newest
 
-        model = newest(folder)
+        model = newest(folder, optimized=True)
     shapes = [(n, t) for n in parsed.length or LENGTHS for t in parsed.targets or TARGETS]
     floors = {}
     for length, targets in shapes:

@@ -64,14 +64,15 @@ class Model(SavedModel):
 
     Args:
       path: its folder.
+      optimized: whether it answers many requests, as of `SavedModel`.
 
     Attributes:
       path: its folder.
       expected: what is known of its requests and scores; nothing, until a server reads it.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
+    def __init__(self, path: Path, optimized: bool = False) -> None:
+        super().__init__(str(path), optimized)
         self.path = path
         self.expected = Expected()
 

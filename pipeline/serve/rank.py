@@ -17,8 +17,12 @@ from pipeline.serve.model import Model, Signature
 from pipeline.serve.versions import children
 
 
-def newest(folder: Path) -> Model:
+def newest(folder: Path, optimized: bool = False) -> Model:
     """The newest version in a folder of versions, or the one in its own folder.
+
+    Args:
+      folder: of versions, or of one.
+      optimized: whether it answers many requests, as of `SavedModel`.
 
     Raises:
       InputError: if it cannot be loaded.
@@ -26,7 +30,7 @@ def newest(folder: Path) -> Model:
     versions = children(folder)
     path = versions[max(versions)]
     try:
-        return Model(path)
+        return Model(path, optimized)
     except Exception as error:  # of TensorFlow, as many as there are files to be damaged
         reason = " ".join(str(error).split())[:200]
         raise InputError(

@@ -104,7 +104,7 @@ def load(folder: Path) -> Model:
     Raises:
       Exception: whatever is wrong with it.
     """
-    model = Model(folder)
+    model = Model(folder, optimized=True)
     model.expected = Expected.read(folder)
     warm_up.warm_up(model)
     return model
