@@ -114,7 +114,6 @@ class Split:
       part_bytes: size of the columns at which a part ends.
 
     Attributes:
-      in_memory: whether it is a single part, which stays there.
       lengths: [N] behaviours of each example.
       targets: [N] targets of each example.
       span: the first and the last time of all behaviours and targets.
@@ -150,10 +149,14 @@ class Split:
             targets.append(part.columns[features.TARGET_ITEM].row_lengths()[:-1].numpy())
         if not lengths:
             raise EmptySplitError(f"`files` must hold an example. Received: {list(files)}")
-        self.in_memory = self._kept is not None
         self._part_sizes = [len(part) for part in lengths]
         self.lengths, self.targets = np.concatenate(lengths), np.concatenate(targets)
         self.span = min(times), max(times)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether it is a single part, which stays there."""
+        return self._kept is not None
 
     def parts(self) -> Iterator[Examples]:
         """Yields all examples, part by part."""

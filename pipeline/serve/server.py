@@ -99,13 +99,15 @@ class Server:
 
 
 def load(folder: Path) -> Model:
-    """A version that can serve: loaded, and warm if it brings requests for that.
+    """A version that can serve: loaded, its graphs built, and warm if it brings requests for that.
 
     Raises:
       Exception: whatever is wrong with it.
     """
     model = Model(folder, optimized=True)
     model.expected = Expected.read(folder)
+    for function in model.functions.values():
+        function.make_ready()
     warm_up.warm_up(model)
     return model
 

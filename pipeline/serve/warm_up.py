@@ -24,8 +24,6 @@ def warm_up(model: Model) -> int:
     Raises:
       RequestError: if one is refused.
     """
-    for function in model.functions.values():
-        function.make_ready()
     file = model.path / FILE
     if not file.is_file():
         return 0
