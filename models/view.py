@@ -19,7 +19,7 @@ from models.layers.xla_jit import in_plain_graph
 
 # Up to this length, attention over all of a user's behaviours under a mask costs less than
 # gathering the chosen ones: see benchmarks.
-MASKED_LENGTH = 256
+MASKED_LENGTH = 512
 # The newest behaviours of a user's targets are read as one stretch of so many times what one target
 # reads: what was shown in one request needs no more than once that.
 STRETCH = 2
@@ -182,7 +182,8 @@ class View:
     ) -> tf.Tensor:
         """Returns what `pool` makes of the newest `count` behaviours that each target sees.
 
-        Targets of one moment see the same: a request's are read once, not for each of them.
+        Targets of one moment see the same, and those that follow each other nearly the same: what
+        a request's targets see is read once, not for each of them, and so it is of short histories.
 
         Args:
           count: int.
@@ -198,23 +199,27 @@ class View:
         def rows_at(positions: tf.Tensor) -> tf.Tensor:
             return self.embedding({n: take(x, positions) for n, x in ids.items()}, self.items)
 
-        if self.is_masked:
-            rows = self.rows if names is None else self.embedding(ids)
-            return pool(rows, recent.mask(self.length))
+        def rows_of(selection: Selection) -> tf.Tensor:
+            return self.gather(selection) if names is None else rows_at(selection.positions)
 
         def apart() -> tf.Tensor:
-            rows = self.gather(chosen) if names is None else rows_at(chosen.positions)
-            return pool(rows, chosen.valid)
+            return pool(rows_of(chosen), chosen.valid)
 
-        if self.is_static or self.window.first.shape[1] == 1:
+        if self.is_masked and not in_plain_graph():  # how far apart targets are says no shape
+            rows = self.rows if names is None else self.embedding(ids)
+            return pool(rows, recent.mask(self.length))
+        if self.window.first.shape[1] == 1 or (self.is_static and not self.is_masked):
             return apart()
         begin, size = recent.stretch()
         places = begin + tf.range(size)  # [B, M]
+        inside = tf.minimum(places, self.length - 1)[:, None]
 
         def together() -> tf.Tensor:
-            rows = rows_at(tf.minimum(places, self.length - 1)[:, None])[:, 0]
+            rows = rows_of(Selection(inside, tf.ones_like(inside, tf.bool)))[:, 0]
             return pool(rows, recent.holds(places))
 
+        if self.is_masked:
+            return together()
         return either(size <= STRETCH * count, together, apart)
 
     def gather(self, chosen: Selection) -> tf.Tensor:
@@ -250,6 +255,8 @@ class View:
         their number must not depend on the data: each choice is then gathered.
         """
         choices, length = chosen.positions.shape[1:].num_elements(), self.time.shape[1]
+        if choices is None and self.is_masked:
+            return self.rows, chosen.positions
         if choices is None or length is None:
             return None
         if length <= choices:

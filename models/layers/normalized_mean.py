@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from models.layers.xla_jit import xla_jit
+from models.layers.xla_jit import in_xla, xla_jit
+
+LANES = 8  # float32 that a CPU adds at once
 
 
 def mean_of_layer_norm(
@@ -35,7 +37,7 @@ def normalized_mean(x: tf.Tensor, weights: tf.Tensor, epsilon: float) -> tf.Tens
     """Returns `sum_k weights_k x_k / sqrt(mean(x_k^2) + epsilon)`: of centred rows, LayerNorm's.
 
     The normalised [N, K, D] tensor is never formed: the sum is `r^T x`, with `r_k = weights_k /
-    sqrt(mean(x_k^2) + epsilon)`; and the gradient is one pass over `x`, fused by XLA.
+    sqrt(mean(x_k^2) + epsilon)`. XLA fuses it, and its gradient, to a pass or two over `x`.
 
     Args:
       x: [N, K, D] float.
@@ -48,18 +50,31 @@ def normalized_mean(x: tf.Tensor, weights: tf.Tensor, epsilon: float) -> tf.Tens
 
     @tf.custom_gradient
     def forward(x):
-        inverse = tf.math.rsqrt(tf.reduce_mean(tf.square(x), -1) + epsilon)
-        scale = weights * inverse
-
-        def gradient(upstream):
-            along = tf.matmul(x, upstream[:, :, None])[:, :, 0]
-            return _spread(x, upstream, scale, scale * inverse**2 * along / x.shape[-1])
-
-        return tf.matmul(scale[:, None, :], x)[:, 0], gradient
+        mean, scale, slope = _normalized_mean(x, weights, tf.constant(epsilon, x.dtype))
+        return mean, lambda upstream: _spread(x, upstream, scale, slope)
 
     return forward(x)
 
 
 @xla_jit
+def _normalized_mean(x, weights, epsilon):
+    inverse = tf.math.rsqrt(_sum(tf.square(x)) / x.shape[-1] + epsilon)
+    scale = weights * inverse
+    return tf.reduce_sum(scale[..., None] * x, 1), scale, scale * inverse**2 / x.shape[-1]
+
+
+@xla_jit
 def _spread(x, upstream, scale, slope):
-    return scale[:, :, None] * upstream[:, None, :] - slope[:, :, None] * x
+    upstream = upstream[:, None, :]
+    return scale[..., None] * upstream - (slope * _sum(x * upstream))[..., None] * x
+
+
+def _sum(x: tf.Tensor) -> tf.Tensor:
+    """Returns the sums over the last axis.
+
+    Written out by lanes for XLA, which on CPU does not vectorize a sum along the last axis.
+    """
+    width = x.shape[-1]
+    if not in_xla() or width % LANES:
+        return tf.reduce_sum(x, -1)
+    return tf.reduce_sum(tf.add_n([x[..., i : i + LANES] for i in range(0, width, LANES)]), -1)

@@ -32,8 +32,13 @@ def xla_jit(function: Callable, varying: int = 0) -> Callable:
     return call
 
 
+def in_xla() -> bool:
+    """Whether a graph is built that XLA compiles as a whole."""
+    return not tf.executing_eagerly() and control_flow_util.GraphOrParentsInXlaContext(
+        tf.compat.v1.get_default_graph()
+    )
+
+
 def in_plain_graph() -> bool:
     """Whether a graph is built that XLA does not compile as a whole: shapes may depend on data."""
-    if tf.executing_eagerly():
-        return False
-    return not control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+    return not tf.executing_eagerly() and not in_xla()

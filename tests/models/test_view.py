@@ -141,6 +141,44 @@ def test_recent_reads_the_newest(embedding, monkeypatch, masked):
         )
 
 
+@pytest.mark.parametrize("apart", [0, 2, 9])
+@pytest.mark.parametrize("names", [None, "cross"])
+def test_training_reads_of_short_histories_what_is_recent_to_any_target(embedding, apart, names):
+    batch = random_batch(seed=4, users=2, targets=5, length=15)
+    batch["history_length"][:] = 15
+    batch["target_hist_end"][:] = 15 - np.minimum(np.arange(5), apart)
+    batch["target_valid"][:] = True
+    names = names and embedding.cross_sizes
+    columns = embedding.behavior_dim if names is None else len(names) * embedding.cross_dim
+
+    @tf.function(autograph=False)
+    def run():
+        counts, seen = [], View.of(tensors(batch), embedding, 1)
+
+        def pool(rows, mask):
+            counts.append(tf.shape(rows)[1])
+            return _sums(rows, mask)
+
+        with tf.GradientTape() as tape:
+            sums = seen.of_recent(2, pool, names)
+            loss = tf.reduce_sum(sums**2)
+        tables = list(embedding.tables.values())
+        kept = tape.gradient(loss, tables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        return sums, counts, [tf.convert_to_tensor(x) for x in kept]
+
+    sums, counts, gradients = run()
+    seen = View.of(tensors(batch), embedding, 1)
+    expected = _newest_sums(batch, seen, 2, columns)
+    np.testing.assert_allclose(sums, expected, rtol=1e-5, atol=1e-7)
+    assert counts[0] == 2 + min(apart, 4)
+    with tf.GradientTape(persistent=True) as tape:  # eager mode reads all under a mask
+        seen = View.of(tensors(batch), embedding, 1)
+        loss = tf.reduce_sum(seen.of_recent(2, _sums, names) ** 2)
+    for found, table in zip(gradients, embedding.tables.values(), strict=True):
+        other = tape.gradient(loss, table, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        np.testing.assert_allclose(found, tf.convert_to_tensor(other), rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("apart", [0, 2, 3, 9])  # of 4 behaviours at once, 5 are too many
 @pytest.mark.parametrize("names", [None, "cross"])
 def test_a_graph_reads_what_is_recent_to_all_targets_once(embedding, monkeypatch, apart, names):

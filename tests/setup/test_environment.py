@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,18 @@ def test_keras_is_tf_keras():
     import tensorflow as tf
 
     assert tf.keras.Model.__module__.startswith("tf_keras.")
+
+
+@pytest.mark.parametrize("package", ["models", "components", "pipeline"])
+@pytest.mark.parametrize(("given", "found"), [(None, "1"), ("0", "0")])
+def test_products_are_onednns_unless_a_user_says_otherwise(package, given, found):
+    environment = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
+    environment |= {} if given is None else {"TF_ENABLE_ONEDNN_OPTS": given}
+    code = f"import os, {package}; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == found
 
 
 @pytest.mark.parametrize("name", ["Makefile", "docker/Dockerfile"])

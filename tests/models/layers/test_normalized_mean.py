@@ -21,13 +21,14 @@ def by_loops(x, weights):
     return out
 
 
+@pytest.mark.parametrize("width", [4, 16])  # 16: two vectors of a CPU's
 @pytest.mark.parametrize("jit", [False, True])
-def test_value_and_gradient(jit):
+def test_value_and_gradient(jit, width):
     rng = np.random.default_rng(0)
-    x = (rng.normal(size=(2, 3, 4)) + 0.5).astype(np.float32)
+    x = (rng.normal(size=(2, 3, width)) + 0.5).astype(np.float32)
     weights = rng.random((2, 3)).astype(np.float32)
     weights[0, 1] = 0
-    scale = rng.normal(size=(2, 4)).astype(np.float32)
+    scale = rng.normal(size=(2, width)).astype(np.float32)
 
     def run(x):
         with tf.GradientTape() as tape:
