@@ -44,6 +44,7 @@ class CtrModel(tfrs.Model):
     Attributes:
       sizes: rows of the embedding tables.
       reads_match: whether `call` reads `target_match`; only then do batches hold it.
+      reads_moments: whether it reads `target_moment` and `moment_target` where batches hold them.
     """
 
     reads_match = False
@@ -85,6 +86,7 @@ class CtrModel(tfrs.Model):
             else None
         )
         self.long_term = long_term(self.embedding) if long_term else None
+        self.reads_moments = self.long_term is not None and self.long_term.reads_moments
         self.history_summary = (
             HistorySummary(config.cross_dim, name="history_summary") if config.summary_len else None
         )

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from models import features
+from models import features, moments
 from models.buckets import BatchShape, assign
 
 PARSED_AT_ONCE = 256  # examples
@@ -42,19 +42,23 @@ class Layout:
       values: most values V of each feature of users, by name.
       single: the features of users that have exactly one.
       distinct: whether batches name their distinct items, see `distinct_items`.
+      moments: whether batches tell the moments of their targets, see `moments.of_batch`.
     """
 
     match: int | None = None
     values: Mapping[str, int] = dataclasses.field(default_factory=dict)
     single: frozenset[str] = frozenset()
     distinct: bool = False
+    moments: bool = False
 
     @classmethod
-    def of(cls, sizes: features.FeatureSizes, match: int | None = None) -> Layout:
+    def of(
+        cls, sizes: features.FeatureSizes, match: int | None = None, moments: bool = False
+    ) -> Layout:
         """Returns the layout of a model with these tables."""
         values = {features.user_feature(field.name): field.values for field in sizes.user}
         single = {features.user_feature(f.name) for f in sizes.user if f.pooling is None}
-        return cls(match, values, frozenset(single), sizes.items is not None)
+        return cls(match, values, frozenset(single), sizes.items is not None, moments)
 
 
 class Examples:
@@ -359,6 +363,8 @@ def _gather(
     ragged = {name: tf.gather(column, rows) for name, column in columns.items()}
     length, targets = tf.unstack(shape)
     batch = pad(ragged, length, targets, layout)
+    if layout.moments:
+        batch |= moments.of_batch(batch)
     return batch | distinct_items(batch) if layout.distinct else batch
 
 

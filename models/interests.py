@@ -14,9 +14,11 @@ class Interest(tf.keras.layers.Layer):
 
     Attributes:
       min_length: int, padded length of history that the module needs at least; its K.
+      reads_moments: whether it computes something once for all targets of a moment.
     """
 
     min_length: int = 1
+    reads_moments = False
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         """Returns one interest vector per target, [B, T, D]."""

@@ -127,6 +127,8 @@ class MirrnInterest(Interest):
     joins the interests: hashing passes no gradient, so nothing else would train it.
     """
 
+    reads_moments = True
+
     def __init__(self, config: MirrnConfig, embedding: BehaviorEmbedding, **kwargs):
         super().__init__(**kwargs)
         self.config = config
@@ -161,9 +163,9 @@ class MirrnInterest(Interest):
 
     def call(self, view: View, training: bool = False) -> tf.Tensor:
         names, projected = self.config.granularities, self.queries.project(view)
-        if view.is_static:
+        if not view.shares_moments:
             interests = self._interests(view, projected, names, training)
-        else:  # of what does not depend on the target, a request's targets ask the same
+        else:  # what does not depend on the target, a request's targets ask alike
             of_target = [name for name in names if name == "target"]
             of_moment = [name for name in names if name != "target"]
             moments, place = view.moments()

@@ -81,7 +81,8 @@ def run_fn(fn_args: FnArgs) -> None:
     items = _items(fn_args, transform_output, settings)
     sizes = feature_sizes(transform_output, settings, items, settings.labels)
     model = build_model(settings.model, sizes, settings.seed)
-    layout = Layout.of(sizes, settings.history.match if model.reads_match else None)
+    match = settings.history.match if model.reads_match else None
+    layout = Layout.of(sizes, match, model.reads_moments)
     train, validation = (
         _open_split(name, files, transform_output, layout, config)
         for name, files in (("train", fn_args.train_files), ("validation", fn_args.eval_files))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import tensorflow as tf
 
-from models import features
+from models import features, moments
 from models.layers import BehaviorEmbedding, Selection, TargetPositionEncoding, Window
 from models.layers.distinct import STEP, distinct
 from models.layers.either import either
@@ -44,6 +44,7 @@ class View:
       own_items: [U] int32, the items whose own rows these have; None: themselves.
       items: [U, D] float, the same, embedded, or the table of all; None where ids say all of them.
       fresh: `target_fresh` and `fresh_<name>` of a batch that has them.
+      told_moments: `target_moment` [B, T] and `moment_target` [B, M] of a batch that has them.
     """
 
     embedding: BehaviorEmbedding
@@ -59,6 +60,7 @@ class View:
     own_items: tf.Tensor | None = None
     items: tf.Tensor | ItemRows | None = None
     fresh: Mapping[str, tf.Tensor] = dataclasses.field(default_factory=dict)
+    told_moments: tuple[tf.Tensor, tf.Tensor] | None = None
 
     @classmethod
     def of(
@@ -107,6 +109,11 @@ class View:
             own_items=own_items,
             items=items,
             fresh=fresh,
+            told_moments=(
+                (batch[features.TARGET_MOMENT], batch[features.MOMENT_TARGET])
+                if features.MOMENT_TARGET in batch
+                else None
+            ),
         )
 
     def through(self, embedding: BehaviorEmbedding) -> View:
@@ -128,6 +135,18 @@ class View:
         """Whether the graph knows how many targets and behaviours there are: it trains."""
         return self.window.first.shape.is_fully_defined() and self.time.shape[1] is not None
 
+    @property
+    def shares_moments(self) -> bool:
+        """Whether to compute once a moment what depends on nothing else of a target.
+
+        Where shapes are static, a batch tells whether there are fewer moments than targets.
+        """
+        if not self.is_static:
+            return True
+        return self.told_moments is not None and (
+            self.told_moments[1].shape[1] < self.told_moments[0].shape[1]
+        )
+
     def moments(self) -> tuple[View, tf.Tensor]:
         """Returns a view of the moments at which targets are shown, and where each target is there.
 
@@ -138,13 +157,13 @@ class View:
           the view of [B, M], with one of the targets of each moment, the last of them repeated
           where a user has fewer; [B, T] int32, places of targets among moments.
         """
-        edges = (*self.window, *self.local)
-        told = tf.stack([*(tf.cast(x, tf.int64) for x in edges), self.target_time], -1)
-        begins = tf.reduce_any(told[:, 1:] != told[:, :-1], -1)
-        place = tf.pad(tf.cumsum(tf.cast(begins, tf.int32), 1), [[0, 0], [1, 0]])
-        count = place[:, -1:]
-        number = tf.range(tf.maximum(tf.reduce_max(count) + 1, 1))
-        of_moment = tf.searchsorted(place, tf.minimum(number, count))
+        if self.told_moments is not None:
+            place, of_moment = self.told_moments
+        else:
+            edges = (*self.window, *self.local)
+            told = tf.stack([*(tf.cast(x, tf.int64) for x in edges), self.target_time], -1)
+            place = moments.places(told)
+            of_moment = moments.first_targets(place, tf.maximum(tf.reduce_max(place) + 1, 1))
 
         def chosen(values: tf.Tensor) -> tf.Tensor:
             return tf.gather(values, of_moment, batch_dims=1)
@@ -156,7 +175,10 @@ class View:
             target_ids={name: chosen(ids) for name, ids in self.target_ids.items()},
             target_time=chosen(self.target_time),
             target=chosen(self.target),
+            told_moments=None,
         )
+        if "rows" in vars(self):  # they are the same
+            vars(view)["rows"] = self.rows
         return view, place
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models import moments
 from models.config import MirrnConfig
 from models.layers.position_encoding import position_basis
 from models.view import View
@@ -130,6 +131,50 @@ def test_gru_is_trained():
         loss = model.compute_loss(tensors(random_batch()))
     gradients = tape.gradient(loss, model.long_term.queries.gru.trainable_variables)
     assert all(gradient is not None and (gradient.numpy() != 0).any() for gradient in gradients)
+
+
+@pytest.mark.parametrize("switches", [{}, {"local_query": "gru"}, {"granularities": ["global"]}])
+def test_training_asks_once_a_moment_what_all_its_targets_ask(monkeypatch, switches):
+    """Of 12 targets in three requests: the same loss and gradients as of each by itself."""
+    import tensorflow as tf
+
+    batch = random_batch(seed=2, targets=12, length=20)
+    for name in ("target_time", "target_hist_end", "target_local_begin"):
+        batch[name] = batch[name][:, [0] * 5 + [5] * 4 + [9] * 3]
+    batch["target_valid"][:] = True
+    model, asked = small_model("mirrn", **switches), []
+    interests = model.long_term._interests
+
+    def counting(view, projected, names, training):
+        asked.append((tuple(names), view.window.first.shape[1]))
+        return interests(view, projected, names, training)
+
+    monkeypatch.setattr(model.long_term, "_interests", counting)
+
+    def run(given):
+        asked.clear()
+        variables = model.trainable_variables
+        with tf.GradientTape() as tape:
+            loss = model.compute_loss(given, training=True)
+        gradients = tape.gradient(loss, variables)
+        return loss, {
+            v.name: tf.convert_to_tensor(g)
+            for v, g in zip(variables, gradients, strict=True)
+            if g is not None
+        }
+
+    alone = tensors(batch)
+    expected = tf.function(run)(alone)
+    names = model.config.granularities
+    assert asked == [(tuple(names), 12)]
+    found = tf.function(run)(alone | moments.of_batch(alone))
+    of_target = [name for name in names if name == "target"]
+    assert asked[0] == (tuple(of_target), 12)
+    assert asked[1] == (tuple(n for n in names if n != "target"), 3)
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
+    assert found[1].keys() == expected[1].keys()
+    for name, gradient in found[1].items():
+        np.testing.assert_allclose(gradient, expected[1][name], rtol=1e-3, atol=1e-5, err_msg=name)
 
 
 def test_time_and_outcome_are_read():
