@@ -30,11 +30,15 @@ SHAPE_COST = 10**8
 
 @dataclasses.dataclass(frozen=True)
 class BatchShape:
-    """A batch holds `users` (B), each padded to `length` (L) behaviours and `targets` (T)."""
+    """A batch holds `users` (B), each padded to `length` (L) behaviours and `targets` (T).
+
+    Of these targets there are at most `moments` (M), where moments are counted.
+    """
 
     users: int
     length: int
     targets: int
+    moments: int = 0
 
     @property
     def cost(self) -> int:
@@ -43,7 +47,11 @@ class BatchShape:
 
 
 def choose_shapes(
-    lengths: np.ndarray, targets: np.ndarray, batch_users: int, max_shapes: int = MAX_SHAPES
+    lengths: np.ndarray,
+    targets: np.ndarray,
+    batch_users: int,
+    max_shapes: int = MAX_SHAPES,
+    moments: np.ndarray | None = None,
 ) -> list[BatchShape]:
     """Returns at most `max_shapes` shapes that hold all examples at little cost.
 
@@ -55,6 +63,7 @@ def choose_shapes(
       targets: [N], targets of each example.
       batch_users: B of the shape with the most targets.
       max_shapes: positive.
+      moments: [N], moments of the targets of each example; None: they are not counted.
     """
     most_targets = int(targets.max())
 
@@ -88,7 +97,12 @@ def choose_shapes(
             break
         merged, count = merges[pair], counts.pop(pair[0]) + counts.pop(pair[1])
         counts[merged] += count
-    return sorted(counts, key=lambda shape: shape.cost)
+    shapes = sorted(counts, key=lambda shape: shape.cost)
+    if moments is None:
+        return shapes
+    group = assign(shapes, lengths, targets)
+    most = [int(moments[group == number].max(initial=1)) for number in range(len(shapes))]
+    return [dataclasses.replace(s, moments=m) for s, m in zip(shapes, most, strict=True)]
 
 
 def assign(shapes: Sequence[BatchShape], lengths: np.ndarray, targets: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ serving graph does.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -105,7 +106,9 @@ def freeze(examples: Examples, shapes: Sequence[BatchShape]) -> Examples:
         elif name not in _COMPUTED:
             columns[name] = _ragged(values[order], sizes)
     columns[features.TARGET_HIST_END] = _ragged(np.repeat(length, sizes), sizes)
-    return Examples(distinct[whose], columns, examples.layout)
+    # Moments are counted of examples as they were, which others cut into pieces.
+    layout = dataclasses.replace(examples.layout, moments=False)
+    return Examples(distinct[whose], columns, layout)
 
 
 def _ranges(sizes: np.ndarray) -> np.ndarray:

@@ -81,7 +81,7 @@ class Examples:
         # Traced once for all epochs, of the columns alone: of `self` it would be a cycle.
         self._gather = tf.function(
             lambda rows, shape: _gather(columns, layout, rows, shape),
-            [tf.TensorSpec([None], tf.int64), tf.TensorSpec([2], tf.int64)],
+            [tf.TensorSpec([None], tf.int64), tf.TensorSpec([3], tf.int64)],
             autograph=False,
         )
 
@@ -93,14 +93,14 @@ class Examples:
         rows = tf.RaggedTensor.from_row_lengths(
             np.concatenate([batch.rows for batch in batches]), [len(b.rows) for b in batches]
         )
-        shapes = np.array([(batch.shape.length, batch.shape.targets) for batch in batches])
+        shapes = np.array([_padded(batch.shape) for batch in batches])
         dataset = tf.data.Dataset.from_tensor_slices((rows, shapes))
         gathered = dataset.map(self._gather, num_parallel_calls=2, deterministic=True)
         return untuned(gathered.prefetch(2))
 
     def batch(self, batch: Batch) -> dict[str, tf.Tensor]:
         """Returns one of the padded batches: of few, this costs less than a dataset."""
-        shape = tf.constant([batch.shape.length, batch.shape.targets], tf.int64)
+        shape = tf.constant(_padded(batch.shape), tf.int64)
         return self._gather(tf.constant(batch.rows, tf.int64), shape)
 
 
@@ -120,6 +120,7 @@ class Split:
     Attributes:
       lengths: [N] behaviours of each example.
       targets: [N] targets of each example.
+      moments: [N] moments of these; None where the layout has none.
       span: the first and the last time of all behaviours and targets.
 
     Raises:
@@ -144,6 +145,7 @@ class Split:
         self._kept: Examples | None = None
         lengths: list[np.ndarray] = []
         targets: list[np.ndarray] = []
+        counted: list[np.ndarray] = []
         times: list[int] = []
         for part in self._read(skip=0):
             self._kept = None if lengths else part
@@ -151,10 +153,13 @@ class Split:
                 times += [int(values.min()), int(values.max())] if len(values) else []
             lengths.append(part.columns[features.HISTORY_ITEM].row_lengths()[:-1].numpy())
             targets.append(part.columns[features.TARGET_ITEM].row_lengths()[:-1].numpy())
+            if layout.moments:
+                counted.append(moments.counts(part.columns)[:-1])
         if not lengths:
             raise EmptySplitError(f"`files` must hold an example. Received: {list(files)}")
         self._part_sizes = [len(part) for part in lengths]
         self.lengths, self.targets = np.concatenate(lengths), np.concatenate(targets)
+        self.moments = np.concatenate(counted) if counted else None
         self.span = min(times), max(times)
 
     @property
@@ -359,13 +364,17 @@ def narrow(name: str, values: tf.RaggedTensor) -> tf.RaggedTensor:
 def _gather(
     columns: Mapping[str, tf.RaggedTensor], layout: Layout, rows: tf.Tensor, shape: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    """Returns the padded batch of these rows [B], of a shape (L, T)."""
+    """Returns the padded batch of these rows [B], of a shape (L, T, M)."""
     ragged = {name: tf.gather(column, rows) for name, column in columns.items()}
-    length, targets = tf.unstack(shape)
+    length, targets, count = tf.unstack(shape)
     batch = pad(ragged, length, targets, layout)
     if layout.moments:
-        batch |= moments.of_batch(batch)
+        batch |= moments.of_batch(batch, tf.cast(count, tf.int32))
     return batch | distinct_items(batch) if layout.distinct else batch
+
+
+def _padded(shape: BatchShape) -> tuple[int, int, int]:
+    return shape.length, shape.targets, shape.moments
 
 
 def _bytes(values: tf.RaggedTensor) -> int:

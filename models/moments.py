@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import tensorflow as tf
 
 from models import features
 
-PARTS = 8, 4, 2, 1  # moments are padded to so many parts of the targets, for few shapes
+# Targets that follow each other share a moment where these are equal.
+TOLD = features.TARGET_HIST_END, features.TARGET_LOCAL_BEGIN, features.TARGET_TIME
 
 
 def places(told: tf.Tensor) -> tf.Tensor:
@@ -34,21 +36,35 @@ def first_targets(place: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:
     return tf.searchsorted(place, tf.minimum(tf.range(count), place[:, -1:]))
 
 
-def of_batch(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+def of_batch(batch: Mapping[str, tf.Tensor], count: tf.Tensor | int) -> dict[str, tf.Tensor]:
     """Returns the moments of a batch, for models that compute once what depends on them alone.
 
     Args:
-      batch: padded, see `inputs.pad`; its number of targets is that of the graph or of the batch.
+      batch: padded, see `inputs.pad`.
+      count: M, at least the most of a user's, see `counts`.
 
     Returns:
-      `target_moment` [B, T], and `moment_target` [B, M], one of the targets of each moment; M is
-      an eighth, a quarter or half of T, rounded up, or T.
+      `target_moment` [B, T], and `moment_target` [B, M], one of the targets of each moment. What
+      pads targets belongs to the last moment.
     """
-    names = features.TARGET_HIST_END, features.TARGET_LOCAL_BEGIN, features.TARGET_TIME
-    valid = tf.cast(batch[features.TARGET_VALID], tf.int64)
-    place = places(tf.stack([valid, *(tf.cast(batch[name], tf.int64) for name in names)], -1))
-    targets = tf.shape(place)[1]
-    sizes = -(-targets // tf.constant(PARTS))
-    most = tf.reduce_max(place) + 1
-    count = tf.reduce_min(tf.where(sizes >= most, sizes, targets))
+    place = places(tf.stack([tf.cast(batch[name], tf.int64) for name in TOLD], -1))
+    valid = batch[features.TARGET_VALID]
+    last = tf.reduce_max(tf.where(valid, place, 0), 1, keepdims=True)
+    place = tf.where(valid, place, last)
+    enough = tf.debugging.assert_less(last, tf.cast(count, tf.int32), "more moments than counted")
+    with tf.control_dependencies([enough]):
+        place = tf.identity(place)
     return {features.TARGET_MOMENT: place, features.MOMENT_TARGET: first_targets(place, count)}
+
+
+def counts(columns: Mapping[str, tf.RaggedTensor]) -> np.ndarray:
+    """Returns how many moments the targets of each example have, [N] int, at least 1.
+
+    Args:
+      columns: [N, T], by feature name.
+    """
+    told = np.stack([columns[name].flat_values.numpy() for name in TOLD], -1)
+    ends = columns[TOLD[0]].row_splits.numpy()
+    begins = np.concatenate([[0], np.cumsum((told[1:] != told[:-1]).any(-1))])
+    first, last = begins[np.minimum(ends[:-1], len(begins) - 1)], begins[ends[1:] - 1]
+    return np.where(ends[1:] > ends[:-1], last - first + 1, 1)

@@ -92,6 +92,11 @@ def run_fn(fn_args: FnArgs) -> None:
         np.concatenate([train.lengths, validation.lengths]),
         np.concatenate([train.targets, validation.targets]),
         config.batch_users,
+        moments=(
+            None
+            if train.moments is None or validation.moments is None
+            else np.concatenate([train.moments, validation.moments])
+        ),
     )
     optimizer = build_optimizer(config, model, total_steps(config, train.steps(shapes)))
     steps = Steps(model, optimizer, config.jit_compile, config.clip_norm)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import features
+from models import features, moments
 from models.buckets import MAX_SHAPES, BatchShape, assign, choose_shapes
 from models.inputs import EmptySplitError, Layout, Split, plan_batches
 from tests.models.test_preprocessing import read
@@ -157,3 +158,27 @@ def test_batches_of_a_shape_are_full():
     assert [batch.rows.tolist() for batch in plan] == [[0, 3], [1, 2, 4]]
     plan = plan_batches([BatchShape(4, 32, 8)], lengths, targets, None)
     assert [batch.rows.tolist() for batch in plan] == [[0, 1, 2, 3], [4, 5, 5, 5]]
+
+
+def test_batches_tell_moments_where_a_model_reads_them(transformed):
+    files = sorted(map(str, (transformed.folder / "train").iterdir()))
+    layout = Layout(MATCH, moments=True)
+    split = Split(files, transformed.output.transformed_feature_spec(), layout, EVERYTHING)
+    shapes = choose_shapes(split.lengths, split.targets, 4, moments=split.moments)
+    assert max(shape.moments for shape in shapes) == split.moments.max()
+    seen = 0
+    for dataset, _ in split.batches(shapes, (1, 0)):
+        for batch in dataset:
+            counts = {
+                s.moments for s in shapes if s.targets == batch[features.TARGET_ITEM].shape[1]
+            }
+            assert batch[features.MOMENT_TARGET].shape[1] in counts
+            shown = tf.gather(
+                batch[features.MOMENT_TARGET], batch[features.TARGET_MOMENT], axis=1, batch_dims=1
+            )
+            for name in moments.TOLD:
+                told = batch[name]
+                same = tf.gather(told, shown, batch_dims=1) == told
+                assert (same | ~batch[features.TARGET_VALID]).numpy().all()
+            seen += int(tf.reduce_sum(tf.cast(batch[features.TARGET_VALID], tf.int32)))
+    assert seen == split.targets.sum()

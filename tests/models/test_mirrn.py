@@ -133,8 +133,16 @@ def test_gru_is_trained():
     assert all(gradient is not None and (gradient.numpy() != 0).any() for gradient in gradients)
 
 
-@pytest.mark.parametrize("switches", [{}, {"local_query": "gru"}, {"granularities": ["global"]}])
-def test_training_asks_once_a_moment_what_all_its_targets_ask(monkeypatch, switches):
+@pytest.mark.parametrize(
+    ("switches", "jit"),
+    [
+        ({}, False),
+        ({}, True),
+        ({"local_query": "gru"}, False),
+        ({"granularities": ["global"]}, False),
+    ],
+)
+def test_training_asks_once_a_moment_what_all_its_targets_ask(monkeypatch, switches, jit):
     """Of 12 targets in three requests: the same loss and gradients as of each by itself."""
     import tensorflow as tf
 
@@ -167,7 +175,7 @@ def test_training_asks_once_a_moment_what_all_its_targets_ask(monkeypatch, switc
     expected = tf.function(run)(alone)
     names = model.config.granularities
     assert asked == [(tuple(names), 12)]
-    found = tf.function(run)(alone | moments.of_batch(alone))
+    found = tf.function(run, jit_compile=jit)(alone | moments.of_batch(alone, 3))
     of_target = [name for name in names if name == "target"]
     assert asked[0] == (tuple(of_target), 12)
     assert asked[1] == (tuple(n for n in names if n != "target"), 3)

@@ -3,48 +3,79 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models import moments
 
-NAMES = "target_valid", "target_hist_end", "target_local_begin", "target_time"
+NAMES = "target_hist_end", "target_local_begin", "target_time"
 
 
-def batch_of(rows):
-    """Users of lists of targets (valid, end, begin, time)."""
-    columns = np.array(rows).transpose(2, 0, 1)
-    kinds = bool, np.int32, np.int32, np.int64
-    return {n: tf.constant(c.astype(k)) for n, c, k in zip(NAMES, columns, kinds, strict=True)}
+def batch_of(users):
+    """A batch of users of lists of targets (end, begin, time), padded by zeros."""
+    longest = max(map(len, users), default=0)
+    padded = [[*targets, *[(0, 0, 0)] * (longest - len(targets))] for targets in users]
+    columns = np.array(padded, np.int64).reshape(len(users), longest, 3).transpose(2, 0, 1)
+    valid = np.arange(longest) < np.array([len(targets) for targets in users])[:, None]
+    return {
+        **{name: tf.constant(values) for name, values in zip(NAMES, columns, strict=True)},
+        "target_valid": tf.constant(valid),
+    }
 
 
-def test_of_eleven_targets_two_moments_are_a_fifth():
-    one, other = (1, 3, 0, 50), (1, 3, 0, 51)
-    found = moments.of_batch(batch_of([[one] * 4 + [other] * 7, [other] * 11]))
-    assert found["target_moment"].numpy().tolist() == [[0] * 4 + [1] * 7, [0] * 11]
-    assert found["moment_target"].numpy().tolist() == [[0, 4], [0, 0]]  # 11 / 8, rounded up
+def columns_of(users):
+    flat = np.array([target for targets in users for target in targets], np.int64).reshape(-1, 3)
+    lengths = [len(targets) for targets in users]
+    return {
+        name: tf.RaggedTensor.from_row_lengths(values, lengths)
+        for name, values in zip(NAMES, flat.T, strict=True)
+    }
 
 
-target = st.tuples(*[st.integers(0, 1)] * 4)
+def test_five_targets_of_two_moments():
+    one, other = (3, 0, 50), (3, 0, 51)
+    users = [[one, one, other, other, other], [one], [other, one, other]]
+    found = moments.of_batch(batch_of(users), 4)
+    assert found["target_moment"].numpy().tolist() == [
+        [0, 0, 1, 1, 1],
+        [0, 0, 0, 0, 0],
+        [0, 1, 2, 2, 2],
+    ]
+    assert found["moment_target"].numpy().tolist() == [[0, 2, 2, 2], [0, 0, 0, 0], [0, 1, 2, 2]]
+    assert moments.counts(columns_of(users)).tolist() == [2, 1, 3]
 
 
-def users_of(count):
-    return st.lists(st.lists(target, min_size=count, max_size=count), min_size=1, max_size=3)
+def test_more_moments_than_counted_are_an_error():
+    with pytest.raises(tf.errors.InvalidArgumentError, match="more moments than counted"):
+        moments.of_batch(batch_of([[(1, 0, 5), (2, 0, 6)]]), 1)
 
 
-@given(st.integers(1, 20).flatmap(users_of))
-def test_targets_that_follow_each_other_share_a_moment_if_they_are_told_alike(rows):
-    count = len(rows[0])
-    found = moments.of_batch(batch_of(rows))
-    place, of_moment = (found[n].numpy() for n in ("target_moment", "moment_target"))
-    most = 0
-    for b, user in enumerate(rows):
-        number = 0
-        for t in range(count):
-            number += t > 0 and user[t] != user[t - 1]
-            assert place[b, t] == number
-            assert user[of_moment[b, number]] == user[t]
-        most = max(most, number + 1)
-    sizes = [-(-count // parts) for parts in (8, 4, 2, 1)]
-    assert of_moment.shape == (len(rows), min(size for size in sizes if size >= most))
+target = st.tuples(*[st.integers(0, 1)] * 3)
+
+
+@given(st.lists(st.lists(target, max_size=7), min_size=1, max_size=4))
+def test_targets_that_follow_each_other_share_a_moment_if_they_are_told_alike(users):
+    expected = []
+    for targets in users:
+        number, mine = 0, []
+        for place, told in enumerate(targets):
+            number += place > 0 and told != targets[place - 1]
+            mine.append(number)
+        expected.append(mine)
+    counts = [max(mine, default=0) + 1 for mine in expected]
+    np.testing.assert_array_equal(moments.counts(columns_of(users)), counts)
+    if not any(users):
+        return
+    found = moments.of_batch(batch_of(users), max(counts))
+    for targets, mine, place, of_moment in zip(
+        users,
+        expected,
+        *(found[n].numpy() for n in ("target_moment", "moment_target")),
+        strict=True,
+    ):
+        assert place[: len(mine)].tolist() == mine
+        assert (place[len(mine) :] == max(mine, default=0)).all()
+        for number, told in zip(mine, targets, strict=True):
+            assert targets[of_moment[number]] == told
