@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import hashlib
 import json
@@ -150,7 +149,7 @@ def run_fn(fn_args: FnArgs) -> None:
     warmup.write(fn_args.serving_model_dir, requests, served.score_spec(), lengths)
     report = _report(progress, steps, time.monotonic() - started) | {
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
-        "shapes": [dataclasses.astuple(shape) for shape in shapes],
+        "shapes": [(shape.users, shape.length, shape.targets) for shape in shapes],
         "gsu_recall": recall,
         **({"item_rows": cost} if cost else {}),
         **({"importance": owed} if owed else {}),
