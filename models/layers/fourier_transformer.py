@@ -191,8 +191,12 @@ def turn_halves(x: tf.Tensor) -> tf.Tensor:
     blocks = np.stack([matrix[:half, :half], matrix[half:, half:]])
 
     def product(blocks, x):
+        blocks = tf.constant(blocks, x.dtype)
+        if x.shape[:2].num_elements() == 1:  # see `linear`
+            halves = zip(tf.unstack(blocks), tf.split(x[0, 0], 2), strict=True)
+            return tf.concat([tf.matmul(block, part) for block, part in halves], 0)[None, None]
         pairs = tf.reshape(x, [-1, 2, half, x.shape[-1]])
-        return tf.reshape(tf.matmul(tf.constant(blocks, x.dtype), pairs), tf.shape(x))
+        return tf.reshape(tf.matmul(blocks, pairs), tf.shape(x))
 
     transposed = blocks.transpose(0, 2, 1)
     return tf.custom_gradient(
