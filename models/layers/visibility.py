@@ -102,15 +102,7 @@ class Selection(NamedTuple):
 
     def mask(self, length: tf.Tensor | int) -> tf.Tensor:
         """Returns the chosen as a mask, [B, T, `length`] bool."""
-        shape = tf.shape(self.positions)
-        rows = shape[0] * shape[1]
-        offsets = tf.reshape(tf.range(rows) * length, [shape[0], shape[1], 1])
-        hits = tf.scatter_nd(
-            tf.reshape(self.positions + offsets, [-1, 1]),
-            tf.reshape(tf.cast(self.valid, tf.float32), [-1]),
-            [rows * length],
-        )
-        return tf.reshape(hits > 0, [shape[0], shape[1], length])
+        return _mask(*self, tf.zeros([length]))
 
     def newest_first(self) -> Selection:
         """Returns the same choice in the order that a selection keeps, from any order."""
@@ -122,6 +114,20 @@ class Selection(NamedTuple):
     def oldest_first(self) -> Selection:
         """Returns the same choice in time order, oldest first; what is not valid goes last."""
         return Selection(*_turned(*self))
+
+
+@xla_jit
+def _mask(positions: tf.Tensor, valid: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """Returns which of `like` [L] are at a valid one of positions [B, T, K], [B, T, L] bool."""
+    shape, length = tf.shape(positions), tf.shape(like)[0]
+    rows = shape[0] * shape[1]
+    offsets = tf.reshape(tf.range(rows) * length, [shape[0], shape[1], 1])
+    hits = tf.scatter_nd(
+        tf.reshape(positions + offsets, [-1, 1]),
+        tf.reshape(tf.cast(valid, like.dtype), [-1]),
+        [rows * length],
+    )
+    return tf.reshape(hits > 0, [shape[0], shape[1], length])
 
 
 @xla_jit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,12 +36,14 @@ def test_window_holds_the_stretch_of_history_newest_first(bounds, count):
         assert not selection.positions.numpy()[0, t][~valid].any()
 
 
-def test_selection_as_mask_marks_what_is_valid():
-    selection = Selection(
-        tf.constant([[[4, 1, 0], [0, 0, 0]]]),
-        tf.constant([[[True, True, False], [True, False, False]]]),
-    )
-    assert selection.mask(5).numpy().astype(int).tolist() == [[[0, 1, 0, 0, 1], [1, 0, 0, 0, 0]]]
+@pytest.mark.parametrize("compiled", [False, True])
+def test_selection_as_mask_marks_what_is_valid(compiled):
+    positions = tf.constant([[[4, 1, 0], [0, 0, 0]]])
+    valid = tf.constant([[[True, True, False], [True, False, False]]])
+    # A graph that knows the shapes has XLA compile it.
+    run = tf.function(Selection.mask) if compiled else Selection.mask
+    mask = run(Selection(positions, valid), 5)
+    assert mask.numpy().astype(int).tolist() == [[[0, 1, 0, 0, 1], [1, 0, 0, 0, 0]]]
 
 
 def test_selection_of_two_users_marks_each_users_own_row():
