@@ -44,7 +44,7 @@ class CtrModel(tfrs.Model):
     Attributes:
       sizes: rows of the embedding tables.
       reads_match: whether `call` reads `target_match`; only then do batches hold it.
-      reads_moments: whether it reads `target_moment` and `moment_target` where batches hold them.
+      reads_moments: whether it reads the moments of targets, where batches tell them (`moments`).
     """
 
     reads_match = False

@@ -60,7 +60,7 @@ TARGET_PLACE = "target_place"  # [B, T]
 OWN_ITEMS = "batch_own_items"  # [U], the items whose own rows these have, see `id_dropout`
 
 # Of the batch only, where a model computes something once for all targets of a moment (`moments`).
-TARGET_MOMENT = "target_moment"  # [B, T], places in the next
+MOMENT_OF_TARGET = "moment_of_target"  # [B, T], places in the next
 MOMENT_TARGET = "moment_target"  # [B, M], a target of each moment
 
 # Of the batch only, where a request tells of items that the table does not know (`new_items`).

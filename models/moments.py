@@ -44,7 +44,7 @@ def of_batch(batch: Mapping[str, tf.Tensor], count: tf.Tensor | int) -> dict[str
       count: M, at least the most of a user's, see `counts`.
 
     Returns:
-      `target_moment` [B, T], and `moment_target` [B, M], one of the targets of each moment. What
+      `moment_of_target` [B, T], and `moment_target` [B, M], one of the targets of each moment. What
       pads targets belongs to the last moment.
     """
     place = places(tf.stack([tf.cast(batch[name], tf.int64) for name in TOLD], -1))
@@ -54,7 +54,7 @@ def of_batch(batch: Mapping[str, tf.Tensor], count: tf.Tensor | int) -> dict[str
     enough = tf.debugging.assert_less(last, tf.cast(count, tf.int32), "more moments than counted")
     with tf.control_dependencies([enough]):
         place = tf.identity(place)
-    return {features.TARGET_MOMENT: place, features.MOMENT_TARGET: first_targets(place, count)}
+    return {features.MOMENT_OF_TARGET: place, features.MOMENT_TARGET: first_targets(place, count)}
 
 
 def counts(columns: Mapping[str, tf.RaggedTensor]) -> np.ndarray:

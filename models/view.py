@@ -44,7 +44,7 @@ class View:
       own_items: [U] int32, the items whose own rows these have; None: themselves.
       items: [U, D] float, the same, embedded, or the table of all; None where ids say all of them.
       fresh: `target_fresh` and `fresh_<name>` of a batch that has them.
-      told_moments: `target_moment` [B, T] and `moment_target` [B, M] of a batch that has them.
+      told_moments: `moment_of_target` [B, T] and `moment_target` [B, M] of a batch that has them.
     """
 
     embedding: BehaviorEmbedding
@@ -110,7 +110,7 @@ class View:
             items=items,
             fresh=fresh,
             told_moments=(
-                (batch[features.TARGET_MOMENT], batch[features.MOMENT_TARGET])
+                (batch[features.MOMENT_OF_TARGET], batch[features.MOMENT_TARGET])
                 if features.MOMENT_TARGET in batch
                 else None
             ),

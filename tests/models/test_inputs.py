@@ -174,7 +174,10 @@ def test_batches_tell_moments_where_a_model_reads_them(transformed):
             }
             assert batch[features.MOMENT_TARGET].shape[1] in counts
             shown = tf.gather(
-                batch[features.MOMENT_TARGET], batch[features.TARGET_MOMENT], axis=1, batch_dims=1
+                batch[features.MOMENT_TARGET],
+                batch[features.MOMENT_OF_TARGET],
+                axis=1,
+                batch_dims=1,
             )
             for name in moments.TOLD:
                 told = batch[name]

@@ -38,7 +38,7 @@ def test_five_targets_of_two_moments():
     one, other = (3, 0, 50), (3, 0, 51)
     users = [[one, one, other, other, other], [one], [other, one, other]]
     found = moments.of_batch(batch_of(users), 4)
-    assert found["target_moment"].numpy().tolist() == [
+    assert found["moment_of_target"].numpy().tolist() == [
         [0, 0, 1, 1, 1],
         [0, 0, 0, 0, 0],
         [0, 1, 2, 2, 2],
@@ -72,7 +72,7 @@ def test_targets_that_follow_each_other_share_a_moment_if_they_are_told_alike(us
     for targets, mine, place, of_moment in zip(
         users,
         expected,
-        *(found[n].numpy() for n in ("target_moment", "moment_target")),
+        *(found[n].numpy() for n in ("moment_of_target", "moment_target")),
         strict=True,
     ):
         assert place[: len(mine)].tolist() == mine
