@@ -18,13 +18,11 @@ import numpy as np
 import tensorflow as tf
 
 from models import features, moments
-from models.optimizers import build_optimizer
-from models.registry import build_model
-from models.steps import Batch, Steps
+from models.steps import Batch
 from pipeline import result_file
 from pipeline.arguments import add_config
 from pipeline.bench.arguments import with_length
-from pipeline.bench.synthetic import feature_sizes, synthetic_batch
+from pipeline.bench.synthetic import feature_sizes, steps_of, synthetic_batch
 from pipeline.bench.turns import in_turn
 from pipeline.config import Config, load
 from pipeline.terminal.console import quiet
@@ -41,9 +39,7 @@ BATCHES = 3  # different ones in turn, so that no cache holds a batch's rows
 
 def measure(config: Config, lists: list[int], parsed: argparse.Namespace) -> list[dict[str, Any]]:
     sizes = feature_sizes(config, parsed.items)
-    model = build_model(config.model, sizes, config.seed)
-    optimizer = build_optimizer(config.training, model, total_steps=10_000)
-    steps = Steps(model, optimizer, "off", config.training.clip_norm)
+    steps = steps_of(config, sizes)
 
     def batch(length: int, seed: int) -> Batch:
         found = synthetic_batch(sizes, USERS, TARGETS, parsed.length, seed)

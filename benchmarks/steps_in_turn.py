@@ -35,17 +35,13 @@ BATCHES = 3  # different ones in turn, so that no cache holds a batch's rows
 
 
 def measure(configs: list[Config], parsed: argparse.Namespace) -> list[dict[str, Any]]:
-    from models.optimizers import build_optimizer
-    from models.registry import build_model
     from models.steps import Steps
-    from pipeline.bench.synthetic import feature_sizes, synthetic_batch
+    from pipeline.bench.synthetic import feature_sizes, steps_of, synthetic_batch
 
     steps = []
     for config in configs:
         sizes = feature_sizes(config, parsed.items)
-        model = build_model(config.model, sizes, config.seed)
-        optimizer = build_optimizer(config.training, model, total_steps=10_000)
-        steps.append(Steps(model, optimizer, "off", config.training.clip_norm))
+        steps.append(steps_of(config, sizes))
     batches = [
         synthetic_batch(sizes, 1, parsed.targets, parsed.length, number)
         for number in range(BATCHES)

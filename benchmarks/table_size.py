@@ -18,11 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from models.memory import peak_memory_mib
-from models.optimizers import build_optimizer
-from models.registry import build_model
-from models.steps import Steps
 from pipeline import result_file
-from pipeline.bench.synthetic import feature_sizes, synthetic_batch
+from pipeline.bench.synthetic import feature_sizes, steps_of, synthetic_batch
 from pipeline.config import Config, load
 
 ROWS = (10_000, 1_000_000)
@@ -35,9 +32,7 @@ BAR = 1.3  # the larger table's step may take so many times the smaller's
 def step_of(config: Config, rows: int) -> Callable[[int], float]:
     """Returns a function that trains on batch i and returns the seconds that it took."""
     sizes = dataclasses.replace(feature_sizes(config, ROWS[0]), item=rows)
-    model = build_model(config.model, sizes, config.seed)
-    optimizer = build_optimizer(config.training, model, total_steps=10_000)
-    steps = Steps(model, optimizer, config.training.jit_compile, config.training.clip_norm)
+    steps = steps_of(config, sizes, config.training.jit_compile)
     batches = [synthetic_batch(sizes, USERS, TARGETS, LENGTH, seed) for seed in range(BATCHES)]
 
     def train(number: int) -> float:

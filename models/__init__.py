@@ -2,6 +2,7 @@
 
 import os
 
+# The one place, which `components` and `pipeline` import before all else.
 # TFT and TFRS need tf_keras behind `tf.keras`; this must be set before anything imports TensorFlow.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 # TensorFlow leaves oneDNN off where a CPU has no AVX-512: a training step takes a third longer.

@@ -51,18 +51,13 @@ def execute(parsed: argparse.Namespace) -> int:
 
 def measure(job: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the row of one model and length; called in a process of its own."""
-    from models.optimizers import build_optimizer
-    from models.registry import build_model
-    from models.steps import Steps
     from pipeline.bench import hlo
-    from pipeline.bench.synthetic import feature_sizes, synthetic_batch
+    from pipeline.bench.synthetic import feature_sizes, steps_of, synthetic_batch
 
-    config, training = runs.config_of(job), runs.config_of(job).training
+    config = runs.config_of(job)
     users, targets, length = job["users"], job["targets"], job["length"]
     sizes = feature_sizes(config, job["items"])
-    model = build_model(config.model, sizes, config.seed)
-    optimizer = build_optimizer(training, model, total_steps=10_000)
-    steps = Steps(model, optimizer, job["jit"], training.clip_norm)
+    steps = steps_of(config, sizes, job["jit"])
     batches = [
         synthetic_batch(sizes, users, targets, length, config.seed + number)
         for number in range(BATCHES)

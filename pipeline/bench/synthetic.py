@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import tensorflow as tf
 
 from models import feature_config, features, inputs
 from models.feature_config import VectorFeature
 from models.features import Embedded, FeatureSizes, ItemTable
+from models.optimizers import build_optimizer
+from models.registry import build_model
+from models.steps import Steps
 from pipeline.config import Config
 
 ITEMS_PER_CATEGORY = 100
 CROSS_VALUES = 8
 SESSION = 16  # behaviours of the local subsequence
 SECONDS_APART = 60
+
+
+def steps_of(
+    config: Config, sizes: FeatureSizes, jit: Literal["auto", "on", "off"] = "off"
+) -> Steps:
+    """Returns the steps of the configuration's model, fresh, and of its optimizer."""
+    model = build_model(config.model, sizes, config.seed)
+    optimizer = build_optimizer(config.training, model, total_steps=10_000)
+    return Steps(model, optimizer, jit, config.training.clip_norm)
 
 
 def feature_sizes(config: Config, items: int) -> FeatureSizes:
