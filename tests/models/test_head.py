@@ -20,7 +20,7 @@ def test_one_label_has_no_tower_and_no_gate():
     found = head(tf.constant(ROWS))
     assert len(head.trainable_variables) == 4  # of the MLP and of the logit
     hidden = np.maximum(dense(head.experts[0].dense[0], ROWS), 0)
-    np.testing.assert_allclose(found, dense(head.logits[0], hidden), rtol=1e-5)
+    np.testing.assert_allclose(found, dense(head.logits[0], hidden), rtol=1e-5, atol=1e-6)
 
 
 def test_towers_read_a_mixture_of_the_experts():
@@ -42,4 +42,4 @@ def test_one_expert_is_shared_by_all_towers():
     found = head(tf.constant(ROWS)).numpy()
     hidden = np.maximum(dense(head.experts[0].dense[0], ROWS), 0)
     expected = np.concatenate([dense(logit, hidden) for logit in head.logits], 1)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

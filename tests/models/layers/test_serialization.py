@@ -61,7 +61,6 @@ def outputs(layer, arguments):
     ("layer", "arguments"), CASES, ids=[type(layer).__name__ for layer, _ in CASES]
 )
 def test_layer_survives_its_config_and_a_saved_model(layer, arguments, tmp_path):
-    tf.keras.utils.set_random_seed(0)  # of the weights: some would let a sum vanish
     expected = outputs(layer, arguments)
     again = tf.keras.layers.deserialize(tf.keras.layers.serialize(layer))
     outputs(again, arguments)  # builds
@@ -74,5 +73,5 @@ def test_layer_survives_its_config_and_a_saved_model(layer, arguments, tmp_path)
     for value, rebuilt, reloaded in zip(
         expected, outputs(again, arguments), loaded.call(), strict=True
     ):
-        np.testing.assert_allclose(value, rebuilt, rtol=1e-5)
-        np.testing.assert_allclose(value, reloaded, rtol=1e-5)
+        np.testing.assert_allclose(value, rebuilt, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(value, reloaded, rtol=1e-5, atol=1e-6)
