@@ -11,6 +11,9 @@ is the category, either.
 
 from __future__ import annotations
 
+import components  # noqa: F401  # it sets the environment of libraries, before they are imported
+
+# isort: split
 import argparse
 import contextlib
 import csv

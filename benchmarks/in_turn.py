@@ -9,6 +9,9 @@ TensorFlow Serving run them: of a graph that TensorFlow has optimized.
 
 from __future__ import annotations
 
+import components  # noqa: F401  # it sets the environment of libraries, before they are imported
+
+# isort: split
 import argparse
 import os
 from pathlib import Path

@@ -9,6 +9,9 @@ variants train in turn, some batches each, in one process.
 
 from __future__ import annotations
 
+import components  # noqa: F401  # it sets the environment of libraries, before they are imported
+
+# isort: split
 import argparse
 import dataclasses
 import itertools

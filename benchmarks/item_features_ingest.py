@@ -9,6 +9,9 @@ variants are ingested in turn, each in a process of its own.
 
 from __future__ import annotations
 
+import components  # noqa: F401  # it sets the environment of libraries, before they are imported
+
+# isort: split
 import argparse
 from pathlib import Path
 from typing import Any

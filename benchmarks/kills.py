@@ -8,6 +8,9 @@ nobody killed, one pushed version that loads, and nothing half-written beside it
 
 from __future__ import annotations
 
+import components  # noqa: F401  # it sets the environment of libraries, before they are imported
+
+# isort: split
 import argparse
 import collections
 import json

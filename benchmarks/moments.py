@@ -8,6 +8,9 @@ Batches are those of `everlong bench models`, of lists of one length, each at a 
 
 from __future__ import annotations
 
+import components  # noqa: F401  # it sets the environment of libraries, before they are imported
+
+# isort: split
 import argparse
 import os
 from collections.abc import Callable

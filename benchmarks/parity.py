@@ -11,6 +11,9 @@ trained.
 
 from __future__ import annotations
 
+import components  # noqa: F401  # it sets the environment of libraries, before they are imported
+
+# isort: split
 import argparse
 import tempfile
 from collections.abc import Callable, Iterator
@@ -41,6 +44,7 @@ from pipeline.serve.model import Model
 STDDEV = 0.1  # of what is added to weights
 LENGTHS, TARGETS = (64, 256, 2048), (8, 32)  # what the training graph's shapes are padded to
 SIDES = ("target", "history")
+TOGETHER = 100  # requests, as Transform sees examples
 Request = dict[str, np.ndarray]
 
 
@@ -70,17 +74,27 @@ def requests(run: Path, spec: dict[str, Any], count: int) -> Iterator[Request]:
 
 
 def transformed(
-    request: Request, transform: Callable, history: HistorySettings
-) -> dict[str, tf.RaggedTensor]:
-    """What the examples that train hold of a request: ids as indices, and positions."""
-    ragged = {name: tf.RaggedTensor.from_tensor(values[None]) for name, values in request.items()}
-    ids = {name: inputs.narrow(name, values) for name, values in transform(ragged).items()}
+    given: list[Request], transform: Callable, history: HistorySettings
+) -> Iterator[dict[str, tf.RaggedTensor]]:
+    """What the examples that train hold of each request: ids as indices, and positions."""
+    together = {
+        name: tf.RaggedTensor.from_row_lengths(
+            np.concatenate([one[name] for one in given]), [len(one[name]) for one in given]
+        )
+        for name in given[0]
+    }
+    found = {name: inputs.narrow(name, values) for name, values in transform(together).items()}
+    rows = {name: (x.flat_values.numpy(), x.row_splits.numpy()) for name, x in found.items()}
     side = "right" if history.ties == "order" else "left"
-    end = np.searchsorted(request[features.HISTORY_TIME], request[features.TARGET_TIME], side)
-    begin = np.maximum(end - history.min_local, 0)  # there are no sessions
-    for name, values in ((features.TARGET_HIST_END, end), (features.TARGET_LOCAL_BEGIN, begin)):
-        ids[name] = tf.RaggedTensor.from_tensor(tf.constant(values[None], tf.int32))
-    return ids
+    for number, one in enumerate(given):
+        ids = {
+            name: flat[splits[number] : splits[number + 1]] for name, (flat, splits) in rows.items()
+        }
+        end = np.searchsorted(one[features.HISTORY_TIME], one[features.TARGET_TIME], side)
+        ids[features.TARGET_HIST_END] = end.astype(np.int32)
+        begin = np.maximum(end - history.min_local, 0)  # there are no sessions
+        ids[features.TARGET_LOCAL_BEGIN] = begin.astype(np.int32)
+        yield {name: tf.RaggedTensor.from_tensor(values[None]) for name, values in ids.items()}
 
 
 def training_graph(model: CtrModel) -> Callable[[dict[str, tf.RaggedTensor]], np.ndarray]:
@@ -131,7 +145,13 @@ class Drawn:
         self.requests = list(requests(run, spec, count))
         ragged = {n: tf.RaggedTensorSpec([None, None], kind.dtype, 1) for n, kind in spec.items()}
         transform = tf.function(self.output.transform_features_layer(), [ragged], autograph=False)
-        self.transformed = [transformed(x, transform, settings.history) for x in self.requests]
+        self.transformed = [
+            ids
+            for first in range(0, count, TOGETHER)
+            for ids in transformed(
+                self.requests[first : first + TOGETHER], transform, settings.history
+            )
+        ]
 
 
 def row(name: str, drawn: Drawn) -> dict[str, Any]:

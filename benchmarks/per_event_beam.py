@@ -9,6 +9,9 @@ one), byte for byte, and is kept only to be measured against.
 
 from __future__ import annotations
 
+import components  # noqa: F401  # it sets the environment of libraries, before they are imported
+
+# isort: split
 import argparse
 import bisect
 import itertools

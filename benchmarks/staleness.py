@@ -12,6 +12,9 @@ is no item's row (categories, kinds of behaviours, projections, the head) is of 
 
 from __future__ import annotations
 
+import components  # noqa: F401  # it sets the environment of libraries, before they are imported
+
+# isort: split
 import argparse
 import dataclasses
 import itertools

@@ -9,6 +9,9 @@ are those of `everlong bench models`, of one user, without an input pipeline.
 
 from __future__ import annotations
 
+import components  # noqa: F401  # it sets the environment of libraries, before they are imported
+
+# isort: split
 import argparse
 import os
 from collections.abc import Callable

@@ -9,6 +9,9 @@ choose the same behaviours of the same scores here, in turn, in one process. The
 
 from __future__ import annotations
 
+import components  # noqa: F401  # it sets the environment of libraries, before they are imported
+
+# isort: split
 import argparse
 import json
 import os

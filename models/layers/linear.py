@@ -55,8 +55,11 @@ def products(left: tf.Tensor, right: tf.Tensor, transpose_b: bool = False) -> tf
 
 
 def softmax(scores: tf.Tensor) -> tf.Tensor:
-    """Returns `tf.nn.softmax(scores)`, over the last axis, of [B, T, ...]."""
-    if not _is_one(scores.shape[:2]):
+    """Returns `tf.nn.softmax(scores)`, over the last axis, of [B, T, ...].
+
+    TensorFlow's own, whose gradient is the cheaper one, where the graph trains: it knows shapes.
+    """
+    if scores.shape.is_fully_defined() and not _is_one(scores.shape[:2]):
         return tf.nn.softmax(scores)
     weights = tf.exp(scores - tf.reduce_max(scores, -1, keepdims=True))
     return weights / tf.reduce_sum(weights, -1, keepdims=True)

@@ -37,12 +37,15 @@ def rank(
     # the window's edges also count what is hidden, so they may rank before where they belong.
     reached = (index >= first // BLOCK) & (index * BLOCK < stop)
     maxima = tf.where(reached, tf.reduce_max(rows, -1), NEVER)
-    best = tf.math.top_k(maxima, tf.minimum(count + _EDGES, number), sorted=False).indices
+    values, best = tf.math.top_k(maxima, tf.minimum(count + _EDGES, number), sorted=False)
+    # Of so many blocks at least k hold what they count, so at least k behaviours reach this: the
+    # others need not go through a heap again.
+    least = tf.where(number < count + _EDGES, NEVER, tf.reduce_min(values, 1, keepdims=True))
     best = -tf.math.top_k(-best, tf.shape(best)[1]).values  # ascending, for ties
     position = tf.reshape(best[..., None] * BLOCK + tf.range(BLOCK), [tf.shape(best)[0], -1])
     flat = best + tf.range(tf.shape(best)[0])[:, None] * number
     found = tf.reshape(tf.gather(tf.reshape(rows, [-1, BLOCK]), flat), tf.shape(position))
-    found = tf.where((position >= first) & (position < stop), found, NEVER)
+    found = tf.where((position >= first) & (position < stop) & (found >= least), found, NEVER)
     values, place = tf.math.top_k(found, count, sorted=in_order)
     valid = values > NEVER
     return tf.where(valid, tf.gather(position, place, batch_dims=1), 0), valid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -20,15 +21,44 @@ def test_keras_is_tf_keras():
 
 
 @pytest.mark.parametrize("package", ["models", "components", "pipeline"])
-@pytest.mark.parametrize(("given", "found"), [(None, "1"), ("0", "0")])
-def test_products_are_onednns_unless_a_user_says_otherwise(package, given, found):
-    environment = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
-    environment |= {} if given is None else {"TF_ENABLE_ONEDNN_OPTS": given}
-    code = f"import os, {package}; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+@pytest.mark.parametrize(
+    ("variable", "ours"), [("TF_ENABLE_ONEDNN_OPTS", "1"), ("OPENBLAS_THREAD_TIMEOUT", "4")]
+)
+@pytest.mark.parametrize("given", [None, "0"])
+def test_libraries_are_set_before_any_is_imported_unless_a_user_has(package, variable, ours, given):
+    environment = {name: value for name, value in os.environ.items() if name != variable}
+    environment |= {} if given is None else {variable: given}
+    code = (
+        "import os, sys\n"
+        "class Early:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name in ('numpy', 'tensorflow'):\n"
+        f"            print(name, os.environ.get({variable!r}))\n"
+        "sys.meta_path.insert(0, Early())\n"
+        f"import {package}\n"
+        f"print('after', os.environ[{variable!r}])\n"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == found
+    assert {line.split()[1] for line in done.stdout.splitlines()} == {given or ours}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.stem)
+def test_a_script_imports_what_sets_them_first(path):
+    imported = [
+        name.partition(".")[0]
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+        )
+    ]
+    ours = min(
+        (imported.index(name) for name in ("models", "components", "pipeline") if name in imported),
+        default=len(imported),
+    )
+    assert not {"numpy", "tensorflow"} & set(imported[:ours])
 
 
 @pytest.mark.parametrize("name", ["Makefile", "docker/Dockerfile"])

@@ -42,9 +42,12 @@ def test_products_are_those_of_each_pair_of_matrices(lead, transpose_b):
 
 
 @pytest.mark.parametrize("lead", [(1, 1), (2, 3)])
-def test_softmax_of_one_row_is_that_of_many(lead):
+@pytest.mark.parametrize("known", [True, False])
+def test_softmax_is_that_of_each_row_whatever_a_graph_knows(lead, known):
     scores = np.random.default_rng(3).normal(size=(*lead, 2, 7)) * 50
     scores[..., -2:] = tf.float32.min / 2  # hidden
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     expected = weights / weights.sum(-1, keepdims=True)
-    np.testing.assert_allclose(softmax(tf.constant(scores, tf.float32)), expected, atol=1e-6)
+    shape = scores.shape if known else [None] * 4
+    graph = tf.function(softmax, input_signature=[tf.TensorSpec(shape, tf.float32)])
+    np.testing.assert_allclose(graph(tf.constant(scores, tf.float32)), expected, atol=1e-6)
