@@ -7,6 +7,6 @@ import os
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
 # TensorFlow leaves oneDNN off where a CPU has no AVX-512: a training step takes a third longer.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-# numpy's products leave OpenBLAS's threads spinning for 27 ms (2^26 cycles), on cores that TensorFlow
-# would use: an answer of a model that follows takes half as long again. At once (2^4) they sleep.
+# After a product of numpy's OpenBLAS's threads spin for 27 ms (2^26 cycles), on cores of which
+# TensorFlow makes no use then: a model that answers next takes half as long again. Now they sleep.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")

@@ -28,6 +28,8 @@ from models.signatures import ServingModule
 from models.training_config import RunSettings
 
 README = "README.md"
+FILES = "files"
+_CELL = ", of the log's cell what stands "
 _TEMPLATE = Path(__file__).with_name("contract.md.j2")
 _BEHAVIORS, _TARGETS = 3, 2  # of the example request
 _RANGES = 10  # of scores
@@ -177,7 +179,11 @@ def example_requests(
 
 
 def write(folder: str, told: Mapping[str, Any]) -> None:
-    """Writes both files into the folder of the SavedModel."""
+    """Writes both files into the folder of the SavedModel, whose other files are all there.
+
+    Their sizes are told, too: of a copy that was cut short, a table of ids is read all the same.
+    """
+    told = {**told, FILES: sizes(folder)}
     for name, text in (
         (features.CONTRACT, json.dumps(told, indent=2) + "\n"),
         (README, _readme(told)),
@@ -186,12 +192,30 @@ def write(folder: str, told: Mapping[str, Any]) -> None:
             file.write(text)
 
 
+def sizes(folder: str) -> dict[str, int]:
+    """Returns the bytes of each file of a SavedModel but the two of this module, by its path."""
+    found = {}
+    for place, _, names in tf.io.gfile.walk(folder):
+        for name in names:
+            path = os.path.join(place, name)
+            found[os.path.relpath(path, folder)] = tf.io.gfile.stat(path).length
+    return {path: found[path] for path in sorted(found) if path not in (features.CONTRACT, README)}
+
+
 def _readme(told: Mapping[str, Any]) -> str:
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False
     )
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    return template.render(told, body=shlex.quote(json.dumps(_body(told["example"]))))
+    signatures = told["signatures"]
+    new = signatures.get(features.SCORE_NEW_ITEMS, {}).get("further_inputs", {})
+    inputs = [*signatures[features.SCORE]["inputs"].values(), *new.values()]
+    return template.render(
+        told,
+        many=any("V" in one["shape"] for one in inputs),
+        cut=any(_CELL in one["meaning"] for one in inputs),
+        body=shlex.quote(json.dumps(_body(told["example"]))),
+    )
 
 
 def _body(example: Mapping[str, Any]) -> dict[str, Any]:
@@ -260,7 +284,7 @@ def _cut(after: str | None, before: str | None) -> str:
     """Which part of a cell of the log a value is: the graph does not cut."""
     parts = [f"behind the last {after!r}"] if after else []
     parts += [f"before the {'next' if after else 'first'} {before!r}"] if before else []
-    return f", of the log's cell what stands {' and '.join(parts)}" if parts else ""
+    return f"{_CELL}{' and '.join(parts)}" if parts else ""
 
 
 def _of_new_items(name: str, feature: feature_config.Feature) -> str:

@@ -144,9 +144,9 @@ def run_fn(fn_args: FnArgs) -> None:
     requests = contract.example_requests(served, transform_output, settings, train.span)
     given = calibration.calibrated(calibrations, primary, contexts)
     told = contract.of(served, transform_output, settings, train.span, kept, given, requests)
-    contract.write(fn_args.serving_model_dir, told)
     lengths = {shape.length for shape in shapes}
     warmup.write(fn_args.serving_model_dir, requests, served.score_spec(), lengths)
+    contract.write(fn_args.serving_model_dir, told)
     report = _report(progress, steps, time.monotonic() - started) | {
         "parameters": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
         "shapes": [(shape.users, shape.length, shape.targets) for shape in shapes],

@@ -18,7 +18,7 @@ from pipeline.bench.arguments import positive
 from pipeline.serve.folder import check_model
 from pipeline.serve.versions import SAVED_MODEL
 from pipeline.terminal.console import Terminal, quiet
-from pipeline.terminal.exit_codes import DONE
+from pipeline.terminal.exit_codes import DONE, INTERRUPTED
 
 if TYPE_CHECKING:
     from pipeline.serve.server import Server
@@ -96,6 +96,10 @@ def execute(arguments: argparse.Namespace) -> int:
     check_model(arguments.model, wait=True)
     if not arguments.name or set(arguments.name) & set("/:"):
         raise InputError(f"--name {arguments.name!r}: must be a name without / and :")
+    if arguments.grpc_port and arguments.grpc_port == arguments.rest_port:
+        raise InputError(
+            f"--grpc-port {arguments.grpc_port}: is --rest-port's, too; choose another"
+        )
     with quiet(Path(os.devnull)) as terminal:
         with terminal.running("loading TensorFlow"):
             from pipeline.serve.server import Options, Server
@@ -145,9 +149,7 @@ def _serve(server: Server, arguments: argparse.Namespace, terminal: Terminal) ->
         server.drain()
         for number, handler in before.items():
             signal.signal(number, handler)
-    if received[0] == signal.SIGINT:
-        raise KeyboardInterrupt
-    return DONE
+    return INTERRUPTED if received[0] == signal.SIGINT else DONE
 
 
 def _first_version(server: Server, folder: Path, url: str) -> str:

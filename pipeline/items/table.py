@@ -23,6 +23,7 @@ from models import features
 from models.feature_config import Features, IdFeature, IdsFeature, NumberFeature, VectorFeature
 
 _SECTION = "items"
+_FAULTS = {"NaN": "no finite number"}  # what a column of the log is told to hold, in words
 ID = "item"  # the column of ids; each feature's is called as the feature is
 
 
@@ -82,7 +83,10 @@ def read(path: str, told: Mapping[str, object], column: IdColumn) -> Items:
         for fault, rows in found.faults.items():
             if fault != "missing" and rows.any():
                 row = int(np.flatnonzero(rows)[0])
-                raise InputError(f"--items {path}: {name} of {ID} {kept[row]} is {fault}")
+                cell, wrong = cells[name].take(first)[row], _FAULTS.get(fault, fault)
+                raise InputError(
+                    f"--items {path}: {name} of {ID} {_shown(kept[row])} is {wrong}: {cell}"
+                )
         values = found.values
         if isinstance(feature, IdsFeature):
             values, sizes = cut_ids(values, feature, MISSING, True)
@@ -106,6 +110,11 @@ def _is_vector(configured: Features, name: str) -> bool:
     return isinstance(configured.get(name), VectorFeature)
 
 
+def _shown(one: pa.Scalar) -> str:
+    value = one.as_py()
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
 def _numpy(values: pa.Array) -> np.ndarray:
     return values.to_numpy(zero_copy_only=False)
 
@@ -125,6 +134,7 @@ def _vectors(path: str, name: str, lists: pa.Array, dim: int, ids: pa.Array) -> 
         whole[known] = _numpy(flat).reshape(-1, dim)
     if wrong := np.flatnonzero(known & ~np.isfinite(whole).all(axis=1))[:1].tolist():
         raise InputError(
-            f"--items {path}: {name} of {ID} {ids[wrong[0]]} holds a value that is no finite number"
+            f"--items {path}: {name} of {ID} {_shown(ids[wrong[0]])} holds a value that is no "
+            "finite number"
         )
     return whole.ravel()

@@ -24,19 +24,36 @@ class Expected:
       known: [V] keys of the values that each input's vocabulary has, rising, by the input's name.
       bounds: [R - 1] between ranges of scores, rising; what equals one is below it.
       shares: [R] of the validation split's scores, by range; none, where they are not known.
+      required: features that an example must name, if without values.
     """
 
     known: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     bounds: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
     shares: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0))
+    required: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, folder: Path) -> Expected:
-        """Reads it from the folder of a version."""
+        """Reads it from the folder of a version.
+
+        Raises:
+          ValueError: naming a file that is not what the contract says, as of a copy cut short.
+        """
         path = folder / features.CONTRACT
         if not path.exists():
             return cls()
-        told = json.loads(path.read_bytes())
+        try:
+            told = json.loads(path.read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{path.name} is no JSON: {error}") from None
+        for name, size in told.get("files", {}).items():
+            file = folder / name
+            found = file.stat().st_size if file.is_file() else None
+            if found != size:
+                has = "is not there" if found is None else f"has {found:,} bytes"
+                raise ValueError(
+                    f"{name} {has}, of {size:,}: copy a version beside this folder, and rename it"
+                )
         inputs = told["signatures"][features.SCORE]["inputs"]
         of_file: dict[tuple[str, bool], np.ndarray] = {}
         known = {}
@@ -48,8 +65,10 @@ class Expected:
                     values = lines if place[1] else [int(line) for line in lines]
                     of_file[place] = np.sort(_keys(values))
                 known[name] = of_file[place]
+        examples = told["signatures"].get(features.SERVING_DEFAULT, {}).get("features", {})
+        required = frozenset(name for name, one in examples.items() if one["required"])
         scores = told.get(features.VALIDATION_SCORES, {"bounds": [], "shares": []})
-        return cls(known, np.array(scores["bounds"]), np.array(scores["shares"]))
+        return cls(known, np.array(scores["bounds"]), np.array(scores["shares"]), required)
 
     def unknown(self, name: str, values: Sequence[int] | Sequence[bytes]) -> int:
         """How many values of an input that has a vocabulary are not in it."""

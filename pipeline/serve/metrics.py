@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-import tensorflow as tf
-from google.protobuf.message import DecodeError
 
 from components.saved_model import Arrays
 from models import features
 from pipeline.serve import prometheus
+from pipeline.serve.asked import User
 from pipeline.serve.drift import Drift
 from pipeline.serve.expected import Expected
 from pipeline.serve.limits import Limits
@@ -20,7 +18,6 @@ from pipeline.serve.prometheus import Counter, Gauge, Histogram, Metric
 _SECONDS = (.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10)  # fmt: skip
 _BEHAVIORS = (0, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 _PROBABILITIES = (.001, .002, .005, .01, .02, .05, .1, .2, .5)  # fmt: skip
-_EXAMPLES = "examples"  # the input of `serving_default`
 _NEWEST = 20  # behaviours of a history whose ids are looked at
 
 
@@ -90,14 +87,15 @@ class Metrics:
         """Takes note of a signature that a model has."""
         self._known.add(signature)
 
-    def scored(self, expected: Expected, inputs: Arrays, outputs: Arrays) -> None:
+    def scored(self, expected: Expected, users: Iterable[User], outputs: Arrays) -> None:
         """Looks at what a model was asked and said.
 
         Args:
           expected: by the version that answered.
-          inputs, outputs: of a signature.
+          users: that it was asked about.
+          outputs: of a signature.
         """
-        for length, values in _users(inputs):
+        for length, values in users:
             self._lengths.observe(length)
             for name in expected.known:
                 asked = _ids(name, values.get(name, ()), length)
@@ -113,25 +111,6 @@ class Metrics:
     def text(self) -> bytes:
         """What Prometheus reads."""
         return prometheus.text(self._metrics)
-
-
-def _users(inputs: Arrays) -> Iterator[tuple[int, Mapping[str, Sequence]]]:
-    """The users of a request: the length of the history, and their values by input."""
-    for user, length in enumerate(inputs.get(features.HISTORY_LENGTH, np.zeros(0, int)).tolist()):
-        yield length, {name: array[user] for name, array in inputs.items() if array.ndim > 1}
-    for serialized in inputs.get(_EXAMPLES, ()):
-        found = _of_example(serialized)
-        yield len(found.get(features.HISTORY_TIME, ())), found
-
-
-def _of_example(serialized: bytes) -> Mapping[str, Sequence]:
-    example = tf.train.Example()
-    with contextlib.suppress(DecodeError):  # of names that are no UTF-8, which graphs pass over
-        example.ParseFromString(serialized)
-    return {
-        name: getattr(feature, feature.WhichOneof("kind") or "bytes_list").value
-        for name, feature in example.features.feature.items()
-    }
 
 
 def _ids(name: str, values: Sequence, length: int) -> list[int] | list[bytes]:

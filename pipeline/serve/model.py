@@ -53,6 +53,8 @@ class Signature:
                 raise invalid(
                     f"{name}: must be of shape [{wanted}]. Received: {list(tensors[name].shape)}"
                 )
+            if tensors[name].shape[:1] == (0,):
+                raise invalid(f"{name}: holds nothing; ask about one user at least")
         try:
             return self._function(tensors)
         except (tf.errors.OpError, UnicodeDecodeError) as error:

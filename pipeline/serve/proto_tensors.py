@@ -40,6 +40,8 @@ def _array(name: str, tensor: tensor_pb2.TensorProto, signature: Signature) -> n
     if spec is not None and tensor.dtype != spec.dtype.as_datatype_enum:
         raise invalid(f"{name}: must be {spec.dtype.name}. Received: {_type(tensor.dtype)}")
     count = math.prod(dim.size for dim in tensor.tensor_shape.dim)
+    if count and not _sent(tensor):  # TensorFlow would read as many zeros
+        raise invalid(f"{name}: its shape has {count:,} values, of which none is sent")
     if count > max(_MOST_REPEATED, _sent(tensor)):
         raise invalid(
             f"{name}: its shape has {count:,} values, of which fewer are sent; the last may stand "

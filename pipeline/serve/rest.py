@@ -11,6 +11,7 @@ import re
 import socket
 import sys
 import threading
+import zlib
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -202,6 +203,29 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         if len(body) < length:  # the client went away
             self.close_connection = True
+            return None
+        encoding = self.headers.get("Content-Encoding", "identity").lower()
+        if encoding == "identity":
+            return body
+        if encoding != "gzip":
+            text = f"Content-Encoding {encoding}: is not taken; send gzip, or plain text"
+            self._error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
+            return None
+        return self._unpacked(body)
+
+    def _unpacked(self, packed: bytes) -> bytes | None:
+        """What gzip packed, as of `_body`."""
+        most, reader = self.server.most_bytes, zlib.decompressobj(wbits=31)
+        try:
+            body = reader.decompress(packed, most + 1)
+        except zlib.error:
+            body = b""
+        if len(body) > most:
+            text = f"the body has more than {most:,} bytes when it is unpacked"
+            self._error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
+            return None
+        if not reader.eof:
+            self._error(HTTPStatus.BAD_REQUEST, "the body is no gzip, or a part of it")
             return None
         return body
 

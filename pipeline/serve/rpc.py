@@ -68,7 +68,7 @@ class RpcServer:
                 f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
             )
         except RuntimeError as error:
-            raise OSError(f"cannot listen on {host}:{port}") from error
+            raise OSError("the port is taken or may not be listened on") from error
 
     def start(self) -> None:
         """Begins to answer."""

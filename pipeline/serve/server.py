@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import socket
 import threading
 from pathlib import Path
 
@@ -99,13 +101,14 @@ class Server:
 
 
 def load(folder: Path) -> Model:
-    """A version that can serve: loaded, its graphs built, and warm if it brings requests for that.
+    """A version that can serve: whole, its graphs built, and warm if it brings requests for that.
 
     Raises:
       Exception: whatever is wrong with it.
     """
+    expected = Expected.read(folder)
     model = Model(folder, optimized=True)
-    model.expected = Expected.read(folder)
+    model.expected = expected
     for function in model.functions.values():
         function.make_ready()
     warm_up.warm_up(model)
@@ -114,4 +117,6 @@ def load(folder: Path) -> Model:
 
 def _no_port(flag: str, port: int, host: str, error: OSError) -> InputError:
     reason = error.strerror or error
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return InputError(f"--host {host}: {reason}; give a name or an address of this machine")
     return InputError(f"{flag} {port}: cannot listen on {host}: {reason}; choose another port")

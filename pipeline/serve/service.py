@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from pipeline.serve.asked import users
 from pipeline.serve.errors import Code, RequestError, invalid, unknown
 from pipeline.serve.limits import Limits
 from pipeline.serve.metrics import Metrics
@@ -136,7 +137,8 @@ class Service:
             self._metrics.knows(signature.name)
             inputs = request.arrays(signature)
             outputs = signature(inputs)
-        self._metrics.scored(model.expected, inputs, outputs)
+        asked_about = list(users(inputs, model.expected.required))
+        self._metrics.scored(model.expected, asked_about, outputs)
         for name in request.wanted:
             if name not in outputs:
                 raise invalid(unknown("output", name, outputs))

@@ -40,6 +40,7 @@ class _Held(Generic[Model]):
 
     version: int
     model: Model
+    looks: object  # of its files when they were read
     holders: int = 0
 
 
@@ -96,18 +97,23 @@ class Versions(Generic[Model]):
                 held.holders -= 1
 
     def poll(self) -> None:
-        """Loads the newest version if it is another one, and releases what nobody holds."""
+        """Loads the newest version if it is another one, and releases what nobody holds.
+
+        So it does if the files of the one that serves are others now: a copy that went on.
+        """
         self._release()
         found = children(self._folder)
         with self._lock:
             self._failed = {v: known for v, known in self._failed.items() if v in found}
         for version in sorted(found, reverse=True):
-            if version == self.version:
-                return
             looks = _looks(found[version])
-            if self._failed.get(version, (None,))[0] == looks:
-                continue
-            if self._try(version, found[version], looks):
+            serving = self._current if version == self.version else None
+            known = [] if serving is None else [None, serving.looks]
+            if version in self._failed:
+                known.append(self._failed[version][0])
+            if looks not in known and self._try(version, found[version], looks):
+                return
+            if serving is not None:
                 return
 
     def follow(self, seconds: float) -> None:
@@ -123,7 +129,8 @@ class Versions(Generic[Model]):
         """What became of the versions, the newest first."""
         with self._lock:
             found = [State(held.version, "UNLOADING") for held in self._retired]
-            found += [State(v, "END", fault) for v, (_, fault) in self._failed.items()]
+            serves = self.version
+            found += [State(v, "END", f) for v, (_, f) in self._failed.items() if v != serves]
             if self._current is not None:
                 found.append(State(self._current.version, "AVAILABLE"))
             if self._loading is not None:
@@ -147,7 +154,7 @@ class Versions(Generic[Model]):
         finally:
             self._loading = None
         with self._lock:
-            before, self._current = self._current, _Held(version, model)
+            before, self._current = self._current, _Held(version, model, looks)
             if before is not None:
                 self._retired.append(before)
         _LOG.info("version %d serves, loaded in %.1f s", version, time.monotonic() - begun)

@@ -182,6 +182,16 @@ def test_ids_are_cut_as_the_logs_were(tmp_path):
     assert (found.ids, found.repeated) == ([b"7", b"8"], 1)
 
 
+@pytest.mark.parametrize(
+    ("cell", "fault"), [("inf", "no finite number: inf"), ("abc", "not a number: abc")]
+)
+def test_a_cell_that_is_no_number_is_shown(tmp_path, cell, fault):
+    (tmp_path / "items.csv").write_text(f"item,price\na,1\nb c,{cell}\n")
+    price = {"price": {"of": "item", "column": "price", "type": "number", "buckets": 4}}
+    with pytest.raises(InputError, match=f": price of item b c is {fault}$"):
+        table.read(str(tmp_path / "items.csv"), price, IdColumn(column="item", type="string"))
+
+
 def test_an_id_of_several_lines_is_refused(tmp_path):
     pq.write_table(pa.table({"item": ["a", "b\nc"]}), tmp_path / "items.parquet")
     with pytest.raises(InputError, match="an id holds a line end"):

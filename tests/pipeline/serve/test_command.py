@@ -75,9 +75,7 @@ def test_an_interrupt_ends_with_130(tmp_path):
     with serving(tmp_path / "4") as (process, _):
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
-        error = process.stderr.read()
-        assert "interrupted" in error
-        assert "Traceback" not in error
+        assert process.stderr.read() == ""  # nothing was lost, so nothing is said
 
 
 def test_a_broken_version_alone_is_refused(tmp_path, capfd):
@@ -102,6 +100,14 @@ def test_a_model_without_the_signature_of_the_example_is_served(tmp_path):
     [
         (["--rest-port", "70000"], "argument --rest-port: must be 0 to 65535. Received: '70000'"),
         (["--poll-seconds", "0"], "argument --poll-seconds: must be a positive number"),
+        (
+            ["--rest-port", "8501", "--grpc-port", "8501"],
+            "--grpc-port 8501: is --rest-port's, too; choose another",
+        ),
+        (
+            ["--host", "nowhere.invalid", "--rest-port", "0", "--grpc-port", "0"],
+            "--host nowhere.invalid: ",
+        ),
         (["--name", "a/b"], "--name 'a/b': must be a name without / and :"),
         (["--model", "none"], "--model none: there is no such folder"),
     ],

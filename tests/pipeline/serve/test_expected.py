@@ -51,6 +51,32 @@ def test_without_a_contract_nothing_is(tmp_path):
     assert not len(expected.shares)
 
 
+@pytest.mark.parametrize(
+    ("items", "fault"),
+    [
+        (b"12\n3", "assets/item has 4 bytes, of 6"),
+        (None, "assets/item is not there, of 6"),
+        (b"12\n345\n", "assets/item has 7 bytes, of 6"),
+    ],
+)
+def test_a_version_of_which_a_part_was_copied_is_refused(tmp_path, items, fault):
+    version(tmp_path, [12, 34], [b"a"])
+    told = CONTRACT | {"files": {"assets/category": 2, "assets/item": 6}}
+    (tmp_path / "everlong_model.json").write_text(json.dumps(told))
+    assert Expected.read(tmp_path).known
+    (tmp_path / "assets" / "item").unlink()
+    if items is not None:
+        (tmp_path / "assets" / "item").write_bytes(items)
+    with pytest.raises(ValueError, match=f"^{fault}: copy a version beside this folder"):
+        Expected.read(tmp_path)
+
+
+def test_half_a_contract_is_named(tmp_path):
+    (tmp_path / "everlong_model.json").write_text('{"signatures": ')
+    with pytest.raises(ValueError, match=r"^everlong_model\.json is no JSON: Expecting value"):
+        Expected.read(tmp_path)
+
+
 def test_an_empty_vocabulary(tmp_path):
     assert version(tmp_path, [], []).unknown("target_category", [b"a", b"b"]) == 2
 

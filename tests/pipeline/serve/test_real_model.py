@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -24,7 +25,7 @@ from models.training_config import RunSettings
 from pipeline.cli import main
 from pipeline.serve.model import Model
 from tests.models.transformed import HISTORY, serialize
-from tests.pipeline.serve.tiny import Rest, Rpc, predict_request, running
+from tests.pipeline.serve.tiny import Rest, Rpc, predict_request, running, wait_until
 
 CONFIG = DinConfig(name="din", item_dim=8, category_dim=4, num_heads=2, mlp_units=(16,))
 # The same sums of float32 in another order, as batches and threads choose.
@@ -92,6 +93,44 @@ def test_both_protocols_against_the_signatures(exported):
         assert status == 400
         assert answer["error"].startswith("target_item: 0 values where ")
         assert answer["error"].endswith("; a feature that is missing or misspelt has 0")
+
+
+def test_a_history_that_is_misspelt_is_not_a_user_without_one(exported):
+    folder, examples = exported
+    with running(folder) as server:
+        rest = Rest(server.rest_port)
+
+        def ask(example):
+            encoded = [{"b64": base64.b64encode(serialize(x)).decode()} for x in example]
+            return rest.post({"instances": encoded})
+
+        history = [name for name in examples[0] if name.startswith("history_")]
+        no_history = examples[0] | {name: examples[0][name][:0] for name in history}
+        no_history.pop("target_hist_end", None)
+        misspelt = {name.replace("history", "hist"): x for name, x in no_history.items()}
+        assert ask([no_history])[0] == 200
+        status, answer = ask([no_history, misspelt])
+        assert status == 400
+        assert answer["error"].startswith(
+            "history_category: is missing from example 1; of a user without a history it is there, "
+            "without values. Received: hist_category, "
+        )
+        assert rest.post({"inputs": {"examples": []}}) == (
+            400,
+            {"error": "examples: holds nothing; ask about one user at least"},
+        )
+
+
+def test_a_version_of_which_a_part_was_copied_is_passed_over_until_all_is_there(exported, tmp_path):
+    folder, _ = exported
+    shutil.copytree(folder / "8", tmp_path / "8")
+    whole = (tmp_path / "8" / "assets" / "item").read_bytes()
+    (tmp_path / "8" / "assets" / "item").write_bytes(whole[:20])
+    with running(tmp_path) as server:
+        (state,) = server.versions.states()
+        assert state.fault.startswith(f"assets/item has 20 bytes, of {len(whole)}: copy a version")
+        (tmp_path / "8" / "assets" / "item").write_bytes(whole)
+        wait_until(lambda: server.versions.version == 8)
 
 
 def test_the_requests_of_the_readme_are_answered(exported):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gc
+import gzip
 import http.client
 import json
 import math
@@ -281,6 +282,28 @@ def test_what_rest_does_not_read(server, rest):
     assert answer.read() == b'{"error": "a request needs a Content-Length"}'
 
 
+def test_a_packed_body_is_read_as_far_as_it_may_be(server, rest):
+    plain = json.dumps({"signature_name": "score", "inputs": INPUTS}).encode()
+
+    def post(body, encoding="gzip"):
+        connection = http.client.HTTPConnection("127.0.0.1", server.rest_port)
+        path = "/v1/models/everlong:predict"
+        connection.request("POST", path, body, {"Content-Encoding": encoding})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    assert post(gzip.compress(plain)) == rest.post(plain)
+    cut = 400, {"error": "the body is no gzip, or a part of it"}
+    assert post(gzip.compress(plain)[:-4]) == cut
+    assert post(plain) == cut
+    most = "the body has more than 1,048,576 bytes when it is unpacked"
+    assert post(gzip.compress(b" " * (1 << 24))) == (413, {"error": most})
+    assert post(plain, "br") == (
+        415,
+        {"error": "Content-Encoding br: is not taken; send gzip, or plain text"},
+    )
+
+
 def test_a_client_that_asks_whether_to_send_is_told_so(server):
     """As curl does with bodies of a megabyte or more: else it waits, for a second or for ever."""
     body = b'{"inputs": []}'
@@ -319,6 +342,17 @@ def test_what_grpc_refuses(rpc):
     )
     assert told(target_item=np.zeros([1, 200_000], np.int64))[0] == "RESOURCE_EXHAUSTED"  # 1.6 MB
     assert rpc.score().model_spec.version.value == 7
+
+
+def test_a_tensor_without_values_is_not_read_as_zeros(rpc):
+    for name in ("history_length", "target_brand"):
+        request = predict_request()
+        for values in ("int64_val", "string_val", "tensor_content"):
+            request.inputs[name].ClearField(values)
+        assert refused(lambda: rpc.prediction.Predict(request)) == (  # noqa: B023
+            "INVALID_ARGUMENT",
+            f"{name}: its shape has {np.size(INPUTS[name])} values, of which none is sent",
+        )
 
 
 def test_damaged_messages(server, rpc):

@@ -117,6 +117,28 @@ def test_a_broken_version_is_tried_again_only_when_it_changes(tmp_path, caplog):
     assert versions.version == 3
 
 
+def test_a_version_whose_files_change_is_loaded_again(tmp_path, caplog):
+    """As a copy that goes on does, which was found too early."""
+    caplog.set_level("INFO", "everlong")
+    made(tmp_path, "1", "2")
+    loader = Loader()
+    versions = Versions(tmp_path, loader)
+    versions.poll()
+    (tmp_path / "2" / "broken").write_text("")
+    for _ in range(2):
+        versions.poll()
+    assert loader.tried == ["2", "2"]
+    assert caplog.text.count("version 2 cannot be served") == 1
+    assert [(s.version, s.state) for s in versions.states()] == [(2, "AVAILABLE")]
+    (tmp_path / "2" / "broken").rename(tmp_path / "2" / "whole")
+    for _ in range(2):
+        versions.poll()
+    assert loader.tried == ["2", "2", "2"]
+    assert [(s.version, s.state) for s in versions.states()] == [(2, "AVAILABLE")]
+    with versions.lease() as held:
+        assert held == (2, "model 2")
+
+
 def test_one_versions_own_folder(tmp_path):
     made(tmp_path, "7")
     (tmp_path / "7" / "saved_model.pb").write_text("")
