@@ -236,11 +236,11 @@ def _meaning(name: str, settings: RunSettings) -> str:
     roles = {
         features.HISTORY_LENGTH: "behaviours of each history; what follows them is padding",
         features.HISTORY_ITEM: "items, oldest first, ids as in the log; 0 or more",
-        features.HISTORY_CATEGORY: "their categories",
+        features.HISTORY_CATEGORY: "the categories of these items",
         features.HISTORY_TIME: f"when, rising, {unit}",
         features.HISTORY_BEHAVIOR: "what was done",
         features.TARGET_ITEM: "candidates; at least one",
-        features.TARGET_CATEGORY: "their categories",
+        features.TARGET_CATEGORY: "the categories of the candidates",
         features.TARGET_TIME: f"when they are shown, {unit}",
     }
     if name in roles:

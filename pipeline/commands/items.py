@@ -66,4 +66,8 @@ def execute(arguments: argparse.Namespace) -> int:
             terminal.line(
                 f"{told.repeated:,} rows have an item that an earlier row has, which counts"
             )
+        for name, count in told.unknown.items():
+            terminal.line(
+                f"{name}: {count:,} values that training did not know, read as unknown ones"
+            )
     return DONE

@@ -16,7 +16,7 @@ import tensorflow as tf
 from components.behavior_example_gen.cells.columns import IdColumn
 from components.errors import InputError
 from components.saved_model import SavedModel
-from models import contract, features, item_maker
+from models import contract, feature_config, features, item_maker
 from models.features import Store
 from models.layers.item_rows import stored
 from pipeline.items import table
@@ -35,11 +35,13 @@ class Refreshed:
       known: of which the model had a row before.
       new: to which it has one now.
       repeated: rows of the table that were left out, as their item came before.
+      unknown: values that training did not know, by feature that has any.
     """
 
     known: int
     new: int
     repeated: int = 0
+    unknown: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 def refresh(version: Path, items: str, out: Path) -> Refreshed:
@@ -81,7 +83,20 @@ def refresh(version: Path, items: str, out: Path) -> Refreshed:
     (out / "assets" / known["vocabulary"]).write_bytes(b"".join(b"%s\n" % one for one in every))
     told["vocabularies"][known["vocabulary"]] = len(every)
     contract.write(str(out), told)
-    return Refreshed(len(given.ids) - len(new), len(new), given.repeated)
+    unknown = _unknown(version / "assets", given)
+    return Refreshed(len(given.ids) - len(new), len(new), given.repeated, unknown)
+
+
+def _unknown(vocabularies: Path, items: Items) -> dict[str, int]:
+    """Values of features that their vocabularies do not have; what is hashed has none."""
+    found = {}
+    for vocabulary, names in feature_config.tables_of(items.configured).items():
+        if (file := vocabularies / vocabulary).is_file():
+            known = {*file.read_bytes().splitlines(), b""}
+            for name in names:
+                values = items.raw[features.item_feature(name)]
+                found[name] = sum(value not in known for value in values)
+    return {name: count for name, count in found.items() if count}
 
 
 def _made(maker: Path, items: Items) -> list[np.ndarray]:

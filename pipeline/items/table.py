@@ -35,11 +35,13 @@ class Items:
       ids: as vocabularies have them.
       raw: features of the split `items` by name, one item's after the other.
       repeated: rows that were left out, as their id came before.
+      configured: the features of items, by name.
     """
 
     ids: list[bytes]
     raw: Mapping[str, np.ndarray]
     repeated: int
+    configured: Features
 
 
 def read(path: str, told: Mapping[str, object], column: IdColumn) -> Items:
@@ -94,7 +96,8 @@ def read(path: str, told: Mapping[str, object], column: IdColumn) -> Items:
         raw[held] = _numpy(values)
     texts = kept.cast(pa.string()).to_pylist() if column.type == "int" else kept.to_pylist()
     repeated = len(codes) - len(first)
-    return Items([t.encode() if isinstance(t, str) else t for t in texts], raw, repeated)
+    encoded = [t.encode() if isinstance(t, str) else t for t in texts]
+    return Items(encoded, raw, repeated, configured)
 
 
 def _told(error: LogError, columns: list[str]) -> str:

@@ -106,14 +106,24 @@ def test_the_curl_of_the_readme_has_the_example_whatever_is_in_it(exported, tmp_
     assert json.loads(body) == {"signature_name": "score", "inputs": said["example"]}
 
 
+def test_the_size_of_each_other_file_is_told(exported):
+    _, version = exported
+    files = {path.relative_to(version).as_posix(): path for path in version.rglob("*")}
+    sizes = {name: path.stat().st_size for name, path in files.items() if path.is_file()}
+    del sizes["README.md"], sizes["everlong_model.json"]
+    assert told(version)["files"] == sizes
+    assert {"saved_model.pb", "assets/item", "assets.extra/tf_serving_warmup_requests"} <= {*sizes}
+
+
 def test_what_is_cut_from_a_cell_is_told(exported):
     """Who sends `Comedy|Drama` where the model knows `Comedy` gets the score of an unknown one."""
     _, version = exported
     inputs = told(version)["signatures"]["score"]["inputs"]
-    for name in ("history_category", "target_category"):
-        assert inputs[name]["before"] == "|"
-        assert inputs[name]["meaning"] == (
-            "their categories, of the log's cell what stands before the first '|'"
+    for name, whose in (("history", "these items"), ("target", "the candidates")):
+        one = inputs[f"{name}_category"]
+        assert one["before"] == "|"
+        assert one["meaning"] == (
+            f"the categories of {whose}, of the log's cell what stands before the first '|'"
         )
     assert "before" not in inputs["target_item"]
     text = (version / contract.README).read_text()

@@ -89,7 +89,7 @@ def scorer(version: Path) -> Callable[[list[int], list[int]], np.ndarray]:
 
 def test_what_is_known_of_items_makes_the_rows_that_they_have(pushed, known, tmp_path):
     told = refresh(pushed / "7", write(tmp_path / "items.parquet", known), tmp_path / "out")
-    assert told == Refreshed(known=features_of_all_kinds.ITEMS, new=0)
+    assert (told.known, told.new) == (features_of_all_kinds.ITEMS, 0)
     before, after = rows_of(pushed / "7"), rows_of(tmp_path / "out")
     assert before.keys() == after.keys() and before
     for name, rows in before.items():
@@ -102,10 +102,20 @@ def test_what_is_known_of_items_makes_the_rows_that_they_have(pushed, known, tmp
         assert np.mean(np.abs(after[name] - rows) > OTHER_ORDER) < 0.01
 
 
+@pytest.mark.parametrize("pushed", ["float32"], indirect=True)
+def test_values_that_training_did_not_know_are_counted(pushed, known, tmp_path):
+    like = next(one for one in known.values() if one["tags"] and one["count"])
+    other = like | {"author": b"nobody", "tags": [b"odd", like["tags"][0], b"odder"]}
+    table = write(tmp_path / "items.parquet", {1000: other, 1001: other, 1002: like})
+    told = refresh(pushed / "7", table, tmp_path / "out")
+    assert told.unknown == {"author": 2, "tags": 2}  # two tags of an item are read
+
+
 def test_a_further_item_scores_as_one_of_the_same_features(pushed, known, tmp_path):
     (like, *_) = (item for item, one in known.items() if not one["count"])  # no row of its own id
     table = write(tmp_path / "items.parquet", {1000: known[like], 1001: known[like]})
-    assert refresh(pushed / "7", table, tmp_path / "out") == Refreshed(known=0, new=2)
+    told = refresh(pushed / "7", table, tmp_path / "out")
+    assert told == Refreshed(known=0, new=2, unknown=told.unknown)
     scores_before, scores_after = scorer(pushed / "7"), scorer(tmp_path / "out")
     before = scores_before([like, 1000, 2000], [1, 2, 1000])
     assert before[1] == before[2] != before[0]  # both are unknown
