@@ -1,10 +1,10 @@
-"""What a folder holds, in a line of text that differs where a name, a size or a byte does."""
+"""What a folder holds: its files' sizes, or a line of text that differs where any byte does."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
 
@@ -13,11 +13,17 @@ _BLOCK = 1 << 22
 
 def of_folder(folder: str) -> str:
     """Describes all files below a folder, local or in an object store."""
-    return of_files(
-        (os.path.join(parent, name), folder)
-        for parent, _, names in tf.io.gfile.walk(folder)
-        for name in names
-    )
+    return of_files((path, folder) for path in _below(folder))
+
+
+def sizes(folder: str) -> dict[str, int]:
+    """Returns the bytes of each file below a folder, by its path from there, in their order."""
+    return {os.path.relpath(p, folder): tf.io.gfile.stat(p).length for p in sorted(_below(folder))}
+
+
+def _below(folder: str) -> Iterator[str]:
+    for parent, _, names in tf.io.gfile.walk(folder):
+        yield from (os.path.join(parent, name) for name in names)
 
 
 def of_files(files: Iterable[tuple[str, str]]) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models import feature_config, features
+from models import content, feature_config, features
 from models.example_request import ExampleRequests, as_lists
 from models.feature_config import IdFeature, IdsFeature, NumberFeature
 from models.json_text import without_nan
@@ -28,7 +28,6 @@ from models.signatures import ServingModule
 from models.training_config import RunSettings
 
 README = "README.md"
-FILES = "files"
 _CELL = ", of the log's cell what stands "
 _TEMPLATE = Path(__file__).with_name("contract.md.j2")
 _BEHAVIORS, _TARGETS = 3, 2  # of the example request
@@ -183,23 +182,15 @@ def write(folder: str, told: Mapping[str, Any]) -> None:
 
     Their sizes are told, too: of a copy that was cut short, a table of ids is read all the same.
     """
-    told = {**told, FILES: sizes(folder)}
+    own = features.CONTRACT, README
+    files = {name: size for name, size in content.sizes(folder).items() if name not in own}
+    told = {**told, features.FILES: files}
     for name, text in (
         (features.CONTRACT, json.dumps(told, indent=2) + "\n"),
         (README, _readme(told)),
     ):
         with tf.io.gfile.GFile(os.path.join(folder, name), "w") as file:
             file.write(text)
-
-
-def sizes(folder: str) -> dict[str, int]:
-    """Returns the bytes of each file of a SavedModel but the two of this module, by its path."""
-    found = {}
-    for place, _, names in tf.io.gfile.walk(folder):
-        for name in names:
-            path = os.path.join(place, name)
-            found[os.path.relpath(path, folder)] = tf.io.gfile.stat(path).length
-    return {path: found[path] for path in sorted(found) if path not in (features.CONTRACT, README)}
 
 
 def _readme(told: Mapping[str, Any]) -> str:

@@ -78,6 +78,7 @@ SCORE_NEW_ITEMS = "score_new_items"  # as `score`, with features of the targets'
 PROBABILITY = "probability"  # [B, T]
 LOGIT = "logit"  # [B, T], before calibration
 CONTRACT = "everlong_model.json"  # beside it: what a service must know
+FILES = "files"  # in it: the size of each other file
 VALIDATION_SCORES = "validation_scores"  # in it: how the validation split's scores are spread
 
 PADDING_ID = 0  # of every id feature; known values follow from 1, the last id is "unknown"

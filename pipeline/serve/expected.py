@@ -46,14 +46,7 @@ class Expected:
             told = json.loads(path.read_bytes())
         except ValueError as error:
             raise ValueError(f"{path.name} is no JSON: {error}") from None
-        for name, size in told.get("files", {}).items():
-            file = folder / name
-            found = file.stat().st_size if file.is_file() else None
-            if found != size:
-                has = "is not there" if found is None else f"has {found:,} bytes"
-                raise ValueError(
-                    f"{name} {has}, of {size:,}: copy a version beside this folder, and rename it"
-                )
+        _check_whole(folder, told.get(features.FILES, {}))
         inputs = told["signatures"][features.SCORE]["inputs"]
         of_file: dict[tuple[str, bool], np.ndarray] = {}
         known = {}
@@ -75,6 +68,17 @@ class Expected:
         known, keys = self.known[name], _keys(values)
         place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
         return int((known[place] != keys).sum()) if len(known) else len(keys)
+
+
+def _check_whole(folder: Path, sizes: Mapping[str, int]) -> None:
+    for name, size in sizes.items():
+        file = folder / name
+        found = file.stat().st_size if file.is_file() else None
+        if found != size:
+            has = "is not there" if found is None else f"has {found:,} bytes"
+            raise ValueError(
+                f"{name} {has}, of {size:,}: copy a version beside this folder, and rename it"
+            )
 
 
 def _keys(values: Sequence[int] | Sequence[bytes]) -> np.ndarray:
