@@ -189,7 +189,7 @@ class MirrnInterest(Interest):
             zip(self.config.granularities, self.refine, strict=True)
         )
         interests = {
-            name: refine[name](read, training=training)
+            name: refine[name](read.of_those_read(), training=training)
             for name, read in zip(names, behaviors, strict=True)
         }
         if self.state is not None and states is not None:

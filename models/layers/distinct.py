@@ -9,7 +9,7 @@ from models.layers.xla_jit import xla_jit
 STEP = 512  # numbers of behaviours are rounded up to it: each new one costs a small compilation
 
 
-def distinct(positions: tf.Tensor, length: int) -> tuple[tf.Tensor, tf.Tensor]:
+def distinct(positions: tf.Tensor, length: int, step: int = STEP) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns which behaviours are chosen at all, and where each choice is found among them.
 
     Targets of a user choose much the same behaviours: of 9,600 choices about 2,300 differ.
@@ -17,6 +17,7 @@ def distinct(positions: tf.Tensor, length: int) -> tuple[tf.Tensor, tf.Tensor]:
     Args:
       positions: [B, T, K] int32, of static shape, into histories of `length`.
       length: int, L.
+      step: int, of whose multiples M is one.
 
     Returns:
       behaviours [B, M] int32, ascending, the last repeated where a user has fewer, with M the
@@ -29,7 +30,7 @@ def distinct(positions: tf.Tensor, length: int) -> tuple[tf.Tensor, tf.Tensor]:
         tf.reshape(_ones_at(flat, tf.zeros([users * length], tf.int32)), [users, -1]), 1
     )
     count = rank[:, -1:]
-    most = -(-tf.reduce_max(count) // STEP) * STEP
+    most = -(-tf.reduce_max(count) // step) * step
     behaviors = tf.searchsorted(rank, tf.minimum(tf.range(most) + 1, count))
     return tf.ensure_shape(behaviors, [users, None]), tf.gather(tf.reshape(rank, [-1]), flat) - 1
 

@@ -110,8 +110,10 @@ class FourierTransformer(tf.keras.layers.Layer):
             kernels = tf.matmul(identity + real, center), tf.matmul(imaginary, center), None
         if self._in_halves(behaviors.valid.shape[-1]):
             behaviors = behaviors.even_first()  # the mean is that of any order
-        parts = [self._mean(part, *kernels) for part in behaviors.parts()]
-        return tf.concat(parts, 0)
+        parts = behaviors.parts()
+        # Traced once for parts of a size, not for each.
+        mean = tf.function(self._mean, autograph=False) if len(parts) > 1 else self._mean
+        return tf.concat([mean(part, *kernels) for part in parts], 0)
 
     def _in_halves(self, steps: int) -> bool:
         """Whether half of C's product is left out: for even K, C links even with odd positions."""

@@ -16,7 +16,7 @@ def sum_by_index(values: tf.Tensor, indices: tf.Tensor, like: tf.Tensor) -> tf.T
     return _segment_sum(like, tf.reshape(values, [-1, values.shape[-1]]), tf.reshape(indices, [-1]))
 
 
-@functools.partial(xla_jit, varying=1)
+@functools.partial(xla_jit, varying=3)
 def _segment_sum(like, values, indices):
     return tf.math.unsorted_segment_sum(values, indices, tf.shape(like)[0])
 

@@ -8,11 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from models.layers.gather import gather_plus
+from models.layers.distinct import distinct
+from models.layers.gather import gather_plus, gather_rows
 from models.layers.linear import times
 from models.layers.xla_jit import in_plain_graph, xla_jit
 
 PARTS = 16
+SHORT = 300  # so few behaviours are multiplied faster than those that are read are found
+SIZES = 6  # how many numbers of behaviours are told apart: each costs small compilations
 
 
 class Subsequence(NamedTuple):
@@ -43,6 +46,22 @@ class Subsequence(NamedTuple):
             return times(self._together, tf.concat([kernel, weights], 0)) + addend
         addend = tf.convert_to_tensor(addend, kernel.dtype)
         return gather_plus(self._products(kernel), self._index, self.phi, weights, addend)
+
+    def of_those_read(self) -> Subsequence:
+        """Returns the same with rows of those behaviours alone that a choice names.
+
+        Where histories are long, the choices of one query name a part of them: what comes next
+        multiplies no others.
+        """
+        if self.positions is None or not in_plain_graph() or self.positions.shape[0] is None:
+            return self
+        if self.rows.shape[1] is None or self.rows.shape[1] <= SHORT:
+            return self
+        length, width = self.rows.shape[1:]
+        behaviors, places = distinct(self.positions, length, -(-length // SIZES))
+        flat = tf.reshape(self.rows, [-1, width])
+        rows = gather_rows(flat, flat_positions(behaviors[:, None], length))
+        return self._replace(rows=rows[:, 0], positions=places)
 
     def even_first(self) -> Subsequence:
         """Returns the subsequences with behaviours 0, 2 ... of an even K before 1, 3 ..."""

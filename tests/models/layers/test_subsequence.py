@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from models.layers import subsequence
 from models.layers.subsequence import Subsequence
 
 B, T, K, L, D, F = 2, 3, 4, 5, 6, 2
@@ -70,3 +73,51 @@ def test_products_in_another_order(gathered, turn, order):
         turned.times(tf.constant(kernel), 1.0), expected[:, :, order] + 1, rtol=1e-4, atol=1e-5
     )
     np.testing.assert_array_equal(turned.valid, behaviors.valid.numpy()[:, :, order])
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 4), st.integers(1, 14))
+def test_a_graph_multiplies_those_that_are_read_alone(seed, users, targets, length):
+    """Values and gradients are numpy's, and no more rows are kept than differ, rounded up."""
+    rng = np.random.default_rng(seed)
+    shape = (users, targets, K)
+    valid = rng.random(shape) < 0.7
+    positions = np.where(valid, rng.integers(0, length, shape), length).astype(np.int32)
+    rows = np.pad(rng.normal(size=(users, length, D)), [(0, 0), (0, 1), (0, 0)])
+    phi = rng.normal(size=(*shape, F)) * valid[..., None]
+    weights, kernel, scale = (rng.normal(size=s) for s in ((F, D), (D, 3), (*shape, 3)))
+    given_rows = tf.constant(rows, tf.float32)
+    behaviors = Subsequence(
+        given_rows,
+        tf.constant(positions),
+        *(tf.constant(x, tf.float32) for x in (phi, weights)),
+        tf.constant(valid),
+    )
+
+    @tf.function(autograph=False)
+    def run():
+        with tf.GradientTape() as tape:
+            tape.watch(given_rows)
+            read = behaviors.of_those_read()
+            products = read.times(tf.constant(kernel, tf.float32))
+            loss = tf.reduce_sum(products * scale.astype(np.float32))
+        return products, tape.gradient(loss, given_rows), tf.shape(read.rows)[1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subsequence, "SHORT", 0)
+        products, gradient, kept = run()
+    chosen = np.stack([rows[b][positions[b]] for b in range(users)])
+    np.testing.assert_allclose(products, (chosen + phi @ weights) @ kernel, rtol=1e-4, atol=1e-4)
+    expected = np.zeros(rows.shape)
+    for b, t, k in np.ndindex(*shape):
+        expected[b, positions[b, t, k]] += scale[b, t, k] @ kernel.T
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-4)
+    step = -(-(length + 1) // subsequence.SIZES)
+    most = max(len(set(of_user.ravel().tolist())) for of_user in positions)
+    assert kept.numpy() == -(-most // step) * step
+
+
+def test_few_behaviors_and_eager_mode_keep_all_rows():
+    behaviors, _, _ = draw(gathered=False)
+    assert behaviors.of_those_read() is behaviors
+    assert tf.function(lambda: tf.constant(behaviors.of_those_read() is behaviors))()
