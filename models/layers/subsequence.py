@@ -15,7 +15,7 @@ from models.layers.xla_jit import in_plain_graph, xla_jit
 
 PARTS = 16
 SHORT = 300  # so few behaviours are multiplied faster than those that are read are found
-SIZES = 6  # how many numbers of behaviours are told apart: each costs small compilations
+SIZES = 3  # how many numbers of behaviours are told apart: each costs some small compilations
 
 
 class Subsequence(NamedTuple):
