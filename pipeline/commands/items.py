@@ -66,6 +66,11 @@ def execute(arguments: argparse.Namespace) -> int:
             terminal.line(
                 f"{told.repeated:,} rows have an item that an earlier row has, which counts"
             )
+        if told.ignored:
+            terminal.line(
+                f"no feature of items is made of the columns {', '.join(told.ignored)} of "
+                f"{arguments.items}"
+            )
         for name, count in told.unknown.items():
             terminal.line(
                 f"{name}: {count:,} values that training did not know, read as unknown ones"

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,12 +36,14 @@ class Refreshed:
       new: to which it has one now.
       repeated: rows of the table that were left out, as their item came before.
       unknown: values that training did not know, by feature that has any.
+      ignored: columns of the table that no feature is made of.
     """
 
     known: int
     new: int
     repeated: int = 0
     unknown: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    ignored: Sequence[str] = ()
 
 
 def refresh(version: Path, items: str, out: Path) -> Refreshed:
@@ -84,7 +86,7 @@ def refresh(version: Path, items: str, out: Path) -> Refreshed:
     told["vocabularies"][known["vocabulary"]] = len(every)
     contract.write(str(out), told)
     unknown = _unknown(version / "assets", given)
-    return Refreshed(len(given.ids) - len(new), len(new), given.repeated, unknown)
+    return Refreshed(len(given.ids) - len(new), len(new), given.repeated, unknown, given.ignored)
 
 
 def _unknown(vocabularies: Path, items: Items) -> dict[str, int]:

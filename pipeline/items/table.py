@@ -17,7 +17,7 @@ from components.behavior_example_gen.cells.features import cut_ids, to_feature
 from components.behavior_example_gen.cells.parse import is_list, of_several_lines, tidy, to_id
 from components.behavior_example_gen.config.log_config import MISSING, CsvConfig
 from components.behavior_example_gen.errors import LogError
-from components.behavior_example_gen.read.file import read_table
+from components.behavior_example_gen.read.file import column_names, read_table
 from components.errors import InputError
 from models import features
 from models.feature_config import Features, IdFeature, IdsFeature, NumberFeature, VectorFeature
@@ -36,12 +36,14 @@ class Items:
       raw: features of the split `items` by name, one item's after the other.
       repeated: rows that were left out, as their id came before.
       configured: the features of items, by name.
+      ignored: columns of the file that no feature is made of.
     """
 
     ids: list[bytes]
     raw: Mapping[str, np.ndarray]
     repeated: int
     configured: Features
+    ignored: list[str]
 
 
 def read(path: str, told: Mapping[str, object], column: IdColumn) -> Items:
@@ -60,6 +62,7 @@ def read(path: str, told: Mapping[str, object], column: IdColumn) -> Items:
     folder, name = os.path.split(os.path.abspath(path))
     try:
         table = read_table(folder, name, CsvConfig(), columns, _SECTION)
+        there = column_names(path, "auto", CsvConfig(), columns, _SECTION)
     except LogError as error:
         raise InputError(f"--items {path}: {_told(error, columns)}") from None
     cells = {name: table[name] for name in columns}
@@ -97,7 +100,7 @@ def read(path: str, told: Mapping[str, object], column: IdColumn) -> Items:
     texts = kept.cast(pa.string()).to_pylist() if column.type == "int" else kept.to_pylist()
     repeated = len(codes) - len(first)
     encoded = [t.encode() if isinstance(t, str) else t for t in texts]
-    return Items(encoded, raw, repeated, configured)
+    return Items(encoded, raw, repeated, configured, [one for one in there if one not in columns])
 
 
 def _told(error: LogError, columns: list[str]) -> str:

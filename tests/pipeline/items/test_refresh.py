@@ -115,7 +115,7 @@ def test_a_further_item_scores_as_one_of_the_same_features(pushed, known, tmp_pa
     (like, *_) = (item for item, one in known.items() if not one["count"])  # no row of its own id
     table = write(tmp_path / "items.parquet", {1000: known[like], 1001: known[like]})
     told = refresh(pushed / "7", table, tmp_path / "out")
-    assert told == Refreshed(known=0, new=2, unknown=told.unknown)
+    assert told == Refreshed(known=0, new=2, unknown=told.unknown, ignored=[])
     scores_before, scores_after = scorer(pushed / "7"), scorer(tmp_path / "out")
     before = scores_before([like, 1000, 2000], [1, 2, 1000])
     assert before[1] == before[2] != before[0]  # both are unknown
@@ -135,11 +135,13 @@ def test_a_further_item_scores_as_one_of_the_same_features(pushed, known, tmp_pa
 @pytest.mark.parametrize("pushed", ["float32"], indirect=True)
 def test_the_command_pushes_the_next_version(pushed, known, tmp_path, capfd):
     items = write(tmp_path / "items.parquet", {1000: known[1]})
-    pq.write_table(pa.concat_tables([pq.read_table(items)] * 2), items)
+    twice = pa.concat_tables([pq.read_table(items)] * 2)
+    pq.write_table(twice.append_column("colour", pa.array(["red", "blue"])), items)
     assert main(["items", "--model", str(pushed), "--items", items]) == 0
     told = capfd.readouterr().out
     assert "rows of 0 items of 7 made anew, and of 1 that it did not know" in told
     assert "1 rows have an item that an earlier row has, which counts" in told
+    assert f"no feature of items is made of the columns colour of {items}" in told
     versions = sorted(int(path.name) for path in pushed.iterdir())
     assert len(versions) == 2 and versions[0] == 7
 
