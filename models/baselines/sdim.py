@@ -22,7 +22,7 @@ class SdimInterest(Interest):
 
     def call(self, view, training=False):
         codes = (self.hash(tf.stop_gradient(x)) for x in (view.target, view.rows))
-        pooled = self.pooling(*codes, view.rows, view.window.mask(view.length))
+        pooled = self.pooling(*codes, view.rows, view.window.first)  # to the oldest
         return self.project(pooled)
 
 

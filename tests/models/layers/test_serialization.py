@@ -42,7 +42,7 @@ CASES = [
     (layers.InterestFusion(2, 2, 6, 4), (TARGET, QUERIES)),
     (layers.ItemBias(3), (IDS,)),
     (layers.HistorySummary(2), (WINDOW.size, ROWS, MASK)),
-    (layers.HashCollisionPooling(3), (SIGNS[:, :3], SIGNS, ROWS, MASK)),
+    (layers.HashCollisionPooling(3), (SIGNS[:, :3], SIGNS, ROWS, WINDOW.first)),
     (layers.InnerProductSearch(2), (TARGET, ROWS[..., :4], WINDOW)),
     (layers.HammingSearch(2), (SIGNS[:, :3, None], SIGNS, WINDOW)),
     (layers.AgreementSearch(2, 1.5), (SIGNS[:, :3, None], SIGNS, WINDOW)),
