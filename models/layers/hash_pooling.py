@@ -7,6 +7,7 @@ import tensorflow as tf
 from models.layers.either import either
 from models.layers.gather import gather_rows
 from models.layers.subsequence import flat_positions
+from models.layers.visibility import Window
 
 # What a target sees begins anywhere, tables at multiples of so many behaviours; in short histories
 # at more of them, as each target reads up to so many one by one.
@@ -21,9 +22,9 @@ class HashCollisionPooling(tf.keras.layers.Layer):
     tau signatures of tau bits (SDIM, arXiv 2205.10249, equations 9 to 11).
 
     As in the paper, behaviours are summed by signature before any target asks. The tables hold
-    what is as old as every 128th behaviour or older; a target looks into the newest that it sees as
-    a whole, and reads the behaviours before it one by one. Nothing is subtracted, so
-    that nothing is left where nothing collides.
+    what is as old as every 128th behaviour or older (every 64th of short histories); a target looks
+    into the newest that it sees as a whole, and reads the behaviours before it one by one. Nothing
+    is subtracted, so that nothing is left where nothing collides.
 
     Args:
       signature_bits: int, tau; must divide m.
@@ -64,9 +65,8 @@ class HashCollisionPooling(tf.keras.layers.Layer):
 
     def _newest(self, asked, held, rows, first, stop, size) -> tf.Tensor:
         """Returns the sums of what collides from `first` until `stop`, [B, T, G, D]."""
-        positions = first[..., None] + tf.range(size)
-        valid = positions < stop[..., None]
-        flat = flat_positions(tf.where(valid, positions, 0), tf.shape(rows)[1])
+        positions, valid = Window(first, stop).select(size)
+        flat = flat_positions(positions, tf.shape(rows)[1])
         near = tf.gather(tf.reshape(held, [-1, held.shape[-1]]), flat)
         return _sums(asked, near, gather_rows(tf.reshape(rows, [-1, rows.shape[-1]]), flat), valid)
 
@@ -78,7 +78,7 @@ class HashCollisionPooling(tf.keras.layers.Layer):
         member = tf.reshape(member, [users, count, size, groups * buckets])
         tables = tf.matmul(member, tf.reshape(rows, [users, count, size, width]), transpose_a=True)
         tables = tf.reshape(tables, [users, count, groups * buckets * width])
-        # As a product: TensorFlow's cumulative sum takes three times as long as all of this.
+        # As a product: TensorFlow's cumulative sum takes as long as all of the rest.
         older = tf.linalg.band_part(tf.ones([count + 1, count], rows.dtype), 0, -1)
         sums = tf.reshape(tf.matmul(tf.repeat(older[None], users, 0), tables), [-1, width])
         place = flat_positions(block[..., None], count + 1) * groups + tf.range(groups)
